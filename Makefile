@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+# One non-recursive Makefile: each folder's module.mk names its SRCS and its DEPS (the folders it
+# may include; `make layers` compares them with the #includes).
+#
+#   make            programs in build/bin/        make demo    the main job on a fresh machine
+#   make check      everything CI needs           make quick   the inner loop, under two minutes
+#   make check-long, torture, fuzz, bench         beside it
+#   make layers, bare-check, format               single gates
+
+all:
+.DEFAULT_GOAL := all
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+CC	= gcc
+AR	= gcc-ar
+CSTD	= -std=gnu11 -D_GNU_SOURCE -I.
+WARN	= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+	  -Wno-missing-field-initializers -Werror
+LIBS	= -luring -laio -lisal -ldeflate -lpthread
+TOOL_LIBS = -lfdisk -ljansson
+
+# ---- modules: in dependency order ------------------------------------------------------------
+CORE	:= iopath/base iopath vmfs vmdk
+PORTS	:= iopath/port/linux iopath/port/sim
+MODULES	:= $(CORE) $(PORTS) tools
+include $(wildcard $(addsuffix /module.mk,$(MODULES) tests))
+
+srcs	= $(addprefix $(1)/,$($(1)_SRCS))
+CORE_SRCS := $(foreach m,$(CORE),$(call srcs,$(m)))
+
+# ---- configurations ----------------------------------------------------------------------------
+# release: what is installed. asan: tests, with assertions. bare: compiles and links without an OS.
+release_CFLAGS	= -O2 -g -fno-plt
+asan_CFLAGS	= -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
+		  -fno-sanitize-recover=undefined -DCAIRN_ASSERT
+bare_CFLAGS	= -O2 -ffreestanding -nostdlib -mno-red-zone -mgeneral-regs-only -fno-builtin-printf
+release_LDFLAGS	=
+asan_LDFLAGS	= -fsanitize=address,undefined
+
+define config_rules
+build/$(1)/%.o: %.c
+	@mkdir -p $$(@D)
+	$$(CC) $$(CSTD) $$(WARN) $$($(1)_CFLAGS) $$(EXTRA_CFLAGS) -MMD -MP -c $$< -o $$@
+build/$(1)/libcore.a: $$(CORE_SRCS:%.c=build/$(1)/%.o)
+build/$(1)/libport-linux.a: $$(patsubst %.c,build/$(1)/%.o,$$(call srcs,iopath/port/linux))
+build/$(1)/libport-sim.a: $$(patsubst %.c,build/$(1)/%.o,$$(call srcs,iopath/port/sim))
+build/$(1)/libtools.a: $$(patsubst %.c,build/$(1)/%.o,$$(filter-out tools/main.c,$$(call srcs,tools)))
+build/$(1)/%.a:
+	@mkdir -p $$(@D); rm -f $$@
+	$$(AR) rcs $$@ $$^
+build/$(1)/cairn: build/$(1)/tools/main.o build/$(1)/libtools.a build/$(1)/libcore.a build/$(1)/libport-linux.a
+	$$(CC) $$($(1)_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+		$$(LIBS) $$(TOOL_LIBS)
+endef
+$(foreach c,release asan,$(eval $(call config_rules,$(c))))
+build/bare/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CSTD) $(WARN) $(bare_CFLAGS) -MMD -MP -c $< -o $@
+
+# ---- programs ----------------------------------------------------------------------------------
+LINKS	:= vmkfstools voma partedUtil
+all: build/bin/cairn $(addprefix build/bin/,$(LINKS))
+build/bin/cairn: build/release/cairn
+	@mkdir -p $(@D)
+	cp $< $@
+$(addprefix build/bin/,$(LINKS)): build/bin/cairn
+	ln -sf cairn $@
+
+# ---- tests -------------------------------------------------------------------------------------
+# tests/unit/<module>/test_*.c: one CUnit program each, on the sim port; *_linux.c on the linux port;
+# tests/unit/port/*.c on both.
+UNIT_SRCS  := $(wildcard tests/unit/*/test_*.c tests/format/test_*.c)
+UNIT_LINUX := $(filter %_linux.c tests/unit/port/% tests/unit/tools/%,$(UNIT_SRCS))
+UNIT_SIM   := $(filter-out %_linux.c tests/unit/tools/%,$(UNIT_SRCS))
+UNIT_PROGS := $(UNIT_LINUX:%.c=build/asan/%.linux) $(UNIT_SIM:%.c=build/asan/%.sim)
+
+build/asan/%.linux: build/asan/%.o build/asan/libtools.a build/asan/libcore.a build/asan/libport-linux.a
+	$(CC) $(asan_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS) $(TOOL_LIBS) -lcunit
+build/asan/%.sim: build/asan/%.o build/asan/libcore.a build/asan/libport-sim.a
+	$(CC) $(asan_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lcunit
+build/release/%.linux: build/release/%.o build/release/libcore.a build/release/libport-linux.a
+	$(CC) $(release_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+build/release/%.sim: build/release/%.o build/release/libcore.a build/release/libport-sim.a
+	$(CC) $(release_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+
+unit: $(UNIT_PROGS)
+	@tests/run.sh $(UNIT_PROGS)
+
+# ---- gates ---------------------------------------------------------------------------------------
+layers:
+	@tests/layers.sh
+
+# Everything above the port, linked; what is undefined must be declared by port.h (or base/mem.h).
+bare-check: $(CORE_SRCS:%.c=build/bare/%.o)
+	@tests/bare-check.sh $^
+
+format:
+	@git ls-files '*.c' '*.h' | xargs clang-format -i
+
+clean:
+	rm -rf build
+
+deps:
+	@tests/deps.sh
+
+.PHONY: all unit layers bare-check format clean deps
+-include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* vmdk - virtual disks: descriptors, flat and sparse extents, conversion, check.
+ * Source: VMware, Virtual Disk Format 5.0 (technical note); FORMAT.md tells what else is known.
+ * A disk lies in a store; control calls run in a world on the store's pCPU. Sectors are 512 bytes. */
+#ifndef CAIRN_VMDK_H
+#define CAIRN_VMDK_H
+
+#include "iopath/store.h"
+
+struct vmdk_disk;
+
+enum vmdk_kind {
+	VMDK_RAW,		/* not a VMDK: a plain image; only for convert, compare, map */
+	VMDK_VMFS,		/* descriptor + "-flat": thin, lazily or eagerly zeroed */
+	VMDK_MONO_FLAT, VMDK_MONO_SPARSE, VMDK_SPLIT_FLAT, VMDK_SPLIT_SPARSE, VMDK_STREAM,
+	/* Recognised and refused with the reason until their release: */
+	VMDK_VMFS_SPARSE, VMDK_SE_SPARSE, VMDK_RDM, VMDK_RDMP, VMDK_OTHER,
+};
+enum vmdk_alloc { VMDK_THIN, VMDK_LAZY, VMDK_EAGER };
+enum vmdk_adapter { VMDK_LSILOGIC, VMDK_BUSLOGIC, VMDK_IDE, VMDK_LEGACY_ESX };
+
+#define VMDK_BYTES_MIN	(1024ull * 1024)
+#define VMDK_BYTES_MAX	(62ull << 40)
+
+/* createType as ESXi and the technote spell it; the words of vmkfstools -d. */
+const char *vmdk_kind_word(enum vmdk_kind kind);
+
+/* ---- open, read, write ------------------------------------------------------------------------- */
+
+enum vmdk_open { VMDK_READ = 0, VMDK_WRITE = 1, VMDK_FORMAT_RAW = 2, VMDK_DIRECT = 4 };
+
+/* path: the descriptor (a "-flat" and the like is refused, naming the descriptor when there is one),
+ * or any image with VMDK_FORMAT_RAW. Opening for writing a sparse extent that was not closed cleanly
+ * runs its check first.
+ *   ST_NOENT  ST_BUSY  ST_READONLY (stream, RDONLY extents)
+ *   ST_UNSUPPORTED  a kind or version of a later release: the reason is in why
+ *   ST_CORRUPT      the bad field is in why */
+MUST_USE enum status vmdk_open(struct store *s, const char *path, unsigned flags, struct vmdk_disk **disk,
+			       struct why *why);
+/* Ends with everything durable and marked clean when it was open for writing. */
+enum status vmdk_close(struct vmdk_disk *disk);
+uint64_t vmdk_bytes(const struct vmdk_disk *disk);
+enum vmdk_kind vmdk_kind(const struct vmdk_disk *disk);
+/* READ WRITE FLUSH ZERO UNMAP in virtual bytes, any alignment to a sector. */
+void vmdk_submit(struct vmdk_disk *disk, struct io_req *req);
+MUST_USE enum status vmdk_read(struct vmdk_disk *disk, uint64_t offset, void *buf, uint64_t bytes);
+MUST_USE enum status vmdk_write(struct vmdk_disk *disk, uint64_t offset, const void *buf, uint64_t bytes);
+
+/* What lies at a virtual offset; merged as far as it goes. */
+struct vmdk_run {
+	uint64_t	offset, bytes;
+	uint8_t		present;	/* allocated in this disk */
+	uint8_t		zero;		/* reads as zeros */
+	uint8_t		compressed;
+	uint32_t	extent;		/* index of the extent */
+	uint64_t	where;		/* byte offset in that extent's file; ~0: none */
+};
+MUST_USE enum status vmdk_map(struct vmdk_disk *disk, uint64_t offset, struct vmdk_run *run);
+
+/* ---- information -------------------------------------------------------------------------------- */
+
+struct vmdk_extent_info {
+	char		access[9], type[12];
+	uint64_t	sectors, offset_sectors;
+	char		file[1024];	/* as the descriptor spells it */
+	uint64_t	file_bytes, allocated_bytes;
+};
+
+struct vmdk_info {
+	enum vmdk_kind		kind;
+	enum vmdk_alloc		alloc;		/* what the blocks say, not the descriptor */
+	uint64_t		bytes, allocated_bytes;
+	uint32_t		version, cid, parent_cid;
+	char			create_type[64];
+	char			adapter[16];
+	uint32_t		cylinders, heads, sectors;
+	char			uuid[64];
+	uint8_t			thin_flag;	/* ddb.thinProvisioned */
+	uint8_t			dirty;		/* a sparse extent was not closed cleanly */
+	uint32_t		extent_count;
+};
+MUST_USE enum status vmdk_info(struct vmdk_disk *disk, struct vmdk_info *info);
+MUST_USE enum status vmdk_extent_info(struct vmdk_disk *disk, uint32_t index, struct vmdk_extent_info *info);
+/* The descriptor's text as it lies on the disk; valid until close. */
+const char *vmdk_descriptor_text(const struct vmdk_disk *disk);
+
+/* ---- long work ------------------------------------------------------------------------------------ */
+
+/* How long work reports and is stopped. All may be NULL. */
+struct vmdk_job {
+	/* Called a few times a second; non-zero stops the work with ST_CANCELLED after clean-up. */
+	int	(*progress)(struct vmdk_job *job, uint64_t done_bytes, uint64_t total_bytes);
+	uint64_t	rate_bytes_per_s;	/* 0: no limit */
+	uint32_t	depth;			/* requests in flight; 0: the default */
+	/* out, for the summary */
+	uint64_t	bytes_read, bytes_written, bytes_skipped;
+};
+
+struct vmdk_create_opts {
+	enum vmdk_kind		kind;		/* VMDK_VMFS, _MONO_*, _SPLIT_*, _STREAM (empty), _RAW */
+	enum vmdk_alloc		alloc;		/* of flat kinds */
+	enum vmdk_adapter	adapter;
+	uint64_t		bytes;
+	uint8_t			zeroed_grain;	/* sparse: version 2 with zero-grain entries */
+	uint8_t			reproducible;	/* fixed CID and uuid (tests) */
+};
+/* Extents first, the descriptor under its final name last; on any failure nothing is left. */
+MUST_USE enum status vmdk_create(struct store *s, const char *path, const struct vmdk_create_opts *opts,
+				 struct vmdk_job *job, struct why *why);
+
+struct vmdk_convert_opts {
+	struct vmdk_create_opts	create;		/* bytes 0: the source's; adapter is the source's unless set_adapter */
+	uint8_t			set_adapter;
+	uint8_t			verify;		/* read back and compare */
+	int			level;		/* stream: 0 the default, 1 fast ... 9 small */
+	uint8_t			no_sparse;	/* write zeros too */
+	uint8_t			resume;		/* continue a destination that a journal beside it describes */
+};
+/* Copy what the source shows into a new disk. Zeros stay holes where the kind can. */
+MUST_USE enum status vmdk_convert(struct vmdk_disk *src, struct store *dst, const char *path,
+				  const struct vmdk_convert_opts *opts, struct vmdk_job *job,
+				  struct why *why);
+
+/* 0 equal, 1 different (*at: the first byte that differs); the rest of a longer disk must be zeros. */
+MUST_USE enum status vmdk_compare(struct vmdk_disk *a, struct vmdk_disk *b, struct vmdk_job *job,
+				  int *different, uint64_t *at, struct why *why);
+
+/* Whole-disk operations of vmkfstools on the disk `path`, closed. */
+MUST_USE enum status vmdk_delete(struct store *s, const char *path, int force, struct why *why);
+MUST_USE enum status vmdk_rename(struct store *s, const char *old_path, const char *new_path, struct why *why);
+MUST_USE enum status vmdk_extend(struct store *s, const char *path, uint64_t bytes, int eager,
+				 struct vmdk_job *job, struct why *why);
+enum vmdk_fill { VMDK_INFLATE, VMDK_EAGER_ZERO, VMDK_PUNCH_ZERO, VMDK_WRITE_ZEROS };
+MUST_USE enum status vmdk_fill(struct store *s, const char *path, enum vmdk_fill what, struct vmdk_job *job,
+			       struct why *why);
+
+/* ---- check -------------------------------------------------------------------------------------- */
+
+struct vmdk_check_result {
+	uint32_t	corruptions;	/* repairable or not */
+	uint32_t	leaks;		/* room that no grain uses */
+	uint32_t	unrepairable;
+	uint32_t	repaired;
+	uint8_t		dirty;
+};
+/* finding(arg, text): one line per class with its count and first address. repair: fix and check again. */
+MUST_USE enum status vmdk_check(struct store *s, const char *path, int repair,
+				void (*finding)(void *arg, const char *text), void *arg,
+				struct vmdk_check_result *result, struct why *why);
+
+#endif

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* geom - arithmetic of resource files and system file maps; no I/O but where said.
+ * Source: the VMFS specification, sections 6, 7 and 11.1 (FORMAT.md). */
+#ifndef CAIRN_VMFS_GEOM_PRIV_H
+#define CAIRN_VMFS_GEOM_PRIV_H
+
+#include "vmfs/lvm_priv.h"
+
+enum vmfs_res { VMFS_RES_FB, VMFS_RES_FD, VMFS_RES_SB, VMFS_RES_PB, VMFS_RES_PB2, VMFS_RES_COUNT };
+
+/* ".fbb.sf" and so on; the fixed FD address; the lock kind of its clusters; the address type. */
+struct vmfs_res_traits {
+	const char		*file;
+	uint32_t		fd;
+	enum vmfs_lock_kind	lock;
+	enum vmfs_addr_type	addr;
+};
+extern const struct vmfs_res_traits vmfs_res_traits[VMFS_RES_COUNT];
+
+/* Host form of a resource file header. */
+struct vmfs_geom {
+	uint32_t	per_cluster, clusters_per_group, resource_bytes;
+	uint64_t	count;			/* resources */
+	/* derived */
+	uint32_t	clusters, groups;
+	uint64_t	group_bytes, file_bytes;
+};
+
+/* Fill the derived fields from the first four. */
+void vmfs_geom_derive(struct vmfs_geom *g);
+/* Counts, R/C and C/CG that mkfs picks for a volume of `blocks` file blocks (FORMAT.md, mkfs). */
+void vmfs_geom_for_volume(struct vmfs_geom g[VMFS_RES_COUNT], uint64_t blocks);
+void vmfs_geom_encode(const struct vmfs_geom *g, struct vmfs_res_disk *disk);
+/* NULL, or the text naming the bad field. Limits: 6.1 and 11.1. */
+const char *vmfs_geom_decode(const struct vmfs_res_disk *disk, enum vmfs_res kind, struct vmfs_geom *g);
+
+/* File offsets inside the resource file. */
+uint64_t vmfs_geom_cluster_at(const struct vmfs_geom *g, uint32_t cluster);
+uint64_t vmfs_geom_resource_at(const struct vmfs_geom *g, uint32_t cluster, uint32_t resource);
+/* Resources of a cluster: per_cluster, or fewer in the last one. */
+uint32_t vmfs_geom_cluster_total(const struct vmfs_geom *g, uint32_t cluster);
+/* Split an address of this kind; 0 when it names no resource of this geometry. */
+int vmfs_geom_split(const struct vmfs_geom *g, enum vmfs_res kind, uint32_t addr, int dense_sb,
+		    uint32_t *cluster, uint32_t *resource);
+uint32_t vmfs_geom_addr(enum vmfs_res kind, const struct vmfs_geom *g, uint32_t cluster, uint32_t resource);
+
+/* The block map of a system file, whole, in memory. */
+struct vmfs_sysmap {
+	uint64_t	file_bytes;
+	uint32_t	block_count;
+	uint32_t	*block;		/* FB number of each file block */
+	uint32_t	block_shift;
+};
+/* Read the FD at `fd_at` and its pointers (ZLA FB or PB; PBs are found through `pbc`, which may be
+ * NULL while .pbc.sf itself is being read). I/O. */
+MUST_USE enum status vmfs_sysmap_read(struct lvm *lvm, uint64_t fd_at, uint32_t block_bytes,
+				      const struct vmfs_sysmap *pbc, const struct vmfs_geom *pbc_geom,
+				      struct vmfs_sysmap *map, struct why *why);
+void vmfs_sysmap_free(struct vmfs_sysmap *map);
+/* Volume offset of a file offset; ~0 when outside. Units never straddle a block. */
+uint64_t vmfs_sysmap_at(const struct vmfs_sysmap *map, uint64_t file_offset);
+
+/* Everything needed to find a resource of a volume: read once at mount, mkfs-check and grow. */
+struct vmfs_layout {
+	struct vmfs_fs_disk	fs;		/* as read */
+	uint32_t		block_bytes, block_shift, sub_block_bytes;
+	uint64_t		fdc_base;	/* volume offset */
+	uint8_t			dense_sb, version;	/* version 3 or 5 */
+	uint64_t		blocks;		/* file blocks of .fbb.sf */
+	struct vmfs_geom	geom[VMFS_RES_COUNT];
+	struct vmfs_sysmap	map[VMFS_RES_COUNT];	/* PB2 is empty on VMFS-3 */
+};
+/* Steps 3 and 4 of mounting: descriptor, FDC header, fixed FDs, the other headers. I/O. */
+MUST_USE enum status vmfs_layout_read(struct lvm *lvm, struct vmfs_layout *layout, struct why *why);
+void vmfs_layout_free(struct vmfs_layout *layout);
+/* Volume offset of an FD, PB, SB, PB2 or cluster header; ~0 when the address is out of range. */
+uint64_t vmfs_layout_addr_at(const struct vmfs_layout *layout, uint32_t addr);
+uint64_t vmfs_layout_cluster_at(const struct vmfs_layout *layout, enum vmfs_res kind, uint32_t cluster);
+
+/* x_check of the records: NULL, or a text that names the bad field. */
+const char *vmfs_fs_check(const struct vmfs_fs_disk *fs);
+const char *vmfs_fd_check(const struct vmfs_fd_disk *fd, uint32_t addr);
+const char *vmfs_cluster_check(const struct vmfs_lock_disk *lock, const struct vmfs_cluster_disk *cluster,
+			       uint64_t at, enum vmfs_res kind, uint32_t number, uint32_t total);
+/* log2 of an FD's unit, also where VMFS-3 left it 0. */
+uint32_t vmfs_fd_shift(const struct vmfs_fd_disk *fd);
+
+#endif

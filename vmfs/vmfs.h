@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* vmfs - a cluster file system: many hosts, one shared LUN, no server.
+ * This release has one writer at a time: a second one is refused before it writes anything.
+ * Layout: FORMAT.md. Invariants and recovery: README.md. Everything here runs in a world on the
+ * pCPU that opened the devices; the devices stay the caller's and must outlive the volume. */
+#ifndef CAIRN_VMFS_H
+#define CAIRN_VMFS_H
+
+#include "iopath/store.h"
+
+struct vmfs_volume;	/* a mounted volume */
+
+struct vmfs_uuid { uint8_t b[16]; };
+#define VMFS_UUID_TEXT 36	/* "61137dd5-df6bc2c8-f0e7-000c29801686" and a NUL */
+void vmfs_uuid_format(const struct vmfs_uuid *uuid, char text[VMFS_UUID_TEXT]);
+void vmfs_uuid_make(struct vmfs_uuid *uuid);	/* time, chance and this machine's MAC */
+
+/* ---- looking ---------------------------------------------------------------------------------- */
+
+/* What a device says of itself, without mounting. Nothing is written. */
+struct vmfs_probe {
+	uint32_t	lvm_major;
+	struct vmfs_uuid lv_uuid, dev_uuid;
+	uint32_t	snap_id;
+	uint64_t	logical_bytes;		/* of the whole volume */
+	uint64_t	device_bytes;		/* totalBytes of the device record */
+	uint32_t	num_devs;		/* devices the volume has */
+	uint64_t	first_pe;		/* 0: this is the head, the fields below are valid */
+	uint32_t	fs_major;		/* 4 VMFS-3, 14 VMFS-5, 24 VMFS-6 */
+	uint8_t		fs_minor;
+	struct vmfs_uuid fs_uuid;
+	char		label[129];
+};
+/* ST_NOENT: no VMFS here. ST_CORRUPT: there was one. */
+MUST_USE enum status vmfs_probe(struct io_dev *dev, struct vmfs_probe *probe, struct why *why);
+
+/* ---- mount -------------------------------------------------------------------------------------- */
+
+struct vmfs_mount_opts {
+	uint8_t		write;		/* take a heartbeat slot and a journal */
+	uint8_t		join;		/* write although another host's heartbeat is in use (it is watched
+					 * for a lease and must be silent in this release) */
+	uint64_t	cache_bytes;	/* metadata cache; 0: 32 MiB */
+};
+/* devs in any order; all devices of the volume must be there.
+ *   ST_NOENT      no VMFS on a device, or a device of the volume is missing (named)
+ *   ST_BUSY       another process or host has the volume open for writing; nothing was written
+ *   ST_REFUSED    a foreign journal with an unfinished transaction, a snapshot copy, a version that
+ *                 is read only here (VMFS-3): mount for reading
+ *   ST_UNSUPPORTED VMFS-6 and later
+ *   ST_CORRUPT    named in why */
+MUST_USE enum status vmfs_mount(struct io_dev *const *devs, uint32_t dev_count,
+				const struct vmfs_mount_opts *opts, struct vmfs_volume **vol,
+				struct why *why);
+/* Commits, releases journal and slot. Frees everything also when that fails. */
+enum status vmfs_unmount(struct vmfs_volume *vol);
+/* The volume as a place for files; valid until vmfs_unmount(). Its ops->close unmounts. */
+struct store *vmfs_store(struct vmfs_volume *vol);
+
+/* One kind of resource, counted exactly. */
+struct vmfs_count { uint64_t total, free; };
+
+struct vmfs_info {
+	struct vmfs_probe	head;
+	uint64_t		creation_s;
+	uint32_t		block_bytes, sub_block_bytes, config;
+	uint32_t		dev_count;
+	char			dev_name[32][256];	/* in volume order */
+	struct vmfs_count	blocks, fds, sub_blocks, pbs, pb2s;
+};
+/* Counting walks all bitmaps: it may take I/O. */
+MUST_USE enum status vmfs_info(struct vmfs_volume *vol, struct vmfs_info *info, struct why *why);
+
+/* A heartbeat slot in use, or a lock: what vmkfstools -D, --activehosts and messages print. */
+struct vmfs_host_slot {
+	uint64_t	slot_at, generation, stamp_us;
+	struct vmfs_uuid owner;
+	char		address[47];
+	uint64_t	journal_at;
+	uint8_t		ours;
+};
+/* fn for every slot in use; non-zero ends the walk. Reads the slots anew. */
+MUST_USE enum status vmfs_hosts(struct vmfs_volume *vol, int (*fn)(void *arg, const struct vmfs_host_slot *),
+				void *arg);
+
+/* Raw values of one file's lock and descriptor. */
+struct vmfs_file_meta {
+	uint32_t	lock_type, lock_mode, lock_holders;
+	uint64_t	lock_at, lock_hb_at, lock_hb_gen, lock_token, lock_mtime;
+	struct vmfs_uuid lock_owner;
+	uint32_t	fd, generation, links, type, flags, uid, gid, mode, zla, num_pbs;
+	uint64_t	length, block_bytes, num_blocks, tbz_blocks, cow_blocks, new_since_epoch;
+	uint32_t	mtime, ctime, atime;
+};
+MUST_USE enum status vmfs_file_meta(struct vmfs_volume *vol, const char *path, struct vmfs_file_meta *meta,
+				    struct why *why);
+/* The SCSI identity stored in an RDM file: its id text and the length of the device. */
+MUST_USE enum status vmfs_rdm_identity(struct vmfs_volume *vol, const char *path, char id[64],
+				       uint64_t *bytes, struct why *why);
+
+/* ---- make, grow, span --------------------------------------------------------------------------- */
+
+struct vmfs_mkfs_opts {
+	const char	*label;		/* up to 128 bytes of UTF-8; NULL: none */
+	uint32_t	block_bytes;	/* 0 or 1 MiB */
+	uint8_t		force;		/* also over a volume that is there and not in use */
+	/* For reproducible images (tests): all zero means "now" and chance. */
+	struct vmfs_uuid fs_uuid, lv_uuid, dev_uuid, host_uuid;
+	uint64_t	now_us;
+	char		disk_id[45];	/* LVM disk identity; empty: "vmhba0:C0:T0:L0" */
+	void		(*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes);	/* may be NULL */
+	void		*progress_arg;
+};
+/* VMFS-5 over one or more whole partitions, in this order. A device over 16 TiB chains LVM regions.
+ *   ST_RANGE too small (needs 64 MiB; under 273 MiB it is a test-only volume) or over 64 TiB in all
+ *   ST_BUSY  in use; nothing was written    ST_EXIST a VMFS volume is there and force is 0 */
+MUST_USE enum status vmfs_mkfs(struct io_dev *const *devs, uint32_t dev_count,
+			       const struct vmfs_mkfs_opts *opts, struct vmfs_uuid *fs_uuid,
+			       struct why *why);
+/* The last device has grown: take its new room. Unmounted. *added_bytes: 0 when there is none. */
+MUST_USE enum status vmfs_grow(struct io_dev *const *devs, uint32_t dev_count, uint64_t *added_bytes,
+			       struct why *why);
+/* Add an empty device at the end. What is on it is lost. */
+MUST_USE enum status vmfs_span(struct io_dev *const *devs, uint32_t dev_count, struct io_dev *added,
+			       struct why *why);
+
+/* ---- check ---------------------------------------------------------------------------------------- */
+
+enum vmfs_severity {
+	VMFS_FIND_NOTE,		/* allowed: a used heartbeat slot, its journal, a test-only volume */
+	VMFS_FIND_LEAK,		/* resources that nobody owns: safe, repairable */
+	VMFS_FIND_WRONG,	/* a count or copy is wrong; the right value is known: repairable */
+	VMFS_FIND_DAMAGE,	/* information is lost or contradictory: not repaired by guessing */
+};
+
+struct vmfs_finding {
+	enum vmfs_severity	severity;
+	const char		*rule;		/* "L1" ... "G1" of README.md */
+	uint64_t		at;		/* volume offset; ~0: none */
+	const char		*text;		/* one line naming the object and both values */
+	uint8_t			fixed;		/* repaired now */
+};
+
+struct vmfs_check_opts {
+	uint8_t		fix;		/* repair what VMFS_FIND_LEAK and _WRONG say, through one journaled pass */
+	void		(*finding)(void *arg, const struct vmfs_finding *finding);
+	void		(*phase)(void *arg, const char *phase);		/* "LVM", "Resource files" ... may be NULL */
+	void		(*progress)(void *arg, uint64_t done, uint64_t total);	/* may be NULL */
+	void		*arg;
+};
+
+struct vmfs_check_result {
+	uint64_t	notes, leaks, wrong, damage, fixed;
+	uint64_t	files, dirs, blocks_used;
+};
+/* ST_OK: the check ran (look at the result). ST_BUSY: fix wanted and the volume is in use. */
+MUST_USE enum status vmfs_check(struct io_dev *const *devs, uint32_t dev_count,
+				const struct vmfs_check_opts *opts, struct vmfs_check_result *result,
+				struct why *why);
+
+#endif

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* vmfs_format - the on-disk layout of LVM and VMFS-3/5, as FORMAT.md tells it.
+ * All offsets marked "volume" are bytes of the logical volume; "partition" of the device. */
+#ifndef CAIRN_VMFS_FORMAT_H
+#define CAIRN_VMFS_FORMAT_H
+
+#include "iopath/base/le.h"
+
+typedef struct { uint8_t b[16]; } vmfs_uuid_disk;	/* u32 time_lo, u32 time_hi, u16 rand, u8[6] mac */
+
+/* ---- LVM (partition offsets) ------------------------------------------------------------------ */
+
+#define LVM_MAGIC		0xC001D00Du
+#define LVM_HEADER_AT		0x100000ull	/* device record; everything below is relative to it */
+#define LVM_VOLUME_AT		0x200u		/* volume table entry 0 */
+#define LVM_NAMES_AT		0x7E200u	/* 32 names of 256 bytes */
+#define LVM_NAME_BYTES		256u
+#define LVM_DEVICES_MAX		32u
+#define LVM_PE_MAP_AT(i)	(0x80200ull + (i) * 0x100400ull)	/* bitmap of table i */
+#define LVM_PE_TABLE_AT(i)	(0x80600ull + (i) * 0x100400ull)
+#define LVM_PES_PER_MAP		8192u
+#define LVM_MAPS_PER_REGION	8u
+#define LVM_PE_BYTES		0x10000000ull	/* 256 MiB */
+#define LVM_DATA_AT		0x1100000ull	/* of the partition */
+
+struct lvm_scsi_id {			/* also the body of an RDM file */
+	uint8_t	type;			/*  0 */
+	uint8_t	len;			/*  1  valid bytes of id */
+	le16	lun;			/*  2 */
+	uint8_t	device_type;		/*  4 */
+	uint8_t	scsi_level;		/*  5 */
+	uint8_t	vendor[8];		/*  6 */
+	uint8_t	model[16];		/* 14 */
+	uint8_t	revision[4];		/* 30 */
+	uint8_t	id[44];			/* 34 */
+};
+DISK_SIZE(struct lvm_scsi_id, 78);
+
+struct lvm_device_disk {
+	le32	magic;			/* 0x00 */
+	le32	major;			/* 0x04  3, 5, 6 */
+	le32	minor;			/* 0x08 */
+	struct lvm_scsi_id disk_id;	/* 0x0C */
+	le32	block_bytes;		/* 0x5A  512 */
+	le64	total_bytes;		/* 0x5E  of the partition */
+	le32	num_volumes;		/* 0x66  1 */
+	le32	num_pes;		/* 0x6A */
+	le32	last_pe;		/* 0x6E */
+	le64	generation;		/* 0x72 */
+	le64	data_offset;		/* 0x7A */
+	vmfs_uuid_disk dev_id;		/* 0x82 */
+	le64	init_time_us;		/* 0x92 */
+	le64	mod_time_us;		/* 0x9A */
+	vmfs_uuid_disk locked_by;	/* 0xA2 */
+	le64	locked_when_us;		/* 0xB2 */
+	le32	zero0;			/* 0xBA */
+	le32	num_pe_maps;		/* 0xBE */
+	le64	ext_offset;		/* 0xC2  next metadata region, 0: none */
+	le32	md_alignment;		/* 0xCA  LVM6 */
+	le32	num_pes6;		/* 0xCE  LVM6 */
+	le32	flags;			/* 0xD2 */
+	uint8_t	zero[0x200 - 0xD6];
+};
+DISK_SIZE(struct lvm_device_disk, 512);
+DISK_AT(struct lvm_device_disk, total_bytes, 0x5E);
+DISK_AT(struct lvm_device_disk, dev_id, 0x82);
+DISK_AT(struct lvm_device_disk, ext_offset, 0xC2);
+
+struct lvm_volume_disk {
+	le64	logical_bytes;		/* 0x00 */
+	le64	generation;		/* 0x08 */
+	le32	state;			/* 0x10  1 normal */
+	uint8_t	name[64];		/* 0x14 */
+	vmfs_uuid_disk lv_id;		/* 0x54 */
+	le32	snap_id;		/* 0x64 */
+	le64	creation_us;		/* 0x68 */
+	le32	volume_id;		/* 0x70 */
+	le32	num_pes;		/* 0x74  on this device */
+	le64	first_pe;		/* 0x78  logical */
+	le64	last_pe;		/* 0x80 */
+	le64	mod_time_us;		/* 0x88 */
+	le32	num_devs;		/* 0x90 */
+	uint8_t	zero1[124];		/* 0x94 */
+	le32	consumed_pes;		/* 0x110  LVM6 */
+	uint8_t	zero2[236];
+};
+DISK_SIZE(struct lvm_volume_disk, 512);
+DISK_AT(struct lvm_volume_disk, lv_id, 0x54);
+DISK_AT(struct lvm_volume_disk, first_pe, 0x78);
+DISK_AT(struct lvm_volume_disk, consumed_pes, 0x110);
+
+struct lvm_pe_disk {
+	uint8_t	used;			/* 0x00 */
+	le32	pe_id;			/* 0x01 */
+	le32	volume_id;		/* 0x05 */
+	le64	physical;		/* 0x09  partition bytes */
+	le64	logical;		/* 0x11  volume bytes */
+	le64	bytes;			/* 0x19 */
+	le32	version;		/* 0x21  1 */
+	uint8_t	zero[91];
+};
+DISK_SIZE(struct lvm_pe_disk, 128);
+
+struct lvm_region_disk {		/* a further metadata region of a device over 16 TiB */
+	le32	magic;
+	le32	num_pe_maps;
+	le64	data_offset;
+	le64	next;
+};
+
+/* ---- file system (volume offsets) --------------------------------------------------------------- */
+
+#define VMFS_FS_AT		0x200000ull
+#define VMFS_FS_MAGIC		0x2FABF15Eu
+#define VMFS_HB_AT		0x300000ull
+#define VMFS_HB_SLOTS		2048u
+#define VMFS_FDC_MIN_AT		0x400000ull	/* rounded up to a file block */
+#define VMFS_LEASE_NS		(16ull * 1000000000)
+#define VMFS_BEAT_NS		(3ull * 1000000000)
+
+#define VMFS_MAJOR_3		4u		/* raw major numbers of the descriptor */
+#define VMFS_MAJOR_5		14u
+#define VMFS_MAJOR_6		24u
+#define VMFS_CONFIG_DENSE_SB	0x4u
+
+struct vmfs_fs_disk {
+	le32	magic;			/* 0x000 */
+	le32	major;			/* 0x004 */
+	uint8_t	minor;			/* 0x008 */
+	vmfs_uuid_disk uuid;		/* 0x009 */
+	le32	config;			/* 0x019 */
+	uint8_t	label[128];		/* 0x01d */
+	le32	disk_block_bytes;	/* 0x09d */
+	le64	file_block_bytes;	/* 0x0a1 */
+	le32	creation_time;		/* 0x0a9 */
+	le32	snap_id;		/* 0x0ad */
+	vmfs_uuid_disk lv_id;		/* 0x0b1  volInfo: LV UUID, snapshot id, 12 zeros */
+	le32	lv_snap_id;		/* 0x0c1 */
+	uint8_t	lv_zero[12];		/* 0x0c5 */
+	le32	fdc_group_offset;	/* 0x0d1 */
+	le32	fdc_clusters_per_group;	/* 0x0d5 */
+	le32	sub_block_bytes;	/* 0x0d9 */
+	le32	max_journal_slots;	/* 0x0dd */
+	le64	pb2_at;			/* 0x0e1 */
+	le32	pb2_fd;			/* 0x0e9 */
+	vmfs_uuid_disk host;		/* 0x0ed */
+	le64	generation;		/* 0x0fd */
+	le64	sdd_at;			/* 0x105 */
+	le32	sdd_fd;			/* 0x10d */
+	uint8_t	tail[0x200 - 0x111];	/* checksum, unmap and VMFS-6 fields; zero in VMFS-5 */
+};
+DISK_SIZE(struct vmfs_fs_disk, 512);
+DISK_AT(struct vmfs_fs_disk, label, 0x1d);
+DISK_AT(struct vmfs_fs_disk, lv_id, 0xb1);
+DISK_AT(struct vmfs_fs_disk, pb2_at, 0xe1);
+DISK_AT(struct vmfs_fs_disk, sdd_fd, 0x10d);
+
+#define VMFS_LOCK_TYPE_BASE	0x10C00000u
+enum vmfs_lock_kind {
+	VMFS_LOCK_FD = 1, VMFS_LOCK_FBC = 2, VMFS_LOCK_SBC = 3, VMFS_LOCK_PBC = 4,
+	VMFS_LOCK_FDC = 5, VMFS_LOCK_PB2 = 6,
+};
+
+struct vmfs_holder_disk { le64 hb_at; le64 hb_gen; vmfs_uuid_disk host; };
+DISK_SIZE(struct vmfs_holder_disk, 32);
+
+struct vmfs_lock_disk {
+	le32	type;			/* 0x00  VMFS_LOCK_TYPE_BASE + kind */
+	le64	at;			/* 0x04  volume offset of this sector */
+	le64	hb_at;			/* 0x0C  slot of the (last) holder, 0: never held */
+	le64	hb_gen;			/* 0x14 */
+	le64	token;			/* 0x1C  + 1 at every acquire and release */
+	le32	mode;			/* 0x24  0 free 1 exclusive 2 read-only 3 multi-writer */
+	vmfs_uuid_disk owner;		/* 0x28 */
+	le64	mtime;			/* 0x38 */
+	le32	num_holders;		/* 0x40 */
+	struct vmfs_holder_disk holders[8];	/* 0x44 */
+	uint8_t	zero1[32];		/* 0x144 */
+	le32	gbl_holders;		/* 0x164 */
+	le64	gbl_gen;		/* 0x168 */
+	le32	gbl_brk;		/* 0x170 */
+	uint8_t	zero2[0x200 - 0x174];
+};
+DISK_SIZE(struct vmfs_lock_disk, 512);
+DISK_AT(struct vmfs_lock_disk, holders, 0x44);
+DISK_AT(struct vmfs_lock_disk, gbl_brk, 0x170);
+
+#define VMFS_HB_FREE		0xABCDEF01u
+#define VMFS_HB_USED		0xABCDEF02u
+
+struct vmfs_hb_disk {
+	le32	state;			/* 0x00 */
+	le64	at;			/* 0x04 */
+	le64	gen;			/* 0x0C */
+	le64	stamp_us;		/* 0x14  host uptime */
+	vmfs_uuid_disk owner;		/* 0x1C */
+	le32	journal_fb;		/* 0x2C  FB address */
+	le32	drv_major;		/* 0x30 */
+	uint8_t	drv_minor;		/* 0x34 */
+	uint8_t	lock_impl;		/* 0x35 */
+	uint8_t	ip[46];			/* 0x36 */
+	le64	journal_at;		/* 0x64 */
+	vmfs_uuid_disk replay_host;	/* 0x6C */
+	uint8_t	unknown[24];		/* 0x7C */
+	le64	replay_hb_at;		/* 0x94 */
+	le64	replay_hb_gen;		/* 0x9C */
+	uint8_t	zero[0x200 - 0xA4];
+};
+DISK_SIZE(struct vmfs_hb_disk, 512);
+DISK_AT(struct vmfs_hb_disk, journal_at, 0x64);
+DISK_AT(struct vmfs_hb_disk, replay_hb_at, 0x94);
+
+/* ---- addresses --------------------------------------------------------------------------------- */
+
+enum vmfs_addr_type {
+	VMFS_ADDR_NULL = 0, VMFS_ADDR_FB = 1, VMFS_ADDR_SB = 2, VMFS_ADDR_PB = 3,
+	VMFS_ADDR_FD = 4, VMFS_ADDR_PB2 = 5,
+};
+#define VMFS_ADDR_TYPE(a)	((a) & 7u)
+#define VMFS_FB_COW		(1u << 4)
+#define VMFS_FB_TBZ		(1u << 5)
+#define VMFS_FB_BLOCK(a)	((a) >> 6)
+#define VMFS_FB_MAKE(block)	(((uint32_t)(block) << 6) | VMFS_ADDR_FB)
+#define VMFS_FB_MAX		(1u << 26)
+#define VMFS_SUB_COW		(1u << 5)	/* SB, PB, PB2 */
+#define VMFS_SUB_CLUSTER(a)	(((a) >> 6) & 0x3FFFFFu)
+#define VMFS_PB_RESOURCE(a)	((a) >> 28)
+#define VMFS_PB_MAKE(c, r)	(((uint32_t)(r) << 28) | ((uint32_t)(c) << 6) | VMFS_ADDR_PB)
+#define VMFS_PB2_MAKE(c, r)	(((uint32_t)(r) << 28) | ((uint32_t)(c) << 6) | VMFS_ADDR_PB2)
+#define VMFS_SB_RESOURCE(a, dense) (((a) >> 28) | ((dense) ? (((a) >> 3) & 3u) << 4 : 0))
+#define VMFS_SB_MAKE(c, r)	((((uint32_t)(r) & 15) << 28) | ((uint32_t)(c) << 6) | \
+				 (((uint32_t)(r) >> 4) << 3) | VMFS_ADDR_SB)
+#define VMFS_FD_CLUSTER(a)	(((a) >> 6) & 0xFFFFu)
+#define VMFS_FD_RESOURCE(a)	((a) >> 22)
+#define VMFS_FD_MAKE(c, r)	(((uint32_t)(r) << 22) | ((uint32_t)(c) << 6) | VMFS_ADDR_FD)
+
+enum vmfs_fixed_fd {
+	VMFS_FD_ROOT = 0x00000004, VMFS_FD_FBB = 0x00400004, VMFS_FD_FDC = 0x00800004,
+	VMFS_FD_PBC = 0x00C00004, VMFS_FD_SBC = 0x01000004, VMFS_FD_VH = 0x01400004,
+	VMFS_FD_PB2 = 0x01800004, VMFS_FD_SDD = 0x01C00004,
+};
+
+/* ---- resource files ---------------------------------------------------------------------------- */
+
+#define VMFS_RES_GROUP_AT	0x10000u	/* file offset of cluster group 0, always */
+#define VMFS_CLUSTER_BYTES	1024u		/* header of one cluster: lock sector, bitmap sector */
+
+struct vmfs_res_disk {			/* offset 0 of each resource file */
+	le32	resources_per_cluster;	/* 0x00 */
+	le32	clusters_per_group;	/* 0x04 */
+	le32	group_offset;		/* 0x08 */
+	le32	resource_bytes;		/* 0x0C  0 for FB */
+	le32	group_bytes;		/* 0x10 */
+	le32	num_resources_lo;	/* 0x14 */
+	le32	num_groups;		/* 0x18 */
+	le32	num_resources_hi;	/* 0x1C */
+};
+DISK_SIZE(struct vmfs_res_disk, 32);
+
+struct vmfs_cluster_disk {		/* second sector of a cluster header */
+	le32	cluster;		/* 0x00 */
+	le32	total;			/* 0x04 */
+	le32	free;			/* 0x08 */
+	le32	next_free;		/* 0x0C  lowest free, 0 when none */
+	uint8_t	bitmap[64];		/* 0x10  1: free, LSB first */
+	le32	fd_generation;		/* 0x50  FDC: last FD generation issued */
+	uint8_t	type_data[12];
+	le32	priority;		/* 0x60 */
+	uint8_t	zero[0x200 - 0x64];
+};
+DISK_SIZE(struct vmfs_cluster_disk, 512);
+DISK_AT(struct vmfs_cluster_disk, fd_generation, 0x50);
+
+/* ---- file descriptors --------------------------------------------------------------------------- */
+
+#define VMFS_FD_BYTES		2048u
+#define VMFS_FD_META_AT		0x200u
+#define VMFS_FD_DATA_AT		0x400u
+#define VMFS_FD_POINTERS	256u
+#define VMFS_RESIDENT_MAX	1024u
+#define VMFS_PB_BYTES		4096u
+#define VMFS_PB_POINTERS	1024u
+#define VMFS_NAME_MAX		127u
+
+enum vmfs_type {
+	VMFS_TYPE_VOLUME = 1, VMFS_TYPE_DIR = 2, VMFS_TYPE_FILE = 3, VMFS_TYPE_SYMLINK = 4,
+	VMFS_TYPE_SYSTEM = 5, VMFS_TYPE_RDM = 6,
+};
+
+enum vmfs_zla {
+	VMFS_ZLA_FB = 1, VMFS_ZLA_SB = 2, VMFS_ZLA_PB = 3,
+	VMFS_ZLA_PB2 = 0x10D0, VMFS_ZLA_RESIDENT = 0x10D1,
+};
+
+struct vmfs_fd_disk {			/* metadata sector of a file descriptor */
+	le32	fd;			/* 0x00  own address */
+	le32	generation;		/* 0x04 */
+	le32	links;			/* 0x08 */
+	le32	type;			/* 0x0C */
+	le32	flags;			/* 0x10 */
+	le64	length;			/* 0x14 */
+	le64	block_bytes;		/* 0x1C */
+	le64	num_blocks;		/* 0x24 */
+	le32	mtime;			/* 0x2C */
+	le32	ctime;			/* 0x30 */
+	le32	atime;			/* 0x34 */
+	le32	uid;			/* 0x38 */
+	le32	gid;			/* 0x3C */
+	le32	mode;			/* 0x40 */
+	le32	zla;			/* 0x44 */
+	le32	tbz_lo;			/* 0x48 */
+	le32	cow_lo;			/* 0x4C */
+	le32	new_lo;			/* 0x50  newSinceEpoch */
+	le32	tbz_hi;			/* 0x54 */
+	le32	cow_hi;			/* 0x58 */
+	le32	num_pbs;		/* 0x5C */
+	le32	new_hi;			/* 0x60 */
+	le32	signature;		/* 0x64  0 in VMFS-5 */
+	le32	affinity_fd;		/* 0x68 */
+	le32	tbz_shift;		/* 0x6C */
+	le32	parent_fd;		/* 0x70  VMFS-6 */
+	uint8_t	zero1[0x89 - 0x74];
+	uint8_t	block_shift;		/* 0x89  0 in VMFS-3: take log2(block_bytes) */
+	uint8_t	zero2[0x200 - 0x8A];
+};
+DISK_SIZE(struct vmfs_fd_disk, 512);
+DISK_AT(struct vmfs_fd_disk, length, 0x14);
+DISK_AT(struct vmfs_fd_disk, zla, 0x44);
+DISK_AT(struct vmfs_fd_disk, affinity_fd, 0x68);
+DISK_AT(struct vmfs_fd_disk, block_shift, 0x89);
+
+struct vmfs_dirent_disk {
+	le32	type;			/* 0x00 */
+	le32	fd;			/* 0x04  0: no entry */
+	le32	generation;		/* 0x08 */
+	uint8_t	name[128];		/* 0x0C  zero padded, at most 127 bytes */
+};
+DISK_SIZE(struct vmfs_dirent_disk, 140);
+
+/* ---- journal ----------------------------------------------------------------------------------- */
+
+#define VMFS_JOURNAL_RECORDS_AT	0x350u
+#define VMFS_JOURNAL_TAIL_BYTES	4096u		/* ours: the last 4 KiB of the block hold our header */
+
+struct vmfs_journal_rec_disk {
+	le32	type;			/* 0x00  1: write */
+	le32	index;			/* 0x04 */
+	le64	zero;			/* 0x08 */
+	le64	at;			/* 0x10  volume offset */
+	le64	bytes;			/* 0x18  multiple of 512; the after-image follows */
+};
+DISK_SIZE(struct vmfs_journal_rec_disk, 32);
+
+#endif
