@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* host - the one place that wires: devices, volumes and names of this process.
+ * Devices come from --device, then CAIRN_DEVICES, then the configuration; they are looked at when the
+ * first name below /vmfs is used, opened without write permission, and grouped into volumes by their
+ * LV UUID. A volume is mounted when a path on it is resolved, and unmounted by host_destroy().
+ *
+ *	/vmfs/volumes/<label or UUID>/...	a file on a volume
+ *	/vmfs/devices/disks/<name>[:N]		a claimed device, or a partition of it
+ *	anything else				a file or device of this machine */
+#ifndef CAIRN_TOOLS_HOST_H
+#define CAIRN_TOOLS_HOST_H
+
+#include "iopath/store.h"
+#include "tools/config.h"
+#include "vmfs/vmfs.h"
+
+#define HOST_PATH_MAX 4096
+
+struct host;
+struct host_volume;
+
+/* config is copied by reference: it outlives the host. Touches no device. */
+MUST_USE enum status host_create(const struct config *config, struct host **host, struct why *why);
+/* Unmounts everything. Also frees when it fails; the status is that of the first failed unmount. */
+MUST_USE enum status host_destroy(struct host *host, struct why *why);
+
+/* ---- paths ---------------------------------------------------------------------------------------- */
+
+enum host_access { HOST_READ = 0, HOST_WRITE = 1 };
+
+struct host_path {
+	struct store		*store;		/* the volume's, or hostfs of "/" */
+	struct host_volume	*volume;	/* NULL: this machine's own file */
+	char			path[HOST_PATH_MAX];	/* inside the store: absolute, normal, "/" for its root */
+	char			name[HOST_PATH_MAX];	/* as the operator spelt it, for messages */
+};
+
+/* Find the store of a name and mount it. The file itself need not exist.
+ * A volume that was mounted for reading in this process is not mounted a second time for writing:
+ * resolve the path that will be written first.
+ *   ST_NOENT    no such volume (known ones are named)     ST_LIMIT  the name is too long
+ *   ST_REFUSED  two volumes have that label, or two devices hold the same piece of it
+ *   and what vmfs_mount() says */
+MUST_USE enum status host_resolve(struct host *host, const char *name, enum host_access access,
+				  struct host_path *out, struct why *why);
+/* A name is a datastore name when it is below /vmfs/volumes; such names never touch the machine's
+ * own file system. */
+int host_is_datastore_name(const char *name);
+
+/* ---- devices -------------------------------------------------------------------------------------- */
+
+/* Open what a command line calls a device: "/vmfs/devices/disks/NAME[:N]", "/dev/disks/NAME[:N]", or
+ * a URI of io_dev_open(). flags: enum io_open. The caller closes it. */
+MUST_USE enum status host_open_device(struct host *host, const char *name, unsigned flags,
+				      struct io_dev **dev, struct why *why);
+
+/* ---- volumes -------------------------------------------------------------------------------------- */
+
+/* Look at all devices now (once). A device that cannot be opened or read is told about on standard
+ * error and left out. */
+MUST_USE enum status host_scan(struct host *host, struct why *why);
+size_t host_volume_count(const struct host *host);
+struct host_volume *host_volume_at(struct host *host, size_t index);	/* in the order of the devices */
+/* By label, UUID, "/vmfs/volumes/X[/...]", or a device URI that holds a piece of it. */
+MUST_USE enum status host_volume_find(struct host *host, const char *name, struct host_volume **volume,
+				      struct why *why);
+
+/* Of its head, or of any device when the head is missing. */
+const struct vmfs_probe *host_volume_probe(const struct host_volume *volume);
+/* The label, or the UUID when it has none. */
+const char *host_volume_name(const struct host_volume *volume);
+uint32_t host_volume_devices(const struct host_volume *volume);		/* found; probe->num_devs exist */
+const char *host_volume_device(const struct host_volume *volume, uint32_t index);	/* its URI */
+/* Mounted for at least that access; see host_resolve(). */
+MUST_USE enum status host_volume_mount(struct host_volume *volume, enum host_access access,
+				       struct vmfs_volume **vol, struct why *why);
+/* The devices of an unmounted volume, opened with IO_OPEN_* flags, for check, grow and span. The
+ * caller closes each with io_dev_close(). */
+MUST_USE enum status host_volume_open_devices(struct host_volume *volume, unsigned flags,
+					      struct io_dev *devs[32], uint32_t *count, struct why *why);
+
+#endif
