@@ -1,0 +1,2 @@
+iopath/base_SRCS := status.c why.c mem.c fmt.c size.c utf8.c log.c crc.c inflate.c deflate.c accel_plain.c
+iopath/base_DEPS :=
