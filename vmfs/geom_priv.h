@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* geom - arithmetic of resource files and system file maps; no I/O but where said.
- * Source: the VMFS specification, sections 6, 7 and 11.1 (FORMAT.md). */
+/* geom - arithmetic of resource files, maps of system files, checks of records.
+ * No I/O but where said. Source: FORMAT.md, "Addresses" and "Resource files". */
 #ifndef CAIRN_VMFS_GEOM_PRIV_H
 #define CAIRN_VMFS_GEOM_PRIV_H
 
@@ -31,7 +31,7 @@ void vmfs_geom_derive(struct vmfs_geom *g);
 /* Counts, R/C and C/CG that mkfs picks for a volume of `blocks` file blocks (FORMAT.md, mkfs). */
 void vmfs_geom_for_volume(struct vmfs_geom g[VMFS_RES_COUNT], uint64_t blocks);
 void vmfs_geom_encode(const struct vmfs_geom *g, struct vmfs_res_disk *disk);
-/* NULL, or the text naming the bad field. Limits: 6.1 and 11.1. */
+/* NULL, or the text naming the bad field. Limits: what addresses and the bitmap array can hold. */
 const char *vmfs_geom_decode(const struct vmfs_res_disk *disk, enum vmfs_res kind, struct vmfs_geom *g);
 
 /* File offsets inside the resource file. */
@@ -57,7 +57,9 @@ MUST_USE enum status vmfs_sysmap_read(struct lvm *lvm, uint64_t fd_at, uint32_t 
 				      const struct vmfs_sysmap *pbc, const struct vmfs_geom *pbc_geom,
 				      struct vmfs_sysmap *map, struct why *why);
 void vmfs_sysmap_free(struct vmfs_sysmap *map);
-/* Volume offset of a file offset; ~0 when outside. Units never straddle a block. */
+/* Volume offset of a file offset; ~0 when outside. A resource starts there and goes on in one piece:
+ * units of VMFS-5 never straddle a block, and vmfs_layout_read() refuses a VMFS-3 whose 64 KiB
+ * sub-blocks straddle blocks that do not follow each other. */
 uint64_t vmfs_sysmap_at(const struct vmfs_sysmap *map, uint64_t file_offset);
 
 /* Everything needed to find a resource of a volume: read once at mount, mkfs-check and grow. */

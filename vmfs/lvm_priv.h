@@ -1,21 +1,33 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* lvm - the logical volume under a VMFS: one address space over 1..32 devices.
- * Reading verifies rules L1..L3; the map is kept as merged runs, so translation is a short search. */
+ * Reading verifies rules L1..L3; the map is kept as merged runs, so translation is a short search.
+ *   lvm_header.c  one device: record, volume entry, metadata regions, PE records
+ *   lvm.c         all devices of a volume: order, agreement, the map, locks
+ *   lvm_io.c      requests in volume offsets */
 #ifndef CAIRN_VMFS_LVM_PRIV_H
 #define CAIRN_VMFS_LVM_PRIV_H
 
 #include "vmfs/vmfs.h"
 #include "vmfs/vmfs_format.h"
 
+#define LVM_PES_MAX	(LVM_REGIONS_MAX * LVM_MAPS_PER_REGION * LVM_PES_PER_MAP)	/* 64 TiB */
+
 struct lvm_run {			/* logical [at, at + bytes) lies on dev at physical */
 	uint64_t	at, bytes, physical;
 	uint32_t	dev;
+};
+
+struct lvm_region {			/* a metadata region: up to 8 bitmap and table pairs */
+	uint64_t	at;		/* partition offset that LVM_PE_MAP_AT() is relative to */
+	uint32_t	first, pes;	/* numbers of the PE records it holds */
 };
 
 struct lvm_device {
 	struct io_dev		*dev;
 	struct lvm_device_disk	record;		/* as read */
 	struct lvm_volume_disk	volume;
+	uint32_t		region_count;
+	struct lvm_region	region[LVM_REGIONS_MAX];
 };
 
 struct lvm {
@@ -24,20 +36,48 @@ struct lvm {
 	uint64_t		bytes;			/* logical */
 	struct lvm_run		*run;			/* sorted, gapless */
 	uint32_t		run_count, last_run;
+	uint8_t			locked;
 };
 
-/* Read the headers of all devices, put them in order, verify, build the map. */
+/* ---- one device -------------------------------------------------------------------------------- */
+
+/* Read and verify the record, volume entry and region chain of one device.
+ *   ST_NOENT  no LVM header here    ST_UNSUPPORTED  LVM6 (VMFS-6)    ST_CORRUPT  named in why */
+MUST_USE enum status lvm_device_read(struct lvm_device *d, struct io_dev *dev, struct why *why);
+/* fn for the PE records 0 .. numPEs - 1, in order; in_map: its bit in the bitmap. Ends early, with
+ * fn's status, when that is not ST_OK. */
+MUST_USE enum status lvm_pe_walk(struct lvm_device *d,
+				 enum status (*fn)(void *arg, uint32_t number,
+						   const struct lvm_pe_disk *pe, int in_map),
+				 void *arg, struct why *why);
+/* NULL, or the field of a used PE record that is impossible on this device. */
+const char *lvm_pe_check(const struct lvm_device *d, const struct lvm_pe_disk *pe, uint32_t number);
+/* Lock out other writers of this machine: a byte-range lock on the LVM header. ST_BUSY: taken. */
+MUST_USE enum status lvm_lock_dev(struct io_dev *dev, struct why *why);
+void lvm_unlock_dev(struct io_dev *dev);
+
+/* ---- the volume -------------------------------------------------------------------------------- */
+
+/* Read the headers of all devices, put them in order, verify, build the map.
+ * The volume entry of the head (first device) is binding: grow and span write it last. Other
+ * devices may be ahead of it (larger generation) after an interruption; what they have more is left
+ * out of the map. */
 MUST_USE enum status lvm_open(struct lvm *lvm, struct io_dev *const *devs, uint32_t dev_count,
 			      struct why *why);
+/* Also after a failed lvm_open. Releases the locks. */
 void lvm_close(struct lvm *lvm);
 /* Exclude other writers of this machine from all devices (byte-range locks on the LVM headers).
  * ST_BUSY: somebody has them; nothing is held. lvm_close releases. */
 MUST_USE enum status lvm_lock_devices(struct lvm *lvm, struct why *why);
 
-/* Where volume offset `at` lies and how many bytes from there are contiguous below. at < lvm->bytes. */
+/* ---- requests ---------------------------------------------------------------------------------- */
+
+/* The run that volume offset `at` lies in. at < lvm->bytes. */
 const struct lvm_run *lvm_find(struct lvm *lvm, uint64_t at);
-/* A request in volume offsets; a request over a seam is done piece by piece. Never writes below
- * VMFS_FS_AT unless the caller asks for it. FLUSH goes to all devices. */
+/* A request in volume offsets; one over a seam of two runs is done piece by piece with a frame of
+ * its own. FLUSH goes to all devices, one after the other. Outside of the volume: ST_RANGE.
+ * The common case changes req->io.offset *in place*: when done() runs, offset is the device's.
+ * A caller that needs its own offset again has pushed a frame, and io_pop() brings it back. */
 void lvm_submit(struct lvm *lvm, struct io_req *req);
 
 /* Waiting forms. */

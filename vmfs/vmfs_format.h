@@ -20,6 +20,9 @@ typedef struct { uint8_t b[16]; } vmfs_uuid_disk;	/* u32 time_lo, u32 time_hi, u
 #define LVM_PE_TABLE_AT(i)	(0x80600ull + (i) * 0x100400ull)
 #define LVM_PES_PER_MAP		8192u
 #define LVM_MAPS_PER_REGION	8u
+#define LVM_REGION_PES		(LVM_MAPS_PER_REGION * LVM_PES_PER_MAP)	/* 16 TiB */
+#define LVM_REGION_BYTES	0x1000000ull	/* from a chained region to its data */
+#define LVM_REGIONS_MAX		4u		/* 64 TiB */
 #define LVM_PE_BYTES		0x10000000ull	/* 256 MiB */
 #define LVM_DATA_AT		0x1100000ull	/* of the partition */
 
@@ -105,8 +108,10 @@ struct lvm_region_disk {		/* a further metadata region of a device over 16 TiB *
 	le32	magic;
 	le32	num_pe_maps;
 	le64	data_offset;
-	le64	next;
+	le64	next;			/* partition offset, 0: none */
+	uint8_t	zero[512 - 24];
 };
+DISK_SIZE(struct lvm_region_disk, 512);
 
 /* ---- file system (volume offsets) --------------------------------------------------------------- */
 
@@ -244,6 +249,10 @@ enum vmfs_fixed_fd {
 
 #define VMFS_RES_GROUP_AT	0x10000u	/* file offset of cluster group 0, always */
 #define VMFS_CLUSTER_BYTES	1024u		/* header of one cluster: lock sector, bitmap sector */
+#define VMFS_CLUSTER_RESOURCES_MAX 512u		/* bits of its bitmap */
+#define VMFS_GROUP_CLUSTERS_MAX	1024u		/* 32 and 64 are what hosts write */
+#define VMFS_SB_BYTES		0x2000u
+#define VMFS_SB_BYTES_OLD	0x10000u	/* VMFS-3 */
 
 struct vmfs_res_disk {			/* offset 0 of each resource file */
 	le32	resources_per_cluster;	/* 0x00 */
@@ -281,6 +290,7 @@ DISK_AT(struct vmfs_cluster_disk, fd_generation, 0x50);
 #define VMFS_PB_BYTES		4096u
 #define VMFS_PB_POINTERS	1024u
 #define VMFS_NAME_MAX		127u
+#define VMFS_LENGTH_MAX		(1ull << 51)	/* double-indirect reach with blocks of 8 MiB */
 
 enum vmfs_type {
 	VMFS_TYPE_VOLUME = 1, VMFS_TYPE_DIR = 2, VMFS_TYPE_FILE = 3, VMFS_TYPE_SYMLINK = 4,

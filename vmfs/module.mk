@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+vmfs_SRCS := uuid.c lvm_header.c lvm.c lvm_io.c geom.c records.c layout.c probe.c
+vmfs_DEPS := iopath iopath/base
