@@ -7,13 +7,6 @@
  * another system file may be so long that it needs pointer blocks. */
 #include "vmfs/geom_priv.h"
 
-struct fd_image {
-	struct vmfs_lock_disk	lock;
-	struct vmfs_fd_disk	meta;
-	le32			pointer[VMFS_FD_POINTERS];
-};
-DISK_SIZE(struct fd_image, VMFS_FD_BYTES);
-
 /* ---- maps of system files ----------------------------------------------------------------------- */
 
 void vmfs_sysmap_free(struct vmfs_sysmap *map)
@@ -54,7 +47,7 @@ static enum status take_pointers(struct lvm *lvm, struct vmfs_sysmap *map, uint3
 }
 
 /* ZLA 3: through pointer blocks, which .pbc.sf locates. */
-static enum status take_indirect(struct lvm *lvm, struct vmfs_sysmap *map, const struct fd_image *fd,
+static enum status take_indirect(struct lvm *lvm, struct vmfs_sysmap *map, const struct vmfs_fd_record *fd,
 				 const struct vmfs_sysmap *pbc, const struct vmfs_geom *pbc_geom,
 				 uint64_t fd_at, struct why *why)
 {
@@ -64,7 +57,7 @@ static enum status take_indirect(struct lvm *lvm, struct vmfs_sysmap *map, const
 	if (!entry)
 		return why_set(why, ST_NOMEM, "no memory for a pointer block");
 	for (uint32_t done = 0; done < map->block_count && st == ST_OK; done += VMFS_PB_POINTERS) {
-		uint32_t addr = le32_get(fd->pointer[done / VMFS_PB_POINTERS]), cluster, resource;
+		uint32_t addr = le32_get(fd->ptr[done / VMFS_PB_POINTERS]), cluster, resource;
 		uint64_t at = ~0ull;
 
 		if (vmfs_geom_split(pbc_geom, VMFS_RES_PB, addr, 0, &cluster, &resource))
@@ -85,7 +78,7 @@ static enum status take_indirect(struct lvm *lvm, struct vmfs_sysmap *map, const
 	return st;
 }
 
-static const char *sysfile_check(const struct fd_image *fd, uint32_t block_bytes, int indirect_ok)
+static const char *sysfile_check(const struct vmfs_fd_record *fd, uint32_t block_bytes, int indirect_ok)
 {
 	const char *bad = vmfs_fd_check(&fd->meta, le32_get(fd->meta.fd));
 	uint32_t zla = le32_get(fd->meta.zla);
@@ -112,7 +105,7 @@ enum status vmfs_sysmap_read(struct lvm *lvm, uint64_t fd_at, uint32_t block_byt
 			     const struct vmfs_sysmap *pbc, const struct vmfs_geom *pbc_geom,
 			     struct vmfs_sysmap *map, struct why *why)
 {
-	struct fd_image *fd = port_dma_alloc(sizeof(*fd));
+	struct vmfs_fd_record *fd = port_dma_alloc(sizeof(*fd));
 	const char *bad;
 	enum status st;
 
@@ -136,7 +129,7 @@ enum status vmfs_sysmap_read(struct lvm *lvm, uint64_t fd_at, uint32_t block_byt
 	if (!map->block)
 		st = why_set(why, ST_NOMEM, "no memory for the map of a system file");
 	else if (le32_get(fd->meta.zla) == VMFS_ZLA_FB)
-		st = take_pointers(lvm, map, 0, fd->pointer, map->block_count, fd_at, why);
+		st = take_pointers(lvm, map, 0, fd->ptr, map->block_count, fd_at, why);
 	else
 		st = take_indirect(lvm, map, fd, pbc, pbc_geom, fd_at, why);
 	if (st != ST_OK)

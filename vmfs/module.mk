@@ -1,3 +1,4 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
-vmfs_SRCS := uuid.c lvm_header.c lvm.c lvm_io.c geom.c records.c layout.c probe.c
+vmfs_SRCS := uuid.c lvm_header.c lvm.c lvm_io.c geom.c records.c layout.c probe.c \
+	lvm_format.c res_format.c writer.c mkfs.c
 vmfs_DEPS := iopath iopath/base

@@ -339,6 +339,18 @@ DISK_AT(struct vmfs_fd_disk, zla, 0x44);
 DISK_AT(struct vmfs_fd_disk, affinity_fd, 0x68);
 DISK_AT(struct vmfs_fd_disk, block_shift, 0x89);
 
+struct vmfs_fd_record {			/* a whole file descriptor */
+	struct vmfs_lock_disk	lock;
+	struct vmfs_fd_disk	meta;
+	union {
+		uint8_t	data[VMFS_RESIDENT_MAX];
+		le32	ptr[VMFS_FD_POINTERS];
+	};
+};
+DISK_SIZE(struct vmfs_fd_record, VMFS_FD_BYTES);
+DISK_AT(struct vmfs_fd_record, meta, VMFS_FD_META_AT);
+DISK_AT(struct vmfs_fd_record, data, VMFS_FD_DATA_AT);
+
 struct vmfs_dirent_disk {
 	le32	type;			/* 0x00 */
 	le32	fd;			/* 0x04  0: no entry */

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* format - what mkfs, grow and span share: new LVM headers, new cluster headers, fast writing.
+ *   lvm_format.c  headers of devices    res_format.c  resource files    writer.c  requests in flight */
+#ifndef CAIRN_VMFS_FORMAT_PRIV_H
+#define CAIRN_VMFS_FORMAT_PRIV_H
+
+#include "vmfs/geom_priv.h"
+
+/* ---- LVM headers ------------------------------------------------------------------------------- */
+
+/* How many PEs of 256 MiB a device has room for, chained metadata regions taken off. */
+uint32_t lvm_room_pes(uint64_t device_bytes);
+/* Where we put PE `number` of a device, and metadata region `index` (1 and up). */
+uint64_t lvm_pe_place(uint32_t number);
+uint64_t lvm_region_place(uint32_t index);
+/* Write the records and bitmap bits of PEs first .. first + count - 1, logically from `logical` on,
+ * each `pe_bytes` long (256 MiB but for a test volume), and the headers of regions that begin there. */
+MUST_USE enum status lvm_write_pes(struct io_dev *dev, uint32_t first, uint32_t count, uint64_t logical,
+				   uint64_t pe_bytes, struct why *why);
+/* Fields of the device record and volume entry that follow from the number of PEs. */
+void lvm_set_pes(struct lvm_device *d, uint32_t pes);
+/* Write the name that device `index` of the volume has into the head's table. */
+MUST_USE enum status lvm_write_name(struct io_dev *head, uint32_t index, const char *name);
+MUST_USE enum status lvm_write_volume(const struct lvm_device *d);
+MUST_USE enum status lvm_write_record(const struct lvm_device *d);
+/* A new device's record and entry in memory; `pes` of them from logical PE `first` on. */
+void lvm_new_device(struct lvm_device *d, struct io_dev *dev, const struct vmfs_uuid *dev_id,
+		    uint64_t now_us, const char *disk_id);
+/* Make [at, at + bytes) of a device read as zeros; holes are left holes. */
+MUST_USE enum status lvm_clear(struct io_dev *dev, uint64_t at, uint64_t bytes);
+/* The lvm of devices whose records are in memory already (dev[].region is filled in). */
+MUST_USE enum status lvm_plan(struct lvm *lvm, uint64_t pe_bytes);
+
+/* ---- resource files ---------------------------------------------------------------------------- */
+
+/* A cluster header with all of its resources free. */
+struct vmfs_cluster_header { struct vmfs_lock_disk lock; struct vmfs_cluster_disk meta; };
+DISK_SIZE(struct vmfs_cluster_header, VMFS_CLUSTER_BYTES);
+void vmfs_cluster_make(struct vmfs_cluster_header *h, const struct vmfs_geom *g, enum vmfs_res kind,
+		       uint32_t cluster, uint64_t at, uint64_t mtime);
+/* Clear bits [first, first + count) and set the counts; they were all free. */
+void vmfs_cluster_take(struct vmfs_cluster_disk *c, uint32_t first, uint32_t count);
+/* Recompute freeResources and nextFreeIdx from the bitmap. */
+void vmfs_cluster_count(struct vmfs_cluster_disk *c);
+
+/* Image of the part of file block `index` of a resource file that holds the header or cluster
+ * headers >= first_cluster. taken: this many first resources are in use. mtime: of cluster 0.
+ * [*low, *high) of the block is what was filled in; equal when there is nothing. buf is zeroed. */
+struct vmfs_res_fill {
+	const struct vmfs_layout	*layout;
+	enum vmfs_res			kind;
+	uint32_t			first_cluster;
+	uint64_t			taken, mtime;
+};
+void vmfs_res_fill_block(const struct vmfs_res_fill *fill, uint32_t index, uint8_t *buf, uint32_t *low,
+			 uint32_t *high);
+
+/* ---- writer: a few large writes in flight ------------------------------------------------------- */
+
+#define WRITER_DEPTH 4u
+struct vmfs_writer {
+	struct lvm	*lvm;
+	uint32_t	chunk_bytes, next;
+	enum status	status;		/* the first failure */
+	uint8_t		*buf[WRITER_DEPTH];
+	struct io_wait	wait[WRITER_DEPTH];
+	uint8_t		busy[WRITER_DEPTH];
+};
+MUST_USE enum status vmfs_writer_init(struct vmfs_writer *w, struct lvm *lvm, uint32_t chunk_bytes);
+/* A zeroed buffer of chunk_bytes; waits for the oldest write when all are in flight. */
+uint8_t *vmfs_writer_buffer(struct vmfs_writer *w);
+/* Write bytes [low, high) of the buffer got last to volume offset at + low. */
+void vmfs_writer_put(struct vmfs_writer *w, uint64_t at, uint32_t low, uint32_t high);
+/* Wait for everything; the first failure, if any. Frees the buffers. */
+MUST_USE enum status vmfs_writer_fini(struct vmfs_writer *w);
+
+#endif
