@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* io - the life of a transfer: submitted, perhaps held back, started in the engine, continued when
+ * it was short, ended.
+ *
+ * Aligned transfers go straight to the engine: that is the data path, and it allocates, locks and
+ * measures nothing. Partial ones (not aligned to what the direct descriptor needs) change pages or
+ * blocks that others may be writing, so two writes of which one is partial never overlap in flight,
+ * counted in whole units: the later one waits in disk->waiting. Reads need no such order. */
+#include "iopath/port/linux/linux_priv.h"
+
+#include <errno.h>
+
+#define UNIT_BYTES 4096u	/* what a partial write can touch around it: a page, or a block */
+
+static inline int moves_data(const struct port_io *io)
+{
+	return io->op <= PORT_WRITE;
+}
+
+static inline int changes_data(const struct port_io *io)
+{
+	return io->op != PORT_READ && io->op != PORT_FLUSH;
+}
+
+/* ---- vectors --------------------------------------------------------------------------------------- */
+
+int io_vectors(const struct port_io *io, struct iovec *vec, int max)
+{
+	uint64_t skip = io->skip + io->progress, left = io->bytes - io->progress;
+	int n = 0;
+
+	for (uint32_t i = 0; i < io->vec_count && left > 0 && n < max; i++) {
+		uint64_t bytes;
+
+		if (skip >= io->vec[i].bytes) {
+			skip -= io->vec[i].bytes;
+			continue;
+		}
+		bytes = MIN(io->vec[i].bytes - skip, left);
+		vec[n].iov_base = (char *)io->vec[i].base + skip;
+		vec[n++].iov_len = bytes;
+		left -= bytes;
+		skip = 0;
+	}
+	return n;
+}
+
+static int vectors_are_aligned(const struct port_disk *disk, const struct port_io *io)
+{
+	uint64_t skip = io->skip + io->progress, left = io->bytes - io->progress;
+
+	for (uint32_t i = 0; i < io->vec_count && left > 0; i++) {
+		uint64_t bytes;
+
+		if (skip >= io->vec[i].bytes) {
+			skip -= io->vec[i].bytes;
+			continue;
+		}
+		bytes = MIN(io->vec[i].bytes - skip, left);
+		if (((uintptr_t)io->vec[i].base + skip) & disk->memory_mask || bytes & disk->offset_mask)
+			return 0;
+		left -= bytes;
+		skip = 0;
+	}
+	return 1;
+}
+
+int io_is_aligned(const struct port_disk *disk, const struct port_io *io)
+{
+	if (((io->offset + io->progress) | (io->bytes - io->progress)) & disk->offset_mask)
+		return 0;
+	if (!moves_data(io))
+		return 1;
+	if (io->vec_count == 1)
+		return !(((uintptr_t)io->vec[0].base + io->skip + io->progress) & disk->memory_mask);
+	return vectors_are_aligned(disk, io);
+}
+
+/* ---- order ----------------------------------------------------------------------------------------- */
+
+static int is_partial(const struct port_io *io)
+{
+	return io->op != PORT_FLUSH && !io_is_aligned(io->disk, io);
+}
+
+static int overlap(const struct port_io *a, const struct port_io *b)
+{
+	uint64_t unit = MAX(UNIT_BYTES, a->disk->info.block_bytes);
+
+	return round_down(a->offset, unit) < b->offset + b->bytes + unit - 1 &&
+	       round_down(b->offset, unit) < a->offset + a->bytes + unit - 1;
+}
+
+/* Is there a write in flight that must end before this one starts? */
+static int is_held_back(const struct port_disk *disk, const struct port_io *io, int partial)
+{
+	const struct port_io *other;
+
+	if (!changes_data(io))
+		return 0;
+	list_for_each(other, &disk->in_flight, link) {
+		if (changes_data(other) && (partial || is_partial(other)) && overlap(io, other))
+			return 1;
+	}
+	return 0;
+}
+
+/* ---- submit ---------------------------------------------------------------------------------------- */
+
+static void end_later(struct pcpu *p, struct port_io *io, enum status st)
+{
+	io->status = st;
+	list_add_tail(&p->ended, &io->link);
+}
+
+uint32_t io_deliver_ended(struct pcpu *p)
+{
+	struct list now, *link;
+	uint32_t count = 0;
+
+	if (list_empty(&p->ended))
+		return 0;
+	list_init(&now);
+	list_splice_tail(&now, &p->ended);
+	while ((link = list_pop(&now)) != NULL) {
+		struct port_io *io = list_entry(link, struct port_io, link);
+
+		io->done(io);
+		count++;
+	}
+	return count;
+}
+
+static void start(struct pcpu *p, struct port_io *io)
+{
+	list_add_tail(&io->disk->in_flight, &io->link);
+	p->in_flight++;
+	p->engine->submit(p, io);
+}
+
+/* The rare cases: no room in the engine, or a partial transfer about. */
+static void start_or_wait(struct pcpu *p, struct port_io *io)
+{
+	struct port_disk *disk = io->disk;
+	int partial = is_partial(io);
+
+	if (p->in_flight >= IN_FLIGHT_MAX) {
+		list_add_tail(&p->backlog, &io->link);
+		return;
+	}
+	if (is_held_back(disk, io, partial)) {
+		list_add_tail(&disk->waiting, &io->link);
+		return;
+	}
+	disk->partials += (uint32_t)partial;
+	if (partial && disk->info.is_device && disk->info.direct) {
+		list_add_tail(&disk->in_flight, &io->link);
+		p->in_flight++;
+		partial_start(p, io);
+	} else {
+		start(p, io);
+	}
+}
+
+static enum status refusal(const struct port_disk *disk, const struct port_io *io)
+{
+	if (changes_data(io) && !disk->info.writable)
+		return ST_READONLY;
+	if (io->offset > INT64_MAX || io->bytes > INT64_MAX - io->offset)
+		return ST_RANGE;
+	return ST_OK;
+}
+
+void port_disk_submit(struct port_disk *disk, struct port_io *io)
+{
+	struct pcpu *p = disk->pcpu;
+	enum status st = refusal(disk, io);
+
+	io->disk = disk;
+	io->progress = 0;
+	io->status = ST_OK;
+	if (io->op == PORT_FLUSH)
+		io->offset = io->bytes = 0;
+	if (st != ST_OK || (io->bytes == 0 && io->op != PORT_FLUSH)) {
+		end_later(p, io, st);
+		return;
+	}
+	if (disk->partials == 0 && p->in_flight < IN_FLIGHT_MAX && io_is_aligned(disk, io))
+		start(p, io);
+	else
+		start_or_wait(p, io);
+}
+
+/* ---- the end ----------------------------------------------------------------------------------------- */
+
+/* Start again, in their order, all that waited: those that still cannot go back to their lists. */
+static void restart(struct pcpu *p, struct list *held)
+{
+	struct list now, *link;
+
+	list_init(&now);
+	list_splice_tail(&now, held);
+	while ((link = list_pop(&now)) != NULL)
+		start_or_wait(p, list_entry(link, struct port_io, link));
+}
+
+/* Take a transfer out of the books; what waited for it may start. */
+static void leave(struct pcpu *p, struct port_io *io)
+{
+	struct port_disk *disk = io->disk;
+
+	list_del(&io->link);
+	p->in_flight--;
+	if (disk->partials) {
+		io->progress = 0;	/* partial or not was decided from the start */
+		disk->partials -= (uint32_t)is_partial(io);
+	}
+	if (!list_empty(&disk->waiting))
+		restart(p, &disk->waiting);
+	if (!list_empty(&p->backlog))
+		restart(p, &p->backlog);
+}
+
+void io_ended_with(struct pcpu *p, struct port_io *io, enum status st)
+{
+	leave(p, io);
+	io->status = st;
+	io->done(io);
+}
+
+void io_fail_later(struct pcpu *p, struct port_io *io, enum status st)
+{
+	leave(p, io);
+	end_later(p, io, st);
+}
+
+/* A device says EINVAL or ENXIO for places it does not have. */
+static enum status status_of_failure(const struct port_io *io, int error)
+{
+	if (error == ENXIO || error == EINVAL || error == EPERM || error == EACCES)
+		return error == EPERM || error == EACCES ? ST_READONLY : ST_DEVICE;
+	if (error == ENOSPC && io->disk->info.is_device)	/* the end of the device */
+		return moves_data(io) && !io->progress ? ST_NOSPACE : ST_RANGE;
+	return status_of_errno(error);
+}
+
+void io_ended(struct pcpu *p, struct port_io *io, int64_t result)
+{
+	if (result >= 0 && moves_data(io)) {
+		io->progress += (uint64_t)result;
+		if (io->progress == io->bytes) {
+			io_ended_with(p, io, ST_OK);
+		} else if (result == 0) {
+			/* Nothing moved: the end of the file, or of the device. */
+			io_ended_with(p, io, io->op == PORT_READ ? ST_RANGE : ST_NOSPACE);
+		} else {
+			p->engine->submit(p, io);
+		}
+		return;
+	}
+	if (result == -EINTR || result == -EAGAIN) {
+		p->engine->submit(p, io);
+		return;
+	}
+	io_ended_with(p, io, result >= 0 ? ST_OK : status_of_failure(io, (int)-result));
+}

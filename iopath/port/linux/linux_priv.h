@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* linux_priv - one process as a host: a pthread per pCPU, each with its worlds, timers, mail, buffer
+ * pool and engine. Nothing but mail, the helper pool's queue and the flags below crosses threads. */
+#ifndef CAIRN_PORT_LINUX_PRIV_H
+#define CAIRN_PORT_LINUX_PRIV_H
+
+#include <pthread.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+#include "iopath/port/port.h"
+#include "iopath/port/sched.h"
+
+#define PCPUS_MAX 256
+#define IN_FLIGHT_MAX 1024	/* transfers of one pCPU in its engine; more wait in the backlog */
+
+struct pcpu;
+
+/* ---- engines: how transfers get to the kernel --------------------------------------------------- */
+
+struct engine_ops {
+	const char *name;	/* as port_config.engine spells it */
+
+	/* Required. ST_UNSUPPORTED: this kernel or container refuses it. */
+	enum status (*start)(struct pcpu *p, struct why *why);
+	void (*stop)(struct pcpu *p);
+	/* Required. Take one transfer, at most IN_FLIGHT_MAX at a time. It need not reach the kernel
+	 * before turn(), and io_ended() is not called from here. */
+	void (*submit)(struct pcpu *p, struct port_io *io);
+	/* Required. Hand over all that was taken and call io_ended() for what has ended. When wait
+	 * is set, sleep until something ended, mail came, a signal came, or the first timer is due. */
+	void (*turn)(struct pcpu *p, int wait);
+	/* Optional: make a descriptor or a piece of the buffer pool known beforehand. NULL: not needed. */
+	void (*disk_opened)(struct pcpu *p, struct port_disk *disk);
+	void (*disk_closed)(struct pcpu *p, struct port_disk *disk);
+	/* 1: registered as buffer `index`. */
+	int (*memory_added)(struct pcpu *p, uint32_t index, void *base, size_t bytes);
+};
+
+extern const struct engine_ops engine_threads;
+
+/* ---- a pCPU -------------------------------------------------------------------------------------- */
+
+struct dma_pool;
+
+struct mail {
+	struct list	here;		/* posted by this pCPU: no lock */
+	pthread_mutex_t	lock;		/* of `sent` */
+	struct list	sent;		/* posted by other threads */
+	int		waiting;	/* atomic: `sent` is not empty */
+	int		event_fd;	/* readable once somebody else posted, or a signal came */
+};
+
+struct pcpu {
+	struct sched		sched;
+	struct mail		mail;
+	const struct engine_ops	*engine;
+	void			*engine_state;
+	uint32_t		in_flight;	/* transfers inside the engine */
+	struct list		backlog;	/* transfers that wait for in_flight to fall */
+	struct list		ended;		/* ended within submit: done() comes with the next turn */
+	struct dma_pool		*dma;
+	pthread_t		thread;
+	uint32_t		index;
+};
+
+struct pcpu *pcpu_here(void);
+struct pcpu *pcpu_at(uint32_t index);
+
+void mail_init(struct mail *m);
+void mail_fini(struct mail *m);
+/* Run what has come so far. */
+void mail_deliver(struct mail *m);
+static inline int mail_is_empty(const struct mail *m)
+{
+	return list_empty(&m->here) && !__atomic_load_n(&m->waiting, __ATOMIC_ACQUIRE);
+}
+void mail_send(struct mail *m, struct port_msg *msg);	/* any thread */
+void mail_ring(struct mail *m);				/* wake its pCPU; any thread, signal handlers too */
+void mail_drain_event(struct mail *m);			/* after event_fd was readable */
+
+/* Free what the calling pCPU holds of the libraries behind port_accel(). */
+void accel_thread_end(void);
+void console_set_level(enum log_level level);
+
+void signals_start(void);
+void signals_stop(void);
+/* The main world gets a wake when a signal came in: called by the loop of pCPU 0. */
+int signals_pending(void);
+
+/* ---- the buffer pool ------------------------------------------------------------------------------ */
+
+struct dma_pool *dma_create(struct pcpu *p, uint64_t bytes);	/* NULL: no memory */
+void dma_destroy(struct dma_pool *pool);
+/* The registered buffer that holds [base, base + bytes), or -1. */
+int dma_index(const struct dma_pool *pool, const void *base, size_t bytes);
+
+/* ---- disks ---------------------------------------------------------------------------------------- */
+
+struct port_disk {
+	struct port_disk_info info;
+	int		fd;
+	int		cached_fd;	/* of a regular file that is open for direct I/O; else -1 */
+	int		slot;		/* the engine's handle of fd; -1 none */
+	uint32_t	offset_mask;	/* a direct transfer needs (offset | bytes) & mask == 0 */
+	uint32_t	memory_mask;	/* and this of its addresses */
+	uint32_t	partials;	/* transfers in flight that are not aligned */
+	struct pcpu	*pcpu;
+	struct list	in_flight;	/* transfers, from start to end */
+	struct list	waiting;	/* transfers that an overlapping one holds back */
+};
+
+/* Ask the kernel what the disk is and can do. */
+void disk_probe(struct port_disk *disk);
+
+int io_is_aligned(const struct port_disk *disk, const struct port_io *io);
+/* The descriptor for the rest of a transfer. */
+static inline int io_fd(const struct port_disk *disk, const struct port_io *io)
+{
+	return disk->cached_fd < 0 || io_is_aligned(disk, io) ? disk->fd : disk->cached_fd;
+}
+/* The engine's report: bytes moved, or -errno. Continues what is short, ends the rest. */
+void io_ended(struct pcpu *p, struct port_io *io, int64_t result);
+/* The end of a transfer, whatever it got. */
+void io_ended_with(struct pcpu *p, struct port_io *io, enum status st);
+/* The same for a transfer that fails while it is being submitted: done() waits for the next turn. */
+void io_fail_later(struct pcpu *p, struct port_io *io, enum status st);
+/* done() of what ended within submit; returns their number. */
+uint32_t io_deliver_ended(struct pcpu *p);
+/* The rest of a transfer as at most max vectors; returns their number. */
+int io_vectors(const struct port_io *io, struct iovec *vec, int max);
+enum status status_of_errno(int error);
+
+/* A transfer of a block device that is not aligned: edges read, changed, written. */
+void partial_start(struct pcpu *p, struct port_io *io);
+
+/* Carry out a transfer, or a first part of it, with ordinary system calls; any thread. Bytes moved
+ * (0 for what moves none), or -errno. */
+int64_t io_run_blocking(struct port_io *io);
+/* Have a helper thread do that. */
+void pool_submit(struct pcpu *p, struct port_io *io);
+void pool_stop(void);
+
+#endif

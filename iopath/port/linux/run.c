@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* run - the pCPUs and their loop. One turn: mail, timers, the worlds that are ready, then the engine:
+ * all transfers of the turn go to the kernel together, in the call that also sleeps when there is
+ * nothing else to do. */
+#include "iopath/port/linux/linux_priv.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct machine {
+	struct pcpu	*pcpus;
+	uint32_t	pcpu_count;
+	const struct engine_ops *engine;
+	int		stopping;	/* atomic */
+	void		(*main_world)(void *arg);
+	void		*main_arg;
+	struct port_world *main;	/* NULL once it has returned */
+};
+
+/* The process itself: the one place of this port where state hangs off nothing. */
+static struct machine machine;
+static __thread struct pcpu *here;
+
+/* In order of preference. */
+static const struct engine_ops *const engines[] = { &engine_threads };
+
+struct pcpu *pcpu_here(void)
+{
+	return here;
+}
+
+struct pcpu *pcpu_at(uint32_t index)
+{
+	VERIFY(index < machine.pcpu_count);
+	return &machine.pcpus[index];
+}
+
+struct sched *sched_here(void)
+{
+	return &here->sched;
+}
+
+struct sched *sched_at(uint32_t pcpu)
+{
+	return &pcpu_at(pcpu)->sched;
+}
+
+uint32_t port_pcpu_count(void)
+{
+	return machine.pcpu_count;
+}
+
+const char *port_engine(void)
+{
+	return machine.engine ? machine.engine->name : "";
+}
+
+/* ---- the loop ------------------------------------------------------------------------------------ */
+
+static void run_due_timers(struct pcpu *p)
+{
+	if (!list_empty(&p->sched.timers))
+		timers_run(&p->sched, port_now_ns());
+}
+
+static void pcpu_loop(struct pcpu *p)
+{
+	while (!__atomic_load_n(&machine.stopping, __ATOMIC_ACQUIRE)) {
+		mail_deliver(&p->mail);
+		run_due_timers(p);
+		sched_turn(&p->sched);
+		if (p->index == 0 && signals_pending() && machine.main)
+			port_world_wake(machine.main);
+		p->engine->turn(p, io_deliver_ended(p) == 0 && sched_is_idle(&p->sched) &&
+					   mail_is_empty(&p->mail));
+	}
+}
+
+static void stop_all(void)
+{
+	__atomic_store_n(&machine.stopping, 1, __ATOMIC_RELEASE);
+	for (uint32_t i = 0; i < machine.pcpu_count; i++)
+		mail_ring(&machine.pcpus[i].mail);
+}
+
+static void main_of_world_0(void *arg)
+{
+	(void)arg;
+	machine.main_world(machine.main_arg);
+	machine.main = NULL;
+	stop_all();
+}
+
+/* ---- one pCPU ------------------------------------------------------------------------------------ */
+
+static enum status pcpu_start(struct pcpu *p, uint32_t index, uint64_t dma_bytes, struct why *why)
+{
+	enum status st;
+
+	p->index = index;
+	sched_init(&p->sched, index, sched_pick_first);
+	list_init(&p->backlog);
+	list_init(&p->ended);
+	p->engine = machine.engine;
+	mail_init(&p->mail);
+	st = p->engine->start(p, why);
+	if (st != ST_OK)
+		goto fini_mail;
+	p->dma = dma_create(p, dma_bytes);
+	if (p->dma == NULL) {
+		st = why_set(why, ST_NOMEM, "no memory for the buffers of pCPU %u", index);
+		goto stop_engine;
+	}
+	return ST_OK;
+stop_engine:
+	p->engine->stop(p);
+fini_mail:
+	mail_fini(&p->mail);
+	return st;
+}
+
+static void pcpu_stop(struct pcpu *p)
+{
+	p->engine->stop(p);
+	dma_destroy(p->dma);
+	accel_thread_end();
+	mail_fini(&p->mail);
+	sched_fini(&p->sched);
+}
+
+/* An engine may want to be started and stopped by the thread that will use it. */
+struct starting {
+	struct pcpu		*pcpu;
+	uint32_t		index;
+	uint64_t		dma_bytes;
+	struct why		*why;
+	enum status		status;
+	pthread_barrier_t	started;
+};
+
+static void *pcpu_thread(void *arg)
+{
+	struct starting *start = arg;
+	struct pcpu *p = start->pcpu;
+
+	here = p;
+	start->status = pcpu_start(p, start->index, start->dma_bytes, start->why);
+	if (start->status != ST_OK) {
+		pthread_barrier_wait(&start->started);
+		return NULL;
+	}
+	pthread_barrier_wait(&start->started);	/* `start` is gone after this */
+	pcpu_loop(p);
+	pcpu_stop(p);
+	return NULL;
+}
+
+static enum status thread_start(uint32_t index, uint64_t dma_bytes, struct why *why)
+{
+	struct starting start = { .pcpu = &machine.pcpus[index], .index = index,
+				  .dma_bytes = dma_bytes, .why = why };
+	int error;
+
+	pthread_barrier_init(&start.started, NULL, 2);
+	error = pthread_create(&start.pcpu->thread, NULL, pcpu_thread, &start);
+	if (error != 0) {
+		start.status = why_set(why, ST_NOMEM, "no thread for pCPU %u: %s", index,
+				       strerror(error));
+	} else {
+		pthread_barrier_wait(&start.started);
+		if (start.status != ST_OK)
+			pthread_join(start.pcpu->thread, NULL);
+	}
+	pthread_barrier_destroy(&start.started);
+	return start.status;
+}
+
+/* ---- the choice of engine ------------------------------------------------------------------------ */
+
+static const struct engine_ops *engine_named(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_COUNT(engines); i++) {
+		if (strcmp(engines[i]->name, name) == 0)
+			return engines[i];
+	}
+	return NULL;
+}
+
+/* Start pCPU 0 with the engine that was asked for, or with the first that this kernel accepts. */
+static enum status start_first_pcpu(const char *wanted, uint64_t dma_bytes, struct why *why)
+{
+	struct pcpu *p = &machine.pcpus[0];
+	enum status st = ST_UNSUPPORTED;
+
+	here = p;
+	if (wanted != NULL) {
+		machine.engine = engine_named(wanted);
+		if (machine.engine == NULL)
+			return why_set(why, ST_INVAL,
+				       "I/O engine \"%s\": unknown; io_uring, libaio and threads are",
+				       wanted);
+		return pcpu_start(p, 0, dma_bytes, why);
+	}
+	for (size_t i = 0; i < ARRAY_COUNT(engines); i++) {
+		machine.engine = engines[i];
+		st = pcpu_start(p, 0, dma_bytes, why);
+		if (st != ST_UNSUPPORTED)
+			break;
+		log_line(LOG_INFO, "I/O engine %s -> trying the next",
+			 why ? why->text : engines[i]->name);
+	}
+	if (st == ST_OK && why)
+		*why = (struct why){ 0 };
+	return st;
+}
+
+static void join_pcpus(uint32_t count)
+{
+	stop_all();
+	for (uint32_t i = 1; i < count; i++)
+		pthread_join(machine.pcpus[i].thread, NULL);
+}
+
+static enum status run_pcpus(uint64_t dma_bytes, struct why *why)
+{
+	enum status st = ST_OK;
+	uint32_t started = 1;
+
+	for (; started < machine.pcpu_count; started++) {
+		st = thread_start(started, dma_bytes, why);
+		if (st != ST_OK)
+			break;
+	}
+	if (st == ST_OK) {
+		machine.main = port_world_start("main", main_of_world_0, NULL);
+		if (machine.main == NULL)
+			st = why_set(why, ST_NOMEM, "no memory for the first world");
+	}
+	if (st == ST_OK) {
+		signals_start();
+		pcpu_loop(&machine.pcpus[0]);
+		signals_stop();
+	}
+	join_pcpus(started);
+	return st;
+}
+
+enum status port_run(const struct port_config *config, void (*main_world)(void *arg), void *arg,
+		     struct why *why)
+{
+	const char *engine = config->engine ? config->engine : getenv("CAIRN_ENGINE");
+	uint64_t dma_bytes = config->dma_bytes ? config->dma_bytes : 64 * MIB;
+	uint32_t count = config->pcpus ? config->pcpus : 1;
+	enum status st;
+
+	if (count > PCPUS_MAX)
+		return why_set(why, ST_LIMIT, "%u pCPUs: at most %u", count, PCPUS_MAX);
+	machine = (struct machine){ .main_world = main_world, .main_arg = arg };
+	machine.pcpus = calloc(count, sizeof(*machine.pcpus));
+	if (machine.pcpus == NULL)
+		return why_set(why, ST_NOMEM, "no memory for %u pCPUs", count);
+	machine.pcpu_count = count;
+	console_set_level(config->log_level);
+	st = start_first_pcpu(engine && *engine ? engine : NULL, dma_bytes, why);
+	if (st == ST_OK) {
+		st = run_pcpus(dma_bytes, why);
+		pool_stop();
+		pcpu_stop(&machine.pcpus[0]);
+	}
+	free(machine.pcpus);
+	machine = (struct machine){ 0 };
+	here = NULL;
+	return st;
+}

@@ -1,0 +1,2 @@
+iopath/port_SRCS := fiber.c sched.c timer.c
+iopath/port_DEPS := iopath/base
