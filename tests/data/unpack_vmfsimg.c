@@ -83,7 +83,8 @@ static void check_end(FILE *in, const char *name, const struct adler *sum)
 
 	if (fread(want, 1, 4, in) != 4)
 		die("ends inside the checksum", name);
-	if ((want[0] | (uint32_t)want[1] << 8 | (uint32_t)want[2] << 16 | (uint32_t)want[3] << 24) != have)
+	if ((want[0] | (uint32_t)want[1] << 8 | (uint32_t)want[2] << 16 |
+	     (uint32_t)want[3] << 24) != have)
 		die("the checksum does not match what was unpacked", name);
 }
 
@@ -111,7 +112,8 @@ static uint64_t unpack(FILE *in, const char *name, FILE *out)
 			check_end(in, name, &sum);
 			return at;
 		default:
-			die(type == EOF ? "has no end record" : "has a record of an unknown type", name);
+			die(type == EOF ? "has no end record" : "has a record of an unknown type",
+			    name);
 		}
 	}
 }

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+# What is run, and in which order. tests/run.sh prints a line a test and the closing summary.
+GATES	:= $(wildcard tests/gates/*.sh)
+INTEROP	:= $(wildcard tests/interop/*.sh)
+JOBS	:= $(shell nproc)
+
+# ---- fuzz targets: tests/fuzz/fuzz_<T>.c, their inputs in tests/fuzz/corpus/<T>/ -----------------
+FUZZ	:= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_COMMON := $(addprefix tests/fuzz/,common.o mem_dev.o mem_store.o vmdk_base.o)
+REPLAYS	:= $(FUZZ:%=build/asan/tests/fuzz/replay_%)
+SECS	?= 600
+
+build/asan/tests/fuzz/replay_%: build/asan/tests/fuzz/fuzz_%.o build/asan/tests/fuzz/replay.o \
+		$(FUZZ_COMMON:%=build/asan/%) build/asan/libcore.a build/asan/libport-sim.a
+	$(CC) $(asan_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+
+# The whole core again, by clang, with libFuzzer's counters in it.
+fuzz_CFLAGS  = -O1 -g -fno-omit-frame-pointer -DCAIRN_ASSERT -fsanitize=fuzzer-no-link,address,undefined \
+	       -fno-sanitize-recover=undefined
+fuzz_LDFLAGS = -fsanitize=fuzzer,address,undefined
+build/fuzz/%: CC = clang-14
+build/fuzz/%: WARN = -Wall -Werror
+$(eval $(call config_rules,fuzz))
+build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/tests/fuzz/libfuzzer.o \
+		$(FUZZ_COMMON:%=build/fuzz/%) build/fuzz/libcore.a build/fuzz/libport-sim.a
+	$(CC) $(fuzz_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+
+# make fuzz T=vmdk_sparse SECS=600: what is found stays in build/fuzz/found/, new inputs beside it.
+fuzz:
+	@case " $(FUZZ) " in *" $(T) "*) ;; *) echo "make fuzz T=NAME, one of: $(FUZZ)"; exit 2 ;; esac
+	@$(MAKE) --no-print-directory -j$(JOBS) build/fuzz/fuzz_$(T)
+	@mkdir -p build/fuzz/found build/fuzz/inputs/$(T)
+	build/fuzz/fuzz_$(T) -max_total_time=$(SECS) -timeout=20 -rss_limit_mb=1024 -malloc_limit_mb=256 \
+		-print_final_stats=1 -artifact_prefix=build/fuzz/found/$(T)- build/fuzz/inputs/$(T) tests/fuzz/corpus/$(T)
+
+# ---- the lists -----------------------------------------------------------------------------------
+CHECK_PROGS = $(UNIT_PROGS) $(REPLAYS) $(SIM_PROGS)
+check-programs: all $(CHECK_PROGS)
+
+check:
+	@tests/deps.sh
+	@$(MAKE) --no-print-directory -j$(JOBS) check-programs
+	@tests/run.sh --title="gates" $(GATES) --title="unit and format" $(UNIT_PROGS) \
+		--title="inputs of the fuzz targets" $(REPLAYS) --title="model and crashes" $(SIM_PROGS) \
+		--title="other people's programs" $(INTEROP)
+
+# The inner loop: no images of gigabytes, nothing that waits.
+quick: check-programs
+	@tests/run.sh --title="gates" $(GATES) --title="unit and format" $(UNIT_PROGS) \
+		--title="inputs of the fuzz targets" $(REPLAYS)
+
+# Beside the long runs of tests/sim: full sizes of the interop scripts.
+check-long-interop: all
+	@CAIRN_LONG=1 TEST_TIMEOUT=7200 tests/run.sh --title="other people's programs, full size" $(INTEROP)
+check-long: check-long-interop
+
+demo:
+	@tests/deps.sh build demo
+	@$(MAKE) --no-print-directory -j$(JOBS) all
+	@tests/demo.sh
+
+.PHONY: fuzz check check-programs quick check-long check-long-interop demo

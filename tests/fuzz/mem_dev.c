@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* mem_dev - a device in memory that returns to a kept state by copying only the pages that changed:
+ * a fuzzer changes a few bytes of 64 MiB some thousand times a second. */
+#include "tests/fuzz/fuzz.h"
+
+#include <stdlib.h>
+
+#define PAGE 4096u
+
+static void touch(struct mem_dev *m, uint64_t at, uint64_t bytes)
+{
+	for (uint64_t page = at / PAGE; bytes > 0 && page <= (at + bytes - 1) / PAGE; page++)
+		m->touched[page] = 1;
+}
+
+static enum status transfer(struct mem_dev *m, struct io_req *req)
+{
+	uint64_t at = req->io.offset, bytes = req->io.bytes;
+
+	if (req->io.op == PORT_FLUSH)
+		return ST_OK;
+	if (at > m->dev.size_bytes || bytes > m->dev.size_bytes - at)
+		return ST_RANGE;
+	if (req->io.op == PORT_READ) {
+		io_req_copy_in(req, 0, m->bytes + at, bytes);
+		return ST_OK;
+	}
+	touch(m, at, bytes);
+	if (req->io.op == PORT_WRITE)
+		io_req_copy_out(req, 0, m->bytes + at, bytes);
+	else
+		memset(m->bytes + at, 0, bytes);
+	return ST_OK;
+}
+
+static void mem_dev_submit(struct io_dev *dev, struct io_req *req)
+{
+	io_finish_later(req, transfer(container_of(dev, struct mem_dev, dev), req));
+}
+
+static void mem_dev_close(struct io_dev *dev)
+{
+	(void)dev;
+}
+
+static const struct io_dev_ops mem_dev_ops = { .submit = mem_dev_submit, .close = mem_dev_close };
+
+static uint8_t *must_have(size_t bytes)
+{
+	uint8_t *p = calloc(1, bytes);
+
+	if (!p)
+		abort();
+	return p;
+}
+
+void mem_dev_init(struct mem_dev *m, uint64_t size_bytes)
+{
+	m->dev = (struct io_dev){
+		.ops = &mem_dev_ops, .size_bytes = size_bytes, .block_bytes = 512, .writable = 1,
+		.zero_is_cheap = 1, .unmap_zeroes = 1, .name = "memory",
+	};
+	m->bytes = must_have(size_bytes);
+	m->touched = must_have(div_round_up(size_bytes, PAGE));
+	m->base = NULL;
+}
+
+void mem_dev_keep(struct mem_dev *m)
+{
+	m->base = must_have(m->dev.size_bytes);
+	memcpy(m->base, m->bytes, m->dev.size_bytes);
+	memset(m->touched, 0, div_round_up(m->dev.size_bytes, PAGE));
+}
+
+void mem_dev_restore(struct mem_dev *m)
+{
+	for (uint64_t page = 0; page < div_round_up(m->dev.size_bytes, PAGE); page++) {
+		if (!m->touched[page])
+			continue;
+		memcpy(m->bytes + page * PAGE, m->base + page * PAGE,
+		       MIN(PAGE, m->dev.size_bytes - page * PAGE));
+		m->touched[page] = 0;
+	}
+}
+
+void mem_dev_patch(struct mem_dev *m, uint64_t at, const void *data, size_t bytes)
+{
+	touch(m, at, bytes);
+	memcpy(m->bytes + at, data, bytes);
+}
