@@ -12,6 +12,7 @@
 #include "tools/progress.h"
 
 #define CAIRN_VERSION "0.1.0"
+#define CAIRN_FIRST_VERSION "0.1"	/* every option is as old as the first release */
 
 struct cmd {
 	const char		*prog;		/* starts each message: "cairn", "voma" */

@@ -12,14 +12,15 @@
 
 #include "iopath/store.h"
 #include "tools/config.h"
+#include "tools/host_path.h"
 #include "vmfs/vmfs.h"
 
-#define HOST_PATH_MAX 4096
+#define HOST_DEVICES_MAX 32	/* of one volume */
 
 struct host;
 struct host_volume;
 
-/* config is copied by reference: it outlives the host. Touches no device. */
+/* config outlives the host. Touches no device. */
 MUST_USE enum status host_create(const struct config *config, struct host **host, struct why *why);
 /* Unmounts everything. Also frees when it fails; the status is that of the first failed unmount. */
 MUST_USE enum status host_destroy(struct host *host, struct why *why);
@@ -36,15 +37,14 @@ struct host_path {
 };
 
 /* Find the store of a name and mount it. The file itself need not exist.
- * A volume that was mounted for reading in this process is not mounted a second time for writing:
- * resolve the path that will be written first.
+ * A volume that this process has mounted for reading is not mounted again for writing: resolve the
+ * path that will be written first.
  *   ST_NOENT    no such volume (known ones are named)     ST_LIMIT  the name is too long
  *   ST_REFUSED  two volumes have that label, or two devices hold the same piece of it
  *   and what vmfs_mount() says */
 MUST_USE enum status host_resolve(struct host *host, const char *name, enum host_access access,
 				  struct host_path *out, struct why *why);
-/* A name is a datastore name when it is below /vmfs/volumes; such names never touch the machine's
- * own file system. */
+/* 1 for names below /vmfs/volumes: they never touch the machine's own file system. */
 int host_is_datastore_name(const char *name);
 
 /* ---- devices -------------------------------------------------------------------------------------- */
@@ -53,6 +53,10 @@ int host_is_datastore_name(const char *name);
  * a URI of io_dev_open(). flags: enum io_open. The caller closes it. */
 MUST_USE enum status host_open_device(struct host *host, const char *name, unsigned flags,
 				      struct io_dev **dev, struct why *why);
+/* The same for what should hold a piece of a VMFS: when the device itself does not and one of its
+ * partitions does, that partition is opened. */
+MUST_USE enum status host_open_vmfs_device(struct host *host, const char *name, unsigned flags,
+					   struct io_dev **dev, struct why *why);
 
 /* ---- volumes -------------------------------------------------------------------------------------- */
 
@@ -61,7 +65,8 @@ MUST_USE enum status host_open_device(struct host *host, const char *name, unsig
 MUST_USE enum status host_scan(struct host *host, struct why *why);
 size_t host_volume_count(const struct host *host);
 struct host_volume *host_volume_at(struct host *host, size_t index);	/* in the order of the devices */
-/* By label, UUID, "/vmfs/volumes/X[/...]", or a device URI that holds a piece of it. */
+/* By label, UUID, "/vmfs/volumes/X[/...]", or a device that holds a piece of it: a device that was not
+ * claimed before is claimed for this process. */
 MUST_USE enum status host_volume_find(struct host *host, const char *name, struct host_volume **volume,
 				      struct why *why);
 
@@ -69,14 +74,16 @@ MUST_USE enum status host_volume_find(struct host *host, const char *name, struc
 const struct vmfs_probe *host_volume_probe(const struct host_volume *volume);
 /* The label, or the UUID when it has none. */
 const char *host_volume_name(const struct host_volume *volume);
+const char *host_volume_uuid(const struct host_volume *volume);
 uint32_t host_volume_devices(const struct host_volume *volume);		/* found; probe->num_devs exist */
 const char *host_volume_device(const struct host_volume *volume, uint32_t index);	/* its URI */
-/* Mounted for at least that access; see host_resolve(). */
+/* Mount it, unless that is done, and give it as a place for files and as a volume. */
 MUST_USE enum status host_volume_mount(struct host_volume *volume, enum host_access access,
 				       struct vmfs_volume **vol, struct why *why);
 /* The devices of an unmounted volume, opened with IO_OPEN_* flags, for check, grow and span. The
  * caller closes each with io_dev_close(). */
 MUST_USE enum status host_volume_open_devices(struct host_volume *volume, unsigned flags,
-					      struct io_dev *devs[32], uint32_t *count, struct why *why);
+					      struct io_dev *devs[HOST_DEVICES_MAX], uint32_t *count,
+					      struct why *why);
 
 #endif

@@ -201,8 +201,9 @@ static size_t column_width(const struct out_table *t, size_t c, int heading)
 	return w;
 }
 
-static void print_cell(FILE *to, const char *text, size_t width, int right, int last)
+static void print_cell(FILE *to, const char *text, size_t width, int right, const char *gap)
 {
+	int last = *gap == 0;
 	size_t have = width_of(text);
 	int pad = have < width ? (int)(width - have) : 0;
 
@@ -210,8 +211,7 @@ static void print_cell(FILE *to, const char *text, size_t width, int right, int 
 		fprintf(to, "%*s%s", pad, "", text);
 	else
 		fprintf(to, "%s%*s", text, last ? 0 : pad, "");
-	if (!last)
-		fputs("  ", to);
+	fputs(gap, to);
 }
 
 static void print_heading(const struct out_table *t, FILE *to, const size_t *order, size_t count,
@@ -224,12 +224,23 @@ static void print_heading(const struct out_table *t, FILE *to, const size_t *ord
 		for (size_t k = 0; k < n && head[k]; k++)
 			if (head[k] >= 'a' && head[k] <= 'z')
 				head[k] = (char)(head[k] - 32);
-		print_cell(to, head, width[i], t->columns[order[i]].right, i + 1 == count);
+		print_cell(to, head, width[i], t->columns[order[i]].right, i + 1 == count ? "" : "  ");
 	}
 	fputc('\n', to);
 }
 
-int out_table_print(struct out_table *t, FILE *to, int tabs, const char *fields, char bad[64])
+static void print_row(const struct out_table *t, FILE *to, enum out_form form, size_t row,
+		      const size_t *order, const size_t *width, size_t count)
+{
+	const char *gap = form == OUT_TABS ? "\t" : form == OUT_PLAIN ? " " : "  ";
+
+	for (size_t i = 0; i < count; i++)
+		print_cell(to, t->cells[row + order[i]], form == OUT_TABS ? 0 : width[i],
+			   t->columns[order[i]].right, i + 1 == count ? "" : gap);
+	fputc('\n', to);
+}
+
+int out_table_print(struct out_table *t, FILE *to, enum out_form form, const char *fields, char bad[64])
 {
 	size_t order[COLUMNS_MAX], width[COLUMNS_MAX], count = MIN(t->column_count, COLUMNS_MAX);
 
@@ -238,21 +249,11 @@ int out_table_print(struct out_table *t, FILE *to, int tabs, const char *fields,
 	if (fields && choose(t, fields, order, &count, bad) != 0)
 		return -1;
 	for (size_t i = 0; i < count; i++)
-		width[i] = column_width(t, order[i], !tabs);
-	if (!tabs && t->cell_count)
+		width[i] = column_width(t, order[i], form == OUT_COLUMNS);
+	if (form == OUT_COLUMNS && t->cell_count)
 		print_heading(t, to, order, count, width);
-	for (size_t row = 0; row < t->cell_count; row += t->column_count) {
-		for (size_t i = 0; i < count; i++) {
-			const char *text = t->cells[row + order[i]];
-
-			if (tabs)
-				fprintf(to, "%s%s", i ? "\t" : "", text);
-			else
-				print_cell(to, text, width[i], t->columns[order[i]].right,
-					   i + 1 == count);
-		}
-		fputc('\n', to);
-	}
+	for (size_t row = 0; row < t->cell_count; row += t->column_count)
+		print_row(t, to, form, row, order, width, count);
 	return 0;
 }
 

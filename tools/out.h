@@ -38,9 +38,13 @@ struct out_table;
 struct out_table *out_table_create(const struct out_column *columns, size_t count);	/* NULL: no memory */
 /* One text per column; copied. 0; -1: no memory. */
 int out_table_row(struct out_table *t, const char *const *cells);
-/* tabs: -H, no heading, one tab between cells. fields: -o list of names, NULL for all.
- * 0; -1: a field that does not exist, its name in bad[]. */
-int out_table_print(struct out_table *t, FILE *to, int tabs, const char *fields, char bad[64]);
+enum out_form {
+	OUT_COLUMNS,	/* a heading, aligned, two blanks between columns */
+	OUT_TABS,	/* -H: no heading, one tab between cells */
+	OUT_PLAIN,	/* no heading, aligned, one blank */
+};
+/* fields: -o list of names, NULL for all. 0; -1: a field that does not exist, its name in bad[]. */
+int out_table_print(struct out_table *t, FILE *to, enum out_form form, const char *fields, char bad[64]);
 void out_table_destroy(struct out_table *t);
 
 /* ---- values ----------------------------------------------------------------------------------------- */

@@ -192,6 +192,11 @@ void progress_phase(struct progress *p, const char *phase, const char *object, u
 	p->start_ns = p->moved_ns = p->print_ns = port_now_ns();
 }
 
+void progress_phase_object(struct progress *p, const char *object)
+{
+	mem_copy_text(p->object, sizeof(p->object), object);
+}
+
 int progress_update(struct progress *p, uint64_t done, uint64_t total)
 {
 	if (done > p->done) {

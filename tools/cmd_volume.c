@@ -1,0 +1,650 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* cmd_volume - `cairn volume`: what datastores there are, what is in one, make, grow and check one. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "iopath/base/fmt.h"
+#include "tools/check.h"
+#include "tools/cmd.h"
+
+/* ---- shared ------------------------------------------------------------------------------------------- */
+
+static void version_text(const struct vmfs_probe *p, char *buf, size_t size)
+{
+	uint32_t major = p->fs_major == 4 ? 3 : p->fs_major == 14 ? 5 : p->fs_major == 24 ? 6 : p->fs_major;
+
+	if (p->first_pe != 0)
+		snprintf(buf, size, "?");
+	else
+		snprintf(buf, size, "VMFS-%u.%u", major, p->fs_minor);
+}
+
+static json_t *json_devices(const struct host_volume *v)
+{
+	json_t *list = json_array();
+
+	for (uint32_t i = 0; i < host_volume_devices(v); i++)
+		json_array_append_new(list, out_json_name(host_volume_device(v, i)));
+	return list;
+}
+
+/* A label or UUID from the command line, or the only volume there is. */
+static enum status find_volume(struct cmd *cmd, struct host_volume **v, struct why *why)
+{
+	enum status st;
+
+	if (cmd->args.operand_count)
+		return host_volume_find(cmd->host, cmd->args.operand[0], v, why);
+	st = host_scan(cmd->host, why);
+	if (st != ST_OK)
+		return st;
+	if (host_volume_count(cmd->host) == 1) {
+		*v = host_volume_at(cmd->host, 0);
+		return ST_OK;
+	}
+	return why_set(why, ST_INVAL, "there are %zu volumes; name one", host_volume_count(cmd->host));
+}
+
+static const char *operand_or(const struct cmd *cmd, const char *otherwise)
+{
+	return cmd->args.operand_count ? cmd->args.operand[0] : otherwise;
+}
+
+static void close_all(struct io_dev **devs, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		io_dev_close(devs[i]);
+}
+
+/* ---- list --------------------------------------------------------------------------------------------- */
+
+static const struct out_column list_columns[] = {
+	{ "label", 0 }, { "version", 0 }, { "size", 1 }, { "free", 1 }, { "state", 0 }, { "uuid", 0 },
+	{ "devices", 0 },
+};
+
+struct listed {
+	const char		*state;		/* "ok", "incomplete", or the word of a status */
+	struct store_space	space;
+	int			known;		/* space is */
+};
+
+static void look(struct cmd *cmd, struct host_volume *v, struct listed *l)
+{
+	struct vmfs_volume *vol;
+	struct why why = { 0 };
+	enum status st;
+
+	*l = (struct listed){ .state = "incomplete" };
+	if (host_volume_devices(v) < host_volume_probe(v)->num_devs)
+		return;
+	st = host_volume_mount(v, HOST_READ, &vol, &why);
+	if (st == ST_OK)
+		st = vmfs_store(vol)->ops->space(vmfs_store(vol), &l->space);
+	l->known = st == ST_OK;
+	l->state = status_word(st);
+	if (st != ST_OK)
+		cmd_complain(cmd, host_volume_name(v), st, &why);
+}
+
+static void device_text(const struct host_volume *v, char *buf, size_t size)
+{
+	size_t used = 0;
+	char safe[300];
+
+	buf[0] = 0;
+	for (uint32_t i = 0; i < host_volume_devices(v) && used < size - 1; i++)
+		used += (size_t)snprintf(buf + used, size - used, "%s%s", i ? " " : "",
+					 out_name(safe, sizeof(safe), host_volume_device(v, i)));
+	if (host_volume_devices(v) < host_volume_probe(v)->num_devs && used < size - 1)
+		snprintf(buf + used, size - used, " (%u of %u)", host_volume_devices(v),
+			 host_volume_probe(v)->num_devs);
+}
+
+static int list_row(struct cmd *cmd, struct out_table *t, struct host_volume *v, const struct listed *l)
+{
+	const struct vmfs_probe *p = host_volume_probe(v);
+	char label[OUT_NAME_MAX], version[24], size[24], free_text[24], devices[1200];
+	const char *const cells[] = { label, version, size, free_text, l->state, host_volume_uuid(v), devices };
+
+	out_name(label, sizeof(label), p->first_pe == 0 && p->label[0] ? p->label : "-");
+	version_text(p, version, sizeof(version));
+	out_size(size, sizeof(size), l->known ? l->space.total_bytes : p->logical_bytes, cmd->exact);
+	if (l->known)
+		out_size(free_text, sizeof(free_text), l->space.free_bytes, cmd->exact);
+	else
+		snprintf(free_text, sizeof(free_text), "-");
+	device_text(v, devices, sizeof(devices));
+	return out_table_row(t, cells);
+}
+
+static json_t *list_json(const struct host_volume *v, const struct listed *l)
+{
+	const struct vmfs_probe *p = host_volume_probe(v);
+	char version[24];
+
+	version_text(p, version, sizeof(version));
+	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:s, s:o, s:i}", "label",
+			 p->first_pe == 0 && p->label[0] ? out_json_name(p->label) : json_null(), "uuid",
+			 host_volume_uuid(v), "version", p->first_pe == 0 ? json_string(version) : json_null(),
+			 "size_bytes", out_json_bytes(l->known ? l->space.total_bytes : p->logical_bytes),
+			 "free_bytes", l->known ? out_json_bytes(l->space.free_bytes) : json_null(), "state",
+			 l->state, "devices", json_devices(v), "device_count", (int)p->num_devs);
+}
+
+static int print_list(struct cmd *cmd, struct out_table *t)
+{
+	const struct opt_args *a = &cmd->args;
+	char bad[64];
+
+	if (out_table_print(t, stdout, opt_has(a, "-H") ? OUT_TABS : OUT_COLUMNS, opt_text(a, "-o", NULL),
+			    bad) == 0)
+		return EXIT_DONE;
+	return cmd_usage(cmd, "-o: there is no column '%s'", bad);
+}
+
+static int volume_list(struct cmd *cmd)
+{
+	struct why why = { 0 };
+	json_t *items, *doc = cmd->json ? out_doc(cmd->verb->schema, &items) : NULL;
+	enum status st = host_scan(cmd->host, &why);
+	struct out_table *t = out_table_create(list_columns, ARRAY_COUNT(list_columns));
+	struct host_volume *v;
+	int code = EXIT_DONE;
+
+	if (st != ST_OK || !t) {
+		out_table_destroy(t);
+		json_decref(doc);
+		return cmd_fail(cmd, NULL, st == ST_OK ? ST_NOMEM : st, &why);
+	}
+	for (size_t i = 0; (v = host_volume_at(cmd->host, i)) != NULL && code == EXIT_DONE; i++) {
+		struct listed l;
+
+		look(cmd, v, &l);
+		if (doc)
+			json_array_append_new(items, list_json(v, &l));
+		else if (list_row(cmd, t, v, &l) != 0)
+			code = cmd_fail(cmd, NULL, ST_NOMEM, NULL);
+	}
+	if (doc)
+		code = out_doc_print(doc) == 0 ? code : EXIT_FAILED;
+	else if (code == EXIT_DONE)
+		code = print_list(cmd, t);
+	out_table_destroy(t);
+	return code;
+}
+
+/* ---- show --------------------------------------------------------------------------------------------- */
+
+struct hosts {
+	json_t	*list;		/* NULL: print */
+	size_t	count;
+};
+
+static int show_host(void *arg, const struct vmfs_host_slot *s)
+{
+	struct hosts *h = arg;
+	char owner[VMFS_UUID_TEXT], address[64], generation[24];
+	const uint8_t *m = s->owner.b + 10;
+
+	vmfs_uuid_format(&s->owner, owner);
+	out_name(address, sizeof(address), s->address);
+	snprintf(generation, sizeof(generation), "%llu", (unsigned long long)s->generation);
+	h->count++;
+	if (h->list)
+		return json_array_append_new(h->list, json_pack("{s:s, s:o, s:s, s:o, s:o, s:b}", "uuid", owner,
+			"address", s->address[0] ? out_json_name(s->address) : json_null(), "generation",
+			generation, "slot_at_bytes", out_json_bytes(s->slot_at), "journal_at_bytes",
+			s->journal_at ? out_json_bytes(s->journal_at) : json_null(), "ours", s->ours));
+	printf("%s  %s  MAC %02x:%02x:%02x:%02x:%02x:%02x  %s%s\n", h->count == 1 ? "heartbeats " : "           ",
+	       owner, m[0], m[1], m[2], m[3], m[4], m[5], address, s->ours ? " (this process)" : "");
+	return 0;
+}
+
+static void print_count(const char *what, const struct vmfs_count *c)
+{
+	printf("%-11s  %llu of %llu free\n", what, (unsigned long long)c->free, (unsigned long long)c->total);
+}
+
+static void show_text(struct vmfs_volume *vol, const struct vmfs_info *i, const char *uuid)
+{
+	char label[OUT_NAME_MAX], version[24], size[24], free_text[24], block[24], when[32], dev[300];
+	struct hosts hosts = { 0 };
+
+	version_text(&i->head, version, sizeof(version));
+	printf("label        %s\nuuid         %s\nversion      %s\n",
+	       out_name(label, sizeof(label), i->head.label), uuid, version);
+	printf("size         %s, %s free, file blocks of %s\n",
+	       out_size(size, sizeof(size), i->blocks.total * i->block_bytes, 0),
+	       out_size(free_text, sizeof(free_text), i->blocks.free * i->block_bytes, 0),
+	       out_size(block, sizeof(block), i->block_bytes, 0));
+	printf("created      %s\n", out_time(when, sizeof(when), (int64_t)i->creation_s, 0));
+	print_count("blocks", &i->blocks);
+	print_count("files", &i->fds);
+	print_count("sub-blocks", &i->sub_blocks);
+	print_count("pointers", &i->pbs);
+	print_count("pointers 2", &i->pb2s);
+	for (uint32_t d = 0; d < i->dev_count; d++)
+		printf("%-11s  %s\n", d ? "" : "devices", out_name(dev, sizeof(dev), i->dev_name[d]));
+	if (vmfs_hosts(vol, show_host, &hosts) != ST_OK)
+		printf("heartbeats   cannot be read\n");
+	else if (hosts.count == 0)
+		printf("heartbeats   none: no host has the volume open\n");
+}
+
+static json_t *json_count(const struct vmfs_count *c)
+{
+	return json_pack("{s:I, s:I}", "total", (json_int_t)c->total, "free", (json_int_t)c->free);
+}
+
+static json_t *show_json(struct vmfs_volume *vol, const struct vmfs_info *i, const struct host_volume *v)
+{
+	struct hosts hosts = { .list = json_array() };
+	char version[24], when[24];
+	int known = vmfs_hosts(vol, show_host, &hosts) == ST_OK;
+
+	if (!known) {
+		json_decref(hosts.list);
+		hosts.list = json_null();
+	}
+	version_text(&i->head, version, sizeof(version));
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:i, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"label", i->head.label[0] ? out_json_name(i->head.label) : json_null(), "uuid",
+		host_volume_uuid(v), "version", version, "size_bytes",
+		out_json_bytes(i->blocks.total * i->block_bytes), "free_bytes",
+		out_json_bytes(i->blocks.free * i->block_bytes), "block_bytes", (int)i->block_bytes,
+		"sub_block_bytes", (int)i->sub_block_bytes, "created_time",
+		out_time_utc(when, sizeof(when), (int64_t)i->creation_s), "blocks", json_count(&i->blocks),
+		"files", json_count(&i->fds), "sub_blocks", json_count(&i->sub_blocks), "pointer_blocks",
+		json_count(&i->pbs), "pointer_blocks_2", json_count(&i->pb2s), "devices", json_devices(v),
+		"heartbeats", hosts.list);
+}
+
+static int volume_show(struct cmd *cmd)
+{
+	struct vmfs_info *info = calloc(1, sizeof(*info));
+	struct why why = { 0 };
+	struct host_volume *v;
+	struct vmfs_volume *vol;
+	enum status st = info ? find_volume(cmd, &v, &why) : ST_NOMEM;
+	int code;
+
+	if (st == ST_OK)
+		st = host_volume_mount(v, HOST_READ, &vol, &why);
+	if (st == ST_OK) {
+		cmd_note(cmd, "%s is open for reading: nothing is written to its devices",
+			 host_volume_name(v));
+		st = vmfs_info(vol, info, &why);
+	}
+	if (st != ST_OK) {
+		code = cmd_fail(cmd, operand_or(cmd, NULL), st, &why);
+	} else if (cmd->json) {
+		json_t *items, *doc = out_doc(cmd->verb->schema, &items);
+
+		json_array_append_new(items, show_json(vol, info, v));
+		code = out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
+	} else {
+		show_text(vol, info, host_volume_uuid(v));
+		code = EXIT_DONE;
+	}
+	free(info);
+	return code;
+}
+
+/* ---- create ------------------------------------------------------------------------------------------- */
+
+/* What would be lost on a device: a volume, or a partition table. "" when nothing is known. */
+static void what_is_on(struct cmd *cmd, const char *name, char *buf, size_t size)
+{
+	struct vmfs_probe probe;
+	struct io_dev *dev;
+	char part[300];
+
+	buf[0] = 0;
+	if (host_open_device(cmd->host, name, 0, &dev, NULL) != ST_OK)
+		return;
+	if (vmfs_probe(dev, &probe, NULL) == ST_OK)
+		snprintf(buf, size, "the volume '%.60s'", probe.first_pe == 0 ? probe.label : "(extent)");
+	io_dev_close(dev);
+	snprintf(part, sizeof(part), "%.290s:1", name);
+	if (!buf[0] && host_open_device(cmd->host, part, 0, &dev, NULL) == ST_OK) {
+		snprintf(buf, size, "a partition table");
+		io_dev_close(dev);
+	}
+}
+
+/* Ask for each device that holds something. 0: no consent; *force tells that something was there. */
+static int may_overwrite(struct cmd *cmd, uint8_t *force)
+{
+	for (size_t i = 0; i < cmd->args.operand_count; i++) {
+		char found[100], question[500];
+
+		what_is_on(cmd, cmd->args.operand[i], found, sizeof(found));
+		if (!found[0])
+			continue;
+		snprintf(question, sizeof(question), "%.200s holds %s: all of it would be lost. Go on?",
+			 cmd->args.operand[i], found);
+		if (!cmd->dry_run && !cmd_consent(cmd, question))
+			return 0;
+		*force = 1;
+	}
+	return 1;
+}
+
+static enum status open_operands(struct cmd *cmd, size_t from, unsigned flags,
+				 struct io_dev *devs[HOST_DEVICES_MAX], uint32_t *count, struct why *why)
+{
+	enum status st = ST_OK;
+
+	*count = 0;
+	if (cmd->args.operand_count - from > HOST_DEVICES_MAX)
+		return why_set(why, ST_LIMIT, "a volume has at most %d devices", HOST_DEVICES_MAX);
+	for (size_t i = from; st == ST_OK && i < cmd->args.operand_count; i++) {
+		st = host_open_device(cmd->host, cmd->args.operand[i], flags, &devs[*count], why);
+		*count += st == ST_OK;
+	}
+	if (st != ST_OK) {
+		close_all(devs, *count);
+		*count = 0;
+	}
+	return st;
+}
+
+static void mkfs_progress(void *arg, uint64_t done, uint64_t total)
+{
+	(void)progress_update(arg, done, total);	/* mkfs is not stopped half-way: it is short */
+}
+
+static enum status make_volume(struct cmd *cmd, struct vmfs_mkfs_opts *opts, struct vmfs_uuid *uuid,
+			       struct why *why)
+{
+	struct io_dev *devs[HOST_DEVICES_MAX];
+	struct progress progress;
+	uint32_t count;
+	enum status st = open_operands(cmd, 0, IO_OPEN_WRITE | IO_OPEN_DIRECT, devs, &count, why);
+
+	if (st != ST_OK)
+		return st;
+	cmd_progress(cmd, &progress);
+	progress_phase(&progress, "format", cmd->args.operand[0], 0);
+	opts->progress = mkfs_progress;
+	opts->progress_arg = &progress;
+	st = vmfs_mkfs(devs, count, opts, uuid, why);
+	progress_end(&progress, st == ST_OK);
+	close_all(devs, count);
+	return st;
+}
+
+static int volume_create(struct cmd *cmd)
+{
+	struct vmfs_mkfs_opts opts = { .label = opt_text(&cmd->args, "label", NULL) };
+	char text[VMFS_UUID_TEXT], label[OUT_NAME_MAX];
+	struct why why = { 0 };
+	struct vmfs_uuid uuid;
+	enum status st;
+
+	if (!may_overwrite(cmd, &opts.force))
+		return EXIT_REFUSED;
+	out_name(label, sizeof(label), opts.label ? opts.label : "");
+	if (cmd->dry_run) {
+		printf("would create VMFS-5 volume '%s' on %zu device(s)%s\n", label, cmd->args.operand_count,
+		       opts.force ? ", over what is there" : "");
+		return EXIT_DONE;
+	}
+	st = make_volume(cmd, &opts, &uuid, &why);
+	if (st != ST_OK)
+		return cmd_fail(cmd, cmd->args.operand[0], st, &why);
+	vmfs_uuid_format(&uuid, text);
+	if (cmd->json) {
+		json_t *items, *doc = out_doc(cmd->verb->schema, &items);
+
+		json_array_append_new(items, json_pack("{s:s, s:o}", "uuid", text, "label",
+						       opts.label ? out_json_name(opts.label) : json_null()));
+		return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
+	}
+	printf("created volume %s%s%s\n", text, opts.label ? " labelled " : "", label);
+	return EXIT_DONE;
+}
+
+/* ---- grow, span ----------------------------------------------------------------------------------------- */
+
+static int volume_grow(struct cmd *cmd)
+{
+	struct io_dev *devs[HOST_DEVICES_MAX];
+	struct why why = { 0 };
+	struct host_volume *v;
+	uint64_t added = 0;
+	uint32_t count;
+	char size[24];
+	enum status st = find_volume(cmd, &v, &why);
+
+	if (st == ST_OK)
+		st = host_volume_open_devices(v, IO_OPEN_DIRECT | (cmd->dry_run ? 0 : IO_OPEN_WRITE), devs,
+					      &count, &why);
+	if (st != ST_OK)
+		return cmd_fail(cmd, operand_or(cmd, NULL), st, &why);
+	if (cmd->dry_run) {
+		uint64_t have = devs[count - 1]->size_bytes, used = 0;
+
+		used = host_volume_probe(v)->device_bytes;
+		printf("would grow %s: its last device has %s more than the volume knows\n",
+		       host_volume_name(v), out_size(size, sizeof(size), have > used ? have - used : 0, 0));
+		close_all(devs, count);
+		return EXIT_DONE;
+	}
+	st = vmfs_grow(devs, count, &added, &why);
+	close_all(devs, count);
+	if (st != ST_OK)
+		return cmd_fail(cmd, operand_or(cmd, NULL), st, &why);
+	if (added)
+		printf("%s grew by %s\n", host_volume_name(v), out_size(size, sizeof(size), added, 0));
+	else
+		printf("%s has all the room of its devices already\n", host_volume_name(v));
+	return EXIT_DONE;
+}
+
+static enum status span(struct cmd *cmd, struct host_volume *v, struct why *why)
+{
+	struct io_dev *devs[HOST_DEVICES_MAX], *added;
+	uint32_t count;
+	enum status st = host_volume_open_devices(v, IO_OPEN_WRITE | IO_OPEN_DIRECT, devs, &count, why);
+
+	if (st != ST_OK)
+		return st;
+	st = host_open_device(cmd->host, cmd->args.operand[1], IO_OPEN_WRITE | IO_OPEN_DIRECT, &added, why);
+	if (st == ST_OK) {
+		st = vmfs_span(devs, count, added, why);
+		io_dev_close(added);
+	}
+	close_all(devs, count);
+	return st;
+}
+
+static int volume_span(struct cmd *cmd)
+{
+	struct why why = { 0 };
+	struct host_volume *v;
+	char found[100], question[500];
+	enum status st = find_volume(cmd, &v, &why);
+
+	if (st != ST_OK)
+		return cmd_fail(cmd, cmd->args.operand[0], st, &why);
+	what_is_on(cmd, cmd->args.operand[1], found, sizeof(found));
+	snprintf(question, sizeof(question), "%.200s becomes a part of %.130s: %s on it would be lost. Go on?",
+		 cmd->args.operand[1], host_volume_name(v), found[0] ? found : "what is");
+	if (cmd->dry_run) {
+		printf("would add %s to %s%s%s\n", cmd->args.operand[1], host_volume_name(v),
+		       found[0] ? ", over " : "", found);
+		return EXIT_DONE;
+	}
+	if (!cmd_consent(cmd, question))
+		return EXIT_REFUSED;
+	st = span(cmd, v, &why);
+	if (st != ST_OK)
+		return cmd_fail(cmd, cmd->args.operand[1], st, &why);
+	printf("%s lies on %s too\n", host_volume_name(v), cmd->args.operand[1]);
+	return EXIT_DONE;
+}
+
+/* ---- check -------------------------------------------------------------------------------------------- */
+
+struct checking {
+	struct cmd	*cmd;
+	struct progress	progress;
+	json_t		*items;
+	const char	*name;
+};
+
+static void check_finding(void *arg, const struct vmfs_finding *f)
+{
+	struct checking *c = arg;
+	char text[OUT_NAME_MAX], at[24] = "-";
+
+	if (f->at != ~0ull)
+		snprintf(at, sizeof(at), "0x%llx", (unsigned long long)f->at);
+	if (c->items) {
+		json_array_append_new(c->items, json_pack("{s:s, s:s, s:o, s:o, s:b}", "severity",
+			check_severity_word(f->severity), "rule", f->rule, "at_bytes",
+			f->at == ~0ull ? json_null() : out_json_bytes(f->at), "text", out_json_name(f->text),
+			"fixed", f->fixed));
+		return;
+	}
+	printf("%-6s %-3s at %-14s %s%s\n", check_severity_word(f->severity), f->rule, at,
+	       out_name(text, sizeof(text), f->text), f->fixed ? " (repaired)" : "");
+}
+
+static void check_phase(void *arg, const char *phase)
+{
+	struct checking *c = arg;
+
+	progress_phase(&c->progress, "check", phase, 0);
+}
+
+static void check_progress(void *arg, uint64_t done, uint64_t total)
+{
+	struct checking *c = arg;
+
+	(void)progress_update(&c->progress, done, total);	/* the check itself sees an interrupt */
+}
+
+static int check_summary(struct checking *c, const struct vmfs_check_result *r, int live)
+{
+	uint64_t left = r->leaks + r->wrong + r->damage;
+
+	left -= MIN(left, r->fixed);
+	if (!c->items) {
+		printf("%s: %llu files, %llu directories, %llu blocks used: ", c->name,
+		       (unsigned long long)r->files, (unsigned long long)r->dirs,
+		       (unsigned long long)r->blocks_used);
+		printf("%llu notes, %llu leaks, %llu wrong, %llu damaged; %llu repaired\n",
+		       (unsigned long long)r->notes, (unsigned long long)r->leaks,
+		       (unsigned long long)r->wrong, (unsigned long long)r->damage,
+		       (unsigned long long)r->fixed);
+	}
+	if (live && left)
+		cmd_note(c->cmd, "a host is at work on %s: what was found may be its unfinished work", c->name);
+	return left ? EXIT_FOUND : EXIT_DONE;
+}
+
+static json_t *check_doc(const struct cmd *cmd, const char *name, const struct vmfs_check_result *r,
+			 const struct check_liveness *live, json_t *findings)
+{
+	json_t *items, *doc = out_doc(cmd->verb->schema, &items);
+
+	json_array_append_new(items, json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o}",
+		"volume", out_json_name(name), "notes", (json_int_t)r->notes, "leaks", (json_int_t)r->leaks,
+		"wrong", (json_int_t)r->wrong, "damage", (json_int_t)r->damage, "fixed",
+		(json_int_t)r->fixed, "files", (json_int_t)r->files, "directories", (json_int_t)r->dirs,
+		"blocks_used", (json_int_t)r->blocks_used, "live_hosts", (int)live->live, "findings",
+		findings));
+	return doc;
+}
+
+static int run_check(struct cmd *cmd, struct host_volume *v, int fix)
+{
+	struct checking c = { .cmd = cmd, .items = cmd->json ? json_array() : NULL,
+			      .name = host_volume_name(v) };
+	struct vmfs_check_opts opts = { .fix = (uint8_t)fix, .finding = check_finding, .phase = check_phase,
+					.progress = check_progress, .arg = &c };
+	struct io_dev *devs[HOST_DEVICES_MAX];
+	struct vmfs_check_result r = { 0 };
+	struct check_liveness live = { 0 };
+	struct why why = { 0 };
+	uint32_t count;
+	int code;
+	enum status st = host_volume_open_devices(v, IO_OPEN_DIRECT | (fix ? IO_OPEN_WRITE : 0), devs, &count,
+						  &why);
+
+	if (st == ST_OK) {
+		if (check_liveness(devs, count, NULL, &live, NULL) != ST_OK)
+			cmd_note(cmd, "%s: cannot tell whether a host is at work on it", c.name);
+		cmd_progress(cmd, &c.progress);
+		st = vmfs_check(devs, count, &opts, &r, &why);
+		progress_end(&c.progress, 0);
+		close_all(devs, count);
+	}
+	if (st != ST_OK) {
+		json_decref(c.items);
+		return cmd_fail(cmd, c.name, st, &why);
+	}
+	code = check_summary(&c, &r, live.live > 0);
+	if (cmd->json && out_doc_print(check_doc(cmd, c.name, &r, &live, c.items)) != 0)
+		return EXIT_FAILED;
+	return code;
+}
+
+static int volume_check(struct cmd *cmd)
+{
+	struct why why = { 0 };
+	struct host_volume *v;
+	enum status st = find_volume(cmd, &v, &why);
+
+	return st == ST_OK ? run_check(cmd, v, 0) : cmd_fail(cmd, operand_or(cmd, NULL), st, &why);
+}
+
+static int volume_repair(struct cmd *cmd)
+{
+	struct why why = { 0 };
+	struct host_volume *v;
+	enum status st = find_volume(cmd, &v, &why);
+
+	return st == ST_OK ? run_check(cmd, v, !cmd->dry_run) :
+			     cmd_fail(cmd, operand_or(cmd, NULL), st, &why);
+}
+
+/* ---- the table ------------------------------------------------------------------------------------------ */
+
+static const struct opt create_opts[] = {
+	{ "label", 'l', OPT_TEXT, "NAME", "the volume's name, up to 128 bytes" },
+};
+
+static const struct verb volume_verbs[] = {
+	{ .noun = "volume", .name = "list", .operands = "", .flags = VERB_DEVICES | VERB_JSON | VERB_TABLE,
+	  .brief = "list the volumes on the known devices", .schema = "volume.list/1", .run = volume_list },
+	{ .noun = "volume", .name = "show", .operands = "[VOLUME]", .operands_max = 1,
+	  .flags = VERB_DEVICES | VERB_JSON, .brief = "show what a volume is, holds and who uses it",
+	  .schema = "volume.show/1", .operand_kind = "volume", .run = volume_show },
+	{ .noun = "volume", .name = "create", .operands = "DEVICE ...", .operands_min = 1,
+	  .operands_max = HOST_DEVICES_MAX,
+	  .flags = VERB_DEVICES | VERB_JSON | VERB_WRITES | VERB_ASKS | VERB_PROGRESS,
+	  .brief = "make a VMFS-5 volume on one or more devices", VERB_OPTS(create_opts),
+	  .writes = "the devices named", .schema = "volume.create/1", .operand_kind = "device",
+	  .run = volume_create },
+	{ .noun = "volume", .name = "grow", .operands = "[VOLUME]", .operands_max = 1,
+	  .flags = VERB_DEVICES | VERB_WRITES, .brief = "take the new room of a volume's last device",
+	  .writes = "the volume's devices", .operand_kind = "volume", .run = volume_grow },
+	{ .noun = "volume", .name = "span", .operands = "VOLUME DEVICE", .operands_min = 2, .operands_max = 2,
+	  .flags = VERB_DEVICES | VERB_WRITES | VERB_ASKS, .brief = "add a device to a volume",
+	  .writes = "the volume's devices and the new one", .operand_kind = "volume", .run = volume_span },
+	{ .noun = "volume", .name = "check", .operands = "[VOLUME]", .operands_max = 1,
+	  .flags = VERB_DEVICES | VERB_JSON | VERB_PROGRESS, .brief = "check all structures of a volume",
+	  .schema = "volume.check/1", .operand_kind = "volume", .run = volume_check },
+	{ .noun = "volume", .name = "repair", .operands = "[VOLUME]", .operands_max = 1,
+	  .flags = VERB_DEVICES | VERB_JSON | VERB_PROGRESS | VERB_WRITES,
+	  .brief = "check a volume and repair what needs no guess", .writes = "the volume's devices",
+	  .schema = "volume.check/1", .operand_kind = "volume", .run = volume_repair },
+};
+
+const struct noun noun_volume = { "volume", "VMFS volumes (datastores)", volume_verbs,
+				  ARRAY_COUNT(volume_verbs) };

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* copy - the data of one file to another file or to a descriptor of this process.
+ * Holes are neither read nor written; pieces of 1 MiB, several in flight. Call in a world. */
+#ifndef CAIRN_TOOLS_COPY_H
+#define CAIRN_TOOLS_COPY_H
+
+#include "iopath/store.h"
+
+struct copy_job {
+	/* Called for each piece; non-zero stops with ST_CANCELLED. May be NULL. */
+	int		(*moved)(struct copy_job *job, uint64_t bytes);
+	/* out, added up over all copies of this job */
+	uint64_t	bytes_read, bytes_written, bytes_skipped;
+};
+
+/* dst is empty and open for writing; it gets the length of src. Not flushed. */
+MUST_USE enum status copy_file(struct store_file *src, struct store_file *dst, uint64_t bytes,
+			       struct copy_job *job);
+/* The first `bytes` of src to a pipe, file or terminal. ST_DEVICE: the write failed, see errno. */
+MUST_USE enum status copy_to_fd(struct store_file *src, uint64_t bytes, int fd, struct copy_job *job);
+
+#endif
