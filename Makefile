@@ -106,5 +106,5 @@ deps:
 	@tests/deps.sh
 
 .PHONY: all unit layers bare-check format clean deps
-include $(wildcard tests/sim/sim.mk) tests/check.mk
+include $(wildcard tests/sim/sim.mk tests/bench/bench.mk) tests/check.mk
 -include $(shell find build -name '*.d' 2>/dev/null)
