@@ -1,0 +1,24 @@
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+# The model test and the crash sweep: the same source on the simulator and on sparse files.
+# SEED=n OPS=n of the environment are their own; see the top of model.c and crash.c.
+SIM_DIR := build/asan/tests/sim
+SIM_COMMON := tests/sim/tree.o tests/sim/volume.o
+SIM_PROGS := $(SIM_DIR)/model.sim $(SIM_DIR)/model.linux $(SIM_DIR)/crash.sim
+
+define sim_rules
+build/$(1)/tests/sim/%.sim: build/$(1)/tests/sim/%.o build/$(1)/tests/sim/backing_sim.o \
+		$$(SIM_COMMON:%=build/$(1)/%) build/$(1)/libcore.a build/$(1)/libport-sim.a
+	$$(CC) $$($(1)_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group
+build/$(1)/tests/sim/%.linux: build/$(1)/tests/sim/%.o build/$(1)/tests/sim/backing_linux.o \
+		$$(SIM_COMMON:%=build/$(1)/%) build/$(1)/libcore.a build/$(1)/libport-linux.a
+	$$(CC) $$($(1)_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+		$$(LIBS)
+endef
+$(foreach c,release asan,$(eval $(call sim_rules,$(c))))
+
+# The whole of it: 200,000 operations over 20 seeds on both, and every crash point.
+check-long: $(SIM_PROGS)
+	SEEDS=20 OPS=200000 $(SIM_DIR)/model.sim
+	SEEDS=20 OPS=200000 $(SIM_DIR)/model.linux
+	EVERY=1 $(SIM_DIR)/crash.sim
+.PHONY: check-long
