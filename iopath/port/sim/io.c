@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* io - transfers: each gets a time of its end from the seed, so they end in any order, and takes
+ * effect at that moment. */
+#include "iopath/port/sim/sim_priv.h"
+
+#include <stdlib.h>
+
+struct event {
+	struct list	link;		/* in sim.in_flight, by at_ns */
+	uint64_t	at_ns;
+	uint64_t	mark;		/* FLUSH: what had ended when it was submitted */
+	struct port_io	*io;
+	uint32_t	pcpu;
+};
+
+/* ---- submit ----------------------------------------------------------------------------------------------- */
+
+static uint64_t latency_ns(const struct port_io *io)
+{
+	uint64_t base = io->op == PORT_FLUSH ? 200000 : 20000;
+
+	return base + chance_below(STREAM_DISK, 4 * base) + io->bytes / 2;	/* about 2 GB/s */
+}
+
+static void insert(struct event *e)
+{
+	struct list *after = sim.in_flight.prev;
+
+	while (after != &sim.in_flight && list_entry(after, struct event, link)->at_ns > e->at_ns)
+		after = after->prev;
+	list_insert(&e->link, after, after->next);
+}
+
+void port_disk_submit(struct port_disk *disk, struct port_io *io)
+{
+	struct event *e = calloc(1, sizeof(*e));
+
+	VERIFY(e != NULL);	/* of the test's machine, not of the simulated one */
+	io->disk = disk;
+	io->progress = 0;
+	io->status = ST_OK;
+	disk->in_flight++;
+	e->io = io;
+	e->pcpu = sim.here;
+	e->mark = disk->inode->image.log_seq;
+	e->at_ns = sim.now_ns + latency_ns(io);
+	insert(e);
+}
+
+uint64_t io_next_ns(void)
+{
+	return list_empty(&sim.in_flight) ? UINT64_MAX
+					  : list_first(&sim.in_flight, struct event, link)->at_ns;
+}
+
+/* ---- carry out -------------------------------------------------------------------------------------------- */
+
+/* Call fn for each piece of the caller's memory, in order. */
+static enum status for_each_piece(struct port_io *io, enum status (*fn)(struct port_io *io,
+									 void *base, uint64_t bytes))
+{
+	uint64_t skip = io->skip;
+	enum status st = ST_OK;
+
+	for (uint32_t i = 0; i < io->vec_count && st == ST_OK && io->progress < io->bytes; i++) {
+		uint64_t n;
+
+		if (skip >= io->vec[i].bytes) {
+			skip -= io->vec[i].bytes;
+			continue;
+		}
+		n = MIN(io->vec[i].bytes - skip, io->bytes - io->progress);
+		st = fn(io, (char *)io->vec[i].base + skip, n);
+		io->progress += n;
+		skip = 0;
+	}
+	VERIFY(st != ST_OK || io->progress == io->bytes);	/* vec holds less than bytes says */
+	return st;
+}
+
+static enum status read_piece(struct port_io *io, void *base, uint64_t bytes)
+{
+	image_read(&io->disk->inode->image, io->offset + io->progress, base, bytes);
+	return ST_OK;
+}
+
+static enum status write_piece(struct port_io *io, void *base, uint64_t bytes)
+{
+	return image_write(&io->disk->inode->image, io->offset + io->progress, base, bytes, 1);
+}
+
+static enum status change(struct port_io *io)
+{
+	struct inode *inode = io->disk->inode;
+	uint64_t end = io->offset + io->bytes, inside;
+	enum status st;
+
+	if (inode->kind == PORT_KIND_DEVICE && end > inode->size_bytes)
+		return ST_RANGE;
+	inside = inode->size_bytes > io->offset ? MIN(io->bytes, inode->size_bytes - io->offset) : 0;
+	if (io->op == PORT_WRITE)
+		st = for_each_piece(io, write_piece);
+	else
+		st = image_clear(&inode->image, io->offset, inside, 1);
+	if (st == ST_OK && io->op != PORT_UNMAP)
+		inode->size_bytes = MAX(inode->size_bytes, end);
+	inode->mtime_s = (int64_t)(port_wall_us() / 1000000);
+	inode->bytes_written += io->bytes;
+	faults_count_write();
+	return st;
+}
+
+static enum status check(const struct port_io *io)
+{
+	const struct port_disk *disk = io->disk;
+
+	if (disk->stale)
+		return ST_DEVICE;
+	if (io->op != PORT_READ && io->op != PORT_FLUSH && !disk->writable)
+		return ST_READONLY;
+	if (io->op == PORT_FLUSH)
+		return ST_OK;
+	if (io->offset > INT64_MAX || io->bytes > INT64_MAX - io->offset)
+		return ST_RANGE;
+	if (io->op == PORT_READ && io->bytes && io->offset + io->bytes > disk->inode->size_bytes)
+		return ST_RANGE;
+	return ST_OK;
+}
+
+static enum status carry_out(struct port_io *io)
+{
+	enum status st = check(io);
+
+	if (st == ST_OK)
+		st = faults_of_io(io);
+	if (st != ST_OK || (io->op != PORT_FLUSH && io->bytes == 0))
+		return st;
+	if (io->op == PORT_READ)
+		return for_each_piece(io, read_piece);
+	return io->op == PORT_FLUSH ? ST_OK : change(io);
+}
+
+/* Ends those that are due, one after the other; the one whose done() submits more ends first. */
+uint32_t io_run_due(void)
+{
+	uint32_t count = 0;
+
+	while (io_next_ns() <= sim.now_ns) {
+		struct event *e = list_first(&sim.in_flight, struct event, link);
+		struct port_io *io = e->io;
+
+		list_del(&e->link);
+		io->status = carry_out(io);
+		if (io->op == PORT_FLUSH && io->status == ST_OK)
+			image_log_flush(&io->disk->inode->image, e->mark);
+		io->disk->in_flight--;
+		sim.here = e->pcpu;
+		free(e);
+		io->done(io);
+		count++;
+	}
+	return count;
+}
+
+void io_carry_out_all(void)
+{
+	struct event *e;
+
+	list_for_each(e, &sim.in_flight, link) {
+		enum status st = e->io->op == PORT_READ ? ST_OK : carry_out(e->io);
+
+		(void)st;	/* nobody will hear of it: the machine loses power now */
+		e->io->progress = 0;
+	}
+}
+
+void io_free_all(void)
+{
+	struct list *link;
+
+	while ((link = list_pop(&sim.in_flight)) != NULL)
+		free(list_entry(link, struct event, link));
+}

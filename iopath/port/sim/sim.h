@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* sim - what a test can do to the simulated machine, besides using it through port.h.
+ * One thread, one seed, virtual time. Files, directories and disks are in memory, in one namespace;
+ * port_run() starts with an empty one and frees it at its end.
+ *
+ * A write lands in the disk's volatile cache when it ends; a flush makes what ended before it
+ * durable. Names and lengths are durable at once. Call everything here from a world. */
+#ifndef CAIRN_PORT_SIM_H
+#define CAIRN_PORT_SIM_H
+
+#include "iopath/port/port.h"
+
+/* ---- disks ---------------------------------------------------------------------------------------- */
+
+/* Make a file of this length, all a hole, and its directories. is_device: a block device of fixed
+ * size. ST_EXIST, ST_NOMEM. */
+MUST_USE enum status sim_disk_create(const char *path, uint64_t size_bytes, int is_device);
+/* Logical block size (512), also the unit in which a power cut tears. ST_NOENT. */
+MUST_USE enum status sim_disk_set_block_bytes(const char *path, uint32_t block_bytes);
+/* At most that many bytes stored: a write, zero or reserve beyond is ST_NOSPACE. 0: no limit. */
+MUST_USE enum status sim_disk_limit_bytes(const char *path, uint64_t bytes);
+/* Copy a host file in (created, holes kept) or out (sparse). */
+MUST_USE enum status sim_disk_import(const char *path, const char *host_path);
+MUST_USE enum status sim_disk_export(const char *path, const char *host_path);
+/* Put bytes into a file without any transfer (the file grows), and look at them: for tests that
+ * damage a disk. Neither counts as a device write; what is put is durable. */
+MUST_USE enum status sim_disk_poke(const char *path, uint64_t offset, const void *data, size_t bytes);
+MUST_USE enum status sim_disk_peek(const char *path, uint64_t offset, void *data, size_t bytes);
+/* Bytes of all WRITE, ZERO and UNMAP transfers since it was made; 0 when there is no such file. */
+uint64_t sim_disk_bytes_written(const char *path);
+
+/* ---- faults ---------------------------------------------------------------------------------------- */
+
+#define SIM_ANY_OP (-1)
+
+/* WRITE, ZERO and UNMAP transfers carried out, on all disks, since port_run(). */
+uint64_t sim_write_count(void);
+/* The machine stops after n more such transfers: from then on each transfer, resize and change of a
+ * name fails with ST_DEVICE and nothing reaches a disk, until sim_crash(). UINT64_MAX: never. */
+void sim_stop_after_writes(uint64_t n);
+/* 1 once the machine has stopped. */
+int sim_has_stopped(void);
+/* Power cut and restart. drop 0: all that was written is kept. drop 1: of the unflushed versions of
+ * each block any one survives, or none, and so does each block of a transfer in flight; `seed`
+ * decides. All openings and locks are gone (an old port_disk is good for port_disk_close() only),
+ * transfers in flight end with ST_DEVICE, every fault set here is cleared. */
+void sim_crash(uint64_t seed, int drop);
+/* The n-th (1: the next) transfer of that op (enum port_io_op, or SIM_ANY_OP) ends with st and does
+ * nothing. n 0 takes the fault away. */
+void sim_fail_io(int op, uint64_t n, enum status st);
+/* The n-th (1: the next) port_alloc() or port_dma_alloc() gives NULL. n 0 takes the fault away. */
+void sim_fail_alloc(uint64_t n);
+/* 1 when the fault that was set last has happened: sweeps end when it has not. */
+int sim_io_failed(void);
+int sim_alloc_failed(void);
+/* Blocks of port_alloc() and port_dma_alloc() that are not freed. */
+uint64_t sim_alloc_live(void);
+/* As if a signal had come: port_interrupted() gives the number; 0 takes it back. */
+void sim_interrupt(int signal_number);
+
+#endif
