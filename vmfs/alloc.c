@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* alloc - resources of a volume: file blocks, sub-blocks, pointer blocks, descriptors.
+ *
+ * A bit of a cluster's bitmap is taken inside an operation and given back, with the rest of it, when
+ * that fails. A free is deferred: it is noted by the operation, moves to the group when that ends,
+ * and reaches the bitmap at the start of the commit. So nothing freed can be taken again, and be
+ * overwritten, while a crash could still bring its old owner back (I5).
+ *
+ * Each host starts to look at another cluster (a hash of its UUID), stays where there is room, and
+ * remembers clusters that it saw full, so a search is short on a full volume too. */
+#include "vmfs/vmfs_priv.h"
+
+static const struct vmfs_geom *geom_of(const struct vmfs_volume *vol, enum vmfs_res kind)
+{
+	return &vol->layout.geom[kind];
+}
+
+/* ---- cluster headers ------------------------------------------------------------------------------- */
+
+struct cluster {
+	struct meta_page		*page;
+	const struct vmfs_cluster_disk	*disk;
+	uint32_t			off;	/* of the bitmap sector in the page */
+	uint32_t			number;
+};
+
+static enum status load(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t number,
+			enum meta_how how, struct cluster *c)
+{
+	uint64_t at = vmfs_layout_cluster_at(&vol->layout, kind, number);
+	const struct vmfs_lock_disk *lock;
+	const char *bad;
+	enum status st;
+
+	if (at == UINT64_MAX)
+		return ST_CORRUPT;
+	st = vmfs_meta_get(vol, at, how, &c->page);
+	if (st != ST_OK)
+		return st;
+	c->off = (uint32_t)(at % META_PAGE_BYTES) + SECTOR_BYTES;
+	c->number = number;
+	lock = (const void *)(c->page->data + c->off - SECTOR_BYTES);
+	c->disk = (const void *)(c->page->data + c->off);
+	bad = vmfs_cluster_check(lock, c->disk, at, kind, number,
+				 vmfs_geom_cluster_total(geom_of(vol, kind), number));
+	if (!bad)
+		return ST_OK;
+	log_line(LOG_ERROR, "vmfs: %s: cluster %u of %s at 0x%llx: %s -> check the volume", vol->store.name,
+		 number, vmfs_res_traits[kind].file, (unsigned long long)at, bad);
+	return ST_CORRUPT;
+}
+
+static int is_free(const struct vmfs_cluster_disk *d, uint32_t r) { return d->bitmap[r / 8] >> (r % 8) & 1; }
+
+static uint32_t lowest_free(const struct vmfs_cluster_disk *d)
+{
+	for (uint32_t r = 0; r < le32_get(d->total); r++) {
+		if (!d->bitmap[r / 8])
+			r |= 7;
+		else if (is_free(d, r))
+			return r;
+	}
+	return 0;
+}
+
+static void set_counts(struct vmfs_cluster_disk *d, uint32_t free)
+{
+	le32_set(&d->free, free);
+	le32_set(&d->next_free, free ? lowest_free(d) : 0);
+}
+
+/* ---- taking ------------------------------------------------------------------------------------------- */
+
+static enum status take(struct vmfs_volume *vol, enum vmfs_res kind, const struct cluster *c,
+			uint32_t first, uint32_t count)
+{
+	struct vmfs_pool *pool = &vol->alloc.pool[kind];
+	struct vmfs_cluster_disk *d;
+
+	d = vmfs_meta_edit(vol, c->page, c->off, sizeof(*d), META_RANK_TAKE);
+	if (!d)
+		return ST_NOMEM;
+	for (uint32_t r = first; r < first + count; r++) {
+		VERIFY(is_free(d, r));	/* I4: one owner */
+		d->bitmap[r / 8] &= (uint8_t)~(1u << (r % 8));
+	}
+	set_counts(d, le32_get(d->free) - count);
+	pool->op_taken += count;
+	pool->free -= count;
+	pool->rover = c->number;
+	return ST_OK;
+}
+
+static int known_full(const struct vmfs_pool *pool, uint32_t c) { return pool->full[c / 8] >> (c % 8) & 1; }
+static void set_full(struct vmfs_pool *pool, uint32_t c) { pool->full[c / 8] |= (uint8_t)(1u << (c % 8)); }
+static void set_not_full(struct vmfs_pool *pool, uint32_t c) { pool->full[c / 8] &= (uint8_t)~(1u << (c % 8)); }
+
+/* The first cluster with room, from `start` on, once round. */
+static enum status find_cluster(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t start,
+				struct cluster *c)
+{
+	struct vmfs_pool *pool = &vol->alloc.pool[kind];
+	uint32_t clusters = geom_of(vol, kind)->clusters;
+	enum status st;
+
+	if (pool->counted && !pool->free)
+		return ST_NOSPACE;
+	for (uint32_t i = 0; i < clusters; i++) {
+		uint32_t number = (start + i) % clusters;
+
+		if (known_full(pool, number))
+			continue;
+		st = load(vol, kind, number, META_WALK, c);
+		if (st != ST_OK)
+			return st;
+		if (le32_get(c->disk->free))
+			return load(vol, kind, number, META_READ, c);
+		set_full(pool, number);
+	}
+	return ST_NOSPACE;
+}
+
+enum status vmfs_alloc_one(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t *addr)
+{
+	struct cluster c;
+	uint32_t r;
+	enum status st = find_cluster(vol, kind, vol->alloc.pool[kind].rover, &c);
+
+	if (st != ST_OK)
+		return st;
+	r = lowest_free(c.disk);
+	*addr = vmfs_geom_addr(kind, geom_of(vol, kind), c.number, r);
+	return take(vol, kind, &c, r, 1);
+}
+
+static uint32_t run_from(const struct vmfs_cluster_disk *d, uint32_t r, uint64_t want)
+{
+	uint32_t n = 0;
+
+	while (n < want && r + n < le32_get(d->total) && is_free(d, r + n))
+		n++;
+	return n;
+}
+
+/* The goal's cluster when the goal is free there, else any with room. *r: where to start. */
+static enum status find_block(struct vmfs_volume *vol, uint64_t goal, struct cluster *c, uint32_t *r)
+{
+	const struct vmfs_geom *g = geom_of(vol, VMFS_RES_FB);
+	uint32_t start = vol->alloc.pool[VMFS_RES_FB].rover;
+	enum status st;
+
+	if (goal && goal < g->count) {
+		start = (uint32_t)(goal / g->per_cluster);
+		*r = (uint32_t)(goal % g->per_cluster);
+		st = load(vol, VMFS_RES_FB, start, META_READ, c);
+		if (st != ST_OK || is_free(c->disk, *r))
+			return st;
+	}
+	st = find_cluster(vol, VMFS_RES_FB, start, c);
+	if (st == ST_OK)
+		*r = lowest_free(c->disk);
+	return st;
+}
+
+enum status vmfs_alloc_blocks(struct vmfs_volume *vol, uint64_t goal, uint64_t want, uint64_t *first,
+			      uint64_t *count)
+{
+	struct cluster c;
+	uint32_t r = 0;
+	enum status st = find_block(vol, goal, &c, &r);
+
+	if (st != ST_OK)
+		return st;
+	*first = (uint64_t)c.number * geom_of(vol, VMFS_RES_FB)->per_cluster + r;
+	*count = run_from(c.disk, r, want);
+	return take(vol, VMFS_RES_FB, &c, r, (uint32_t)*count);
+}
+
+enum status vmfs_alloc_generation(struct vmfs_volume *vol, uint32_t fd, uint32_t *generation)
+{
+	struct vmfs_cluster_disk *d;
+	struct cluster c;
+	enum status st = load(vol, VMFS_RES_FD, VMFS_FD_CLUSTER(fd), META_READ, &c);
+
+	if (st != ST_OK)
+		return st;
+	d = vmfs_meta_edit(vol, c.page, c.off, sizeof(*d), META_RANK_TAKE);
+	if (!d)
+		return ST_NOMEM;
+	*generation = le32_get(d->fd_generation) + 1;
+	le32_set(&d->fd_generation, *generation);
+	return ST_OK;
+}
+
+/* ---- freeing -------------------------------------------------------------------------------------------- */
+
+static uint32_t pending_hash(uint8_t kind, uint32_t cluster)
+{
+	return (cluster * 8 + kind) * 0x9E3779B1u >> 20 & (ALLOC_PENDING_HASH - 1);
+}
+
+static struct vmfs_pending *find_pending(struct vmfs_alloc *a, uint8_t kind, uint32_t cluster)
+{
+	for (uint32_t i = pending_hash(kind, cluster); a->hash[i]; i = (i + 1) % ALLOC_PENDING_HASH) {
+		struct vmfs_pending *p = &a->pending[a->hash[i] - 1];
+
+		if (p->kind == kind && p->cluster == cluster)
+			return p;
+	}
+	return NULL;
+}
+
+static int addr_kind(uint32_t addr, enum vmfs_res *kind)
+{
+	for (int k = 0; k < VMFS_RES_COUNT; k++) {
+		if (vmfs_res_traits[k].addr == VMFS_ADDR_TYPE(addr)) {
+			*kind = (enum vmfs_res)k;
+			return 1;
+		}
+	}
+	return 0;
+}
+
+enum status vmfs_alloc_free(struct vmfs_volume *vol, uint32_t addr)
+{
+	struct vmfs_alloc *a = &vol->alloc;
+	const struct vmfs_pending *p;
+	enum vmfs_res kind;
+	uint32_t number, r;
+	struct cluster c;
+	enum status st;
+
+	VERIFY(vol->meta.in_op);
+	if (!addr_kind(addr, &kind) ||
+	    !vmfs_geom_split(geom_of(vol, kind), kind, addr, vol->layout.dense_sb, &number, &r))
+		return ST_CORRUPT;
+	st = load(vol, kind, number, META_READ, &c);
+	if (st != ST_OK)
+		return st;
+	p = find_pending(a, (uint8_t)kind, number);
+	if (is_free(c.disk, r) || (p && p->bits[r / 8] >> (r % 8) & 1))
+		return ST_CORRUPT;
+	if (a->op_frees == ARRAY_COUNT(a->op_free))
+		return ST_NOMEM;
+	a->op_free[a->op_frees++] = (struct vmfs_free){ number, (uint16_t)r, (uint8_t)kind };
+	return ST_OK;
+}
+
+/* Room for it was reserved by the operation's need. */
+static struct vmfs_pending *add_pending(struct vmfs_volume *vol, const struct vmfs_free *f)
+{
+	struct vmfs_alloc *a = &vol->alloc;
+	struct vmfs_pending *p;
+	struct cluster c;
+	uint32_t i;
+
+	VERIFY(a->pendings < META_GROUP_SECTORS);
+	/* vmfs_alloc_free() got the page in this bracket, so it is still there. */
+	VERIFY(load(vol, (enum vmfs_res)f->kind, f->cluster, META_PEEK, &c) == ST_OK);
+	p = &a->pending[a->pendings++];
+	memset(p->bits, 0, sizeof(p->bits));
+	p->page = c.page;
+	p->off = c.off;
+	p->cluster = f->cluster;
+	p->kind = f->kind;
+	p->page->pins++;
+	for (i = pending_hash(f->kind, f->cluster); a->hash[i]; i = (i + 1) % ALLOC_PENDING_HASH)
+		;
+	a->hash[i] = (uint16_t)a->pendings;
+	return p;
+}
+
+void vmfs_alloc_op_end(struct vmfs_volume *vol)
+{
+	struct vmfs_alloc *a = &vol->alloc;
+
+	for (uint32_t i = 0; i < a->op_frees; i++) {
+		const struct vmfs_free *f = &a->op_free[i];
+		struct vmfs_pending *p = find_pending(a, f->kind, f->cluster);
+
+		if (!p)
+			p = add_pending(vol, f);
+		if (!(p->bits[f->resource / 8] >> (f->resource % 8) & 1))
+			a->pool[f->kind].free++;
+		p->bits[f->resource / 8] |= (uint8_t)(1u << (f->resource % 8));
+	}
+	a->op_frees = 0;
+	for (int k = 0; k < VMFS_RES_COUNT; k++)
+		a->pool[k].op_taken = 0;
+}
+
+void vmfs_alloc_op_abort(struct vmfs_volume *vol)
+{
+	struct vmfs_alloc *a = &vol->alloc;
+
+	a->op_frees = 0;
+	for (int k = 0; k < VMFS_RES_COUNT; k++) {
+		struct vmfs_pool *pool = &a->pool[k];
+
+		if (!pool->op_taken)
+			continue;
+		pool->free += (uint64_t)pool->op_taken;
+		pool->op_taken = 0;
+		memset(pool->full, 0, geom_of(vol, (enum vmfs_res)k)->clusters / 8 + 1);
+	}
+}
+
+static void apply_one(struct vmfs_volume *vol, struct vmfs_pending *p)
+{
+	struct vmfs_cluster_disk *d = vmfs_meta_touch(vol, p->page, p->off, META_RANK_FREE);
+	uint32_t n = 0;
+
+	for (uint32_t r = 0; r < le32_get(d->total); r++)
+		n += p->bits[r / 8] >> (r % 8) & 1;
+	for (uint32_t i = 0; i < sizeof(d->bitmap); i++) {
+		VERIFY(!(d->bitmap[i] & p->bits[i]));	/* I4 */
+		d->bitmap[i] |= p->bits[i];
+	}
+	set_counts(d, le32_get(d->free) + n);
+	set_not_full(&vol->alloc.pool[p->kind], p->cluster);
+	p->page->pins--;
+}
+
+void vmfs_alloc_apply(struct vmfs_volume *vol)
+{
+	struct vmfs_alloc *a = &vol->alloc;
+
+	if (!a->pendings)
+		return;
+	for (uint32_t i = 0; i < a->pendings; i++)
+		apply_one(vol, &a->pending[i]);
+	a->pendings = 0;
+	memset(a->hash, 0, sizeof(a->hash));
+}
+
+/* ---- counting --------------------------------------------------------------------------------------------- */
+
+static uint64_t pending_count(const struct vmfs_alloc *a, enum vmfs_res kind)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < a->pendings; i++)
+		for (uint32_t b = 0; b < 64 && a->pending[i].kind == kind; b++)
+			n += (uint32_t)__builtin_popcount(a->pending[i].bits[b]);
+	return n;
+}
+
+enum status vmfs_alloc_count(struct vmfs_volume *vol, enum vmfs_res kind, struct vmfs_count *count)
+{
+	const struct vmfs_geom *g = geom_of(vol, kind);
+	struct vmfs_pool *pool = &vol->alloc.pool[kind];
+	uint64_t free = 0;
+
+	count->total = g->count;
+	for (uint32_t i = 0; i < g->clusters && !pool->counted; i++) {
+		struct cluster c;
+		enum status st = load(vol, kind, i, META_WALK, &c);
+
+		if (st != ST_OK)
+			return st;
+		free += le32_get(c.disk->free);
+		if (!le32_get(c.disk->free))
+			set_full(pool, i);
+	}
+	if (!pool->counted) {
+		pool->free = free + pending_count(&vol->alloc, kind);
+		pool->counted = vol->writable;	/* another host may change it under a reader */
+	}
+	count->free = pool->free;
+	return ST_OK;
+}
+
+/* ---- for the mount ------------------------------------------------------------------------------------------- */
+
+enum status vmfs_alloc_find_block(struct vmfs_volume *vol, uint64_t *block)
+{
+	struct cluster c;
+	uint32_t r = 0;
+	enum status st = find_block(vol, 0, &c, &r);
+
+	if (st == ST_OK)
+		*block = (uint64_t)c.number * geom_of(vol, VMFS_RES_FB)->per_cluster + r;
+	return st;
+}
+
+static enum status load_block(struct vmfs_volume *vol, uint64_t block, struct cluster *c, uint32_t *r)
+{
+	const struct vmfs_geom *g = geom_of(vol, VMFS_RES_FB);
+
+	if (block >= g->count)
+		return ST_CORRUPT;
+	*r = (uint32_t)(block % g->per_cluster);
+	return load(vol, VMFS_RES_FB, (uint32_t)(block / g->per_cluster), META_READ, c);
+}
+
+/* One sector, one write: whole or not at all. */
+static enum status write_bit(struct vmfs_volume *vol, const struct cluster *c, uint32_t r, int free)
+{
+	struct vmfs_cluster_disk *d = (void *)(c->page->data + c->off);
+	uint32_t change = free ? 1u : ~0u;
+	enum status st;
+
+	VERIFY(is_free(d, r) == !free);
+	VERIFY(!c->page->dirty);
+	d->bitmap[r / 8] ^= (uint8_t)(1u << (r % 8));
+	set_counts(d, le32_get(d->free) + change);
+	vol->alloc.pool[VMFS_RES_FB].free += (uint64_t)(int64_t)(int32_t)change;
+	st = lvm_write(&vol->lvm, c->page->at + c->off, d, sizeof(*d));
+	return st == ST_OK ? lvm_flush(&vol->lvm) : st;
+}
+
+enum status vmfs_alloc_take_now(struct vmfs_volume *vol, uint64_t block)
+{
+	struct cluster c;
+	uint32_t r = 0;
+	enum status st = load_block(vol, block, &c, &r);
+
+	return st == ST_OK ? write_bit(vol, &c, r, 0) : st;
+}
+
+enum status vmfs_alloc_free_now(struct vmfs_volume *vol, uint64_t block)
+{
+	struct cluster c;
+	uint32_t r = 0;
+	enum status st = load_block(vol, block, &c, &r);
+
+	if (st != ST_OK || is_free(c.disk, r))
+		return st;	/* a crash between this and the clearing of the slot */
+	set_not_full(&vol->alloc.pool[VMFS_RES_FB], c.number);
+	return write_bit(vol, &c, r, 1);
+}
+
+/* ---- begin and end ---------------------------------------------------------------------------------------------- */
+
+enum status vmfs_alloc_init(struct vmfs_volume *vol)
+{
+	struct vmfs_alloc *a = &vol->alloc;
+
+	for (int k = 0; k < VMFS_RES_COUNT; k++) {
+		const struct vmfs_geom *g = geom_of(vol, (enum vmfs_res)k);
+
+		a->pool[k].full = port_alloc(g->clusters / 8 + 1);
+		if (!a->pool[k].full)
+			return ST_NOMEM;
+		if (g->clusters)
+			a->pool[k].rover = port_accel()->crc32c((uint32_t)k, &vol->beat.host,
+								sizeof(vol->beat.host)) % g->clusters;
+	}
+	a->pending = port_alloc(META_GROUP_SECTORS * sizeof(struct vmfs_pending));
+	return a->pending ? ST_OK : ST_NOMEM;
+}
+
+void vmfs_alloc_fini(struct vmfs_volume *vol)
+{
+	for (int k = 0; k < VMFS_RES_COUNT; k++)
+		port_free(vol->alloc.pool[k].full);
+	port_free(vol->alloc.pending);
+}

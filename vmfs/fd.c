@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* fd - file descriptors, and the bytes of small files.
+ *
+ * A descriptor is four sectors: lock, metadata, and 1 KiB that is either the file itself or 256
+ * pointers. It lies inside one page of the cache. Pointers are looked up where they lie, in the
+ * descriptor or in a cached pointer block; there is no second copy of a block map in memory. */
+#include "vmfs/vmfs_priv.h"
+
+#define PTRS_AT		VMFS_FD_DATA_AT
+
+enum status vmfs_fd_get(struct vmfs_volume *vol, uint32_t addr, struct vmfs_fd *fd)
+{
+	uint64_t at = vmfs_layout_addr_at(&vol->layout, addr);
+	const char *bad;
+	enum status st;
+
+	if (VMFS_ADDR_TYPE(addr) != VMFS_ADDR_FD || at == UINT64_MAX)
+		return ST_CORRUPT;
+	st = vmfs_meta_get(vol, at, META_READ, &fd->page);
+	if (st != ST_OK)
+		return st;
+	fd->off = (uint32_t)(at % META_PAGE_BYTES);
+	fd->addr = addr;
+	bad = vmfs_fd_check(&vmfs_fd_rec(fd)->meta, addr);
+	if (!bad)
+		return ST_OK;
+	log_line(LOG_ERROR, "vmfs: %s: descriptor 0x%08x at 0x%llx: %s -> check the volume", vol->store.name,
+		 addr, (unsigned long long)at, bad);
+	return ST_CORRUPT;
+}
+
+/* ---- pointers ---------------------------------------------------------------------------------------- */
+
+/* The page of a pointer block. */
+static enum status pb_page(struct vmfs_volume *vol, uint32_t addr, enum meta_how how,
+			   struct meta_page **page)
+{
+	uint64_t at = vmfs_layout_addr_at(&vol->layout, addr);
+
+	if ((VMFS_ADDR_TYPE(addr) != VMFS_ADDR_PB && VMFS_ADDR_TYPE(addr) != VMFS_ADDR_PB2) ||
+	    at == UINT64_MAX || at % META_PAGE_BYTES)
+		return ST_CORRUPT;
+	return vmfs_meta_get(vol, at, how, page);
+}
+
+static enum status follow(struct vmfs_volume *vol, struct vmfs_slot *slot, uint64_t index,
+			  enum meta_how how)
+{
+	uint32_t addr = vmfs_map_value(slot);
+
+	slot->off = (uint32_t)index * (uint32_t)sizeof(le32);
+	if (addr)
+		return pb_page(vol, addr, how, &slot->page);
+	slot->page = NULL;
+	return ST_OK;
+}
+
+enum status vmfs_fd_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t block,
+			 enum meta_how how, struct vmfs_slot *slot)
+{
+	const uint64_t per_pb = VMFS_PB_POINTERS, per_pb2 = per_pb * VMFS_PB_POINTERS;
+	uint32_t zla = vmfs_fd_zla(fd);
+	uint64_t unit = zla == VMFS_ZLA_PB ? per_pb : zla == VMFS_ZLA_PB2 ? per_pb2 : 1;
+	enum status st = ST_OK;
+
+	if (zla == VMFS_ZLA_RESIDENT || block / unit >= VMFS_FD_POINTERS)
+		return ST_RANGE;
+	slot->page = fd->page;
+	slot->off = fd->off + PTRS_AT + (uint32_t)(block / unit) * (uint32_t)sizeof(le32);
+	if (zla == VMFS_ZLA_PB2)
+		st = follow(vol, slot, block / per_pb % per_pb, how);
+	if (st == ST_OK && slot->page && unit > 1)
+		st = follow(vol, slot, block % per_pb, how);
+	return st;
+}
+
+/* What the pointers of this file must be. */
+static int pointer_ok(const struct vmfs_volume *vol, const struct vmfs_fd *fd, uint32_t addr)
+{
+	if (!addr)
+		return 1;
+	if (vmfs_fd_zla(fd) == VMFS_ZLA_SB)
+		return VMFS_ADDR_TYPE(addr) == VMFS_ADDR_SB;
+	return VMFS_ADDR_TYPE(addr) == VMFS_ADDR_FB && VMFS_FB_BLOCK(addr) < vol->layout.blocks;
+}
+
+enum status vmfs_fd_pointer(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t block,
+			    enum meta_how how, uint32_t *addr)
+{
+	struct vmfs_slot slot;
+	enum status st = vmfs_fd_slot(vol, fd, block, how, &slot);
+
+	if (st != ST_OK)
+		return st;
+	*addr = vmfs_map_value(&slot);
+	return pointer_ok(vol, fd, *addr) ? ST_OK : ST_CORRUPT;
+}
+
+/* ---- bytes through the cache ---------------------------------------------------------------------------- */
+
+/* Where byte `at` lies in the cache, and how many follow it in the same page. page NULL: zeros. */
+static enum status locate(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t at,
+			  struct vmfs_slot *where, uint64_t *run)
+{
+	uint32_t shift, addr = 0;
+	uint64_t in_block, volume_at;
+	enum status st;
+
+	if (vmfs_fd_zla(fd) == VMFS_ZLA_RESIDENT) {
+		*where = (struct vmfs_slot){ fd->page, fd->off + PTRS_AT + (uint32_t)at };
+		*run = VMFS_RESIDENT_MAX - at;
+		return at < VMFS_RESIDENT_MAX ? ST_OK : ST_CORRUPT;
+	}
+	shift = vmfs_fd_shift(&vmfs_fd_rec(fd)->meta);
+	st = vmfs_fd_pointer(vol, fd, at >> shift, META_READ, &addr);
+	if (st != ST_OK)
+		return st;
+	in_block = at & ((1ull << shift) - 1);
+	*run = MIN((1ull << shift) - in_block, META_PAGE_BYTES - at % META_PAGE_BYTES);
+	where->page = NULL;
+	if (!addr || (VMFS_ADDR_TYPE(addr) == VMFS_ADDR_FB && (addr & VMFS_FB_TBZ)))
+		return ST_OK;
+	volume_at = vmfs_layout_addr_at(&vol->layout, addr);
+	if (volume_at == UINT64_MAX)
+		return ST_CORRUPT;
+	where->off = (uint32_t)((volume_at + in_block) % META_PAGE_BYTES);
+	*run = MIN(*run, META_PAGE_BYTES - where->off);
+	return vmfs_meta_get(vol, volume_at + in_block, META_READ, &where->page);
+}
+
+enum status vmfs_fd_read(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t at, void *buf,
+			 uint64_t bytes)
+{
+	uint8_t *to = buf;
+
+	while (bytes) {
+		struct vmfs_slot where;
+		uint64_t run;
+		enum status st = locate(vol, fd, at, &where, &run);
+
+		if (st != ST_OK)
+			return st;
+		run = MIN(run, bytes);
+		if (where.page)
+			memcpy(to, where.page->data + where.off, run);
+		else
+			memset(to, 0, run);
+		to += run;
+		at += run;
+		bytes -= run;
+	}
+	return ST_OK;
+}
+
+/* Give a hole of a small file or directory its block: all zeros, in memory; what becomes part of the
+ * file goes to the disk with the sectors that are written. */
+static enum status fill_hole(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t block)
+{
+	int small = vmfs_fd_zla(fd) == VMFS_ZLA_SB;
+	uint64_t first, count, at;
+	struct vmfs_slot slot;
+	uint32_t addr;
+	enum status st;
+
+	if (small) {
+		st = vmfs_alloc_one(vol, VMFS_RES_SB, &addr);
+	} else {
+		st = vmfs_alloc_blocks(vol, 0, 1, &first, &count);
+		addr = st == ST_OK ? VMFS_FB_MAKE(first) : 0;
+	}
+	if (st != ST_OK)
+		return st;
+	at = vmfs_layout_addr_at(&vol->layout, addr);
+	for (uint64_t o = 0; o < (small ? vol->sb_bytes : vol->layout.block_bytes); o += META_PAGE_BYTES) {
+		struct meta_page *page;
+
+		st = vmfs_meta_get(vol, at + o, META_FRESH, &page);
+		if (st != ST_OK)
+			return st;
+		page->era = small ? page->era : 0;	/* a file block has too many to keep */
+	}
+	st = vmfs_map_slot(vol, fd, block, &slot);
+	if (st == ST_OK)
+		st = vmfs_map_set(vol, &slot, addr);
+	return st == ST_OK ? vmfs_fd_count(vol, fd, 1, 0, 0) : st;
+}
+
+enum status vmfs_fd_write(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t at,
+			  const void *buf, uint64_t bytes)
+{
+	const uint8_t *from = buf;
+
+	while (bytes) {
+		struct vmfs_slot where;
+		uint64_t run;
+		uint8_t *to;
+		enum status st = locate(vol, fd, at, &where, &run);
+
+		if (st == ST_OK && !where.page) {
+			st = fill_hole(vol, fd, at >> vmfs_fd_shift(&vmfs_fd_rec(fd)->meta));
+			if (st == ST_OK)
+				st = locate(vol, fd, at, &where, &run);
+		}
+		if (st != ST_OK)
+			return st;
+		run = MIN(run, bytes);
+		to = where.page ? vmfs_meta_edit(vol, where.page, where.off, (uint32_t)run,
+						 META_RANK_OBJECT) : NULL;
+		if (!to)
+			return where.page ? ST_NOMEM : ST_CORRUPT;
+		memcpy(to, from, run);
+		from += run;
+		at += run;
+		bytes -= run;
+	}
+	return ST_OK;
+}
+
+/* ---- changing the metadata sector ------------------------------------------------------------------------- */
+
+struct vmfs_fd_disk *vmfs_fd_edit(struct vmfs_volume *vol, const struct vmfs_fd *fd)
+{
+	return vmfs_meta_edit(vol, fd->page, fd->off + VMFS_FD_META_AT, SECTOR_BYTES, META_RANK_OBJECT);
+}
+
+enum status vmfs_fd_touch(struct vmfs_volume *vol, const struct vmfs_fd *fd)
+{
+	struct vmfs_fd_disk *m = vmfs_fd_edit(vol, fd);
+
+	if (!m)
+		return ST_NOMEM;
+	le32_set(&m->mtime, vmfs_now_s());
+	m->ctime = m->mtime;
+	return ST_OK;
+}
+
+enum status vmfs_fd_set_length(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t length)
+{
+	struct vmfs_fd_disk *m = vmfs_fd_edit(vol, fd);
+
+	if (!m)
+		return ST_NOMEM;
+	le64_set(&m->length, length);
+	le32_set(&m->mtime, vmfs_now_s());
+	m->ctime = m->mtime;
+	return ST_OK;
+}
+
+static void add_split(le32 *lo, le32 *hi, int64_t delta)
+{
+	uint64_t v = (((uint64_t)le32_get(*hi) << 32) | le32_get(*lo)) + (uint64_t)delta;
+
+	le32_set(lo, (uint32_t)v);
+	le32_set(hi, (uint32_t)(v >> 32));
+}
+
+/* newSinceEpoch follows numBlocks, as on the volumes that were seen. */
+enum status vmfs_fd_count(struct vmfs_volume *vol, const struct vmfs_fd *fd, int64_t blocks, int64_t tbz,
+			  int64_t pbs)
+{
+	struct vmfs_fd_disk *m = vmfs_fd_edit(vol, fd);
+
+	if (!m)
+		return ST_NOMEM;
+	le64_set(&m->num_blocks, le64_get(m->num_blocks) + (uint64_t)blocks);
+	add_split(&m->new_lo, &m->new_hi, blocks);
+	add_split(&m->tbz_lo, &m->tbz_hi, tbz);
+	le32_set(&m->num_pbs, le32_get(m->num_pbs) + (uint32_t)pbs);
+	return ST_OK;
+}
+
+/* ---- making and clearing --------------------------------------------------------------------------------------- */
+
+/* The lock of a new descriptor: free, its version starts at the generation (5.2). */
+static enum status make_lock(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint32_t generation)
+{
+	struct vmfs_lock_disk *l;
+
+	l = vmfs_meta_edit(vol, fd->page, fd->off, sizeof(*l), META_RANK_OBJECT);
+	if (!l)
+		return ST_NOMEM;
+	memset(l, 0, sizeof(*l));
+	le32_set(&l->type, VMFS_LOCK_TYPE_BASE + VMFS_LOCK_FD);
+	le64_set(&l->at, fd->page->at + fd->off);
+	le64_set(&l->token, generation);
+	le64_set(&l->mtime, 0x200 + vol->dirs.op);
+	return ST_OK;
+}
+
+static void make_meta(const struct vmfs_volume *vol, struct vmfs_fd_disk *m, const struct vmfs_fd *fd,
+		      enum vmfs_type type, uint32_t mode)
+{
+	uint32_t shift = 0;
+
+	memset(m, 0, sizeof(*m));
+	while (1ull << shift < vol->sb_bytes)
+		shift++;
+	le32_set(&m->fd, fd->addr);
+	le32_set(&m->links, 1);
+	le32_set(&m->type, type);
+	le64_set(&m->block_bytes, vol->sb_bytes);
+	le32_set(&m->mtime, vmfs_now_s());
+	m->ctime = m->atime = m->mtime;
+	le32_set(&m->mode, mode & 07777);
+	le32_set(&m->zla, type == VMFS_TYPE_FILE ? VMFS_ZLA_RESIDENT : VMFS_ZLA_SB);
+	le32_set(&m->affinity_fd, fd->addr);
+	le32_set(&m->tbz_shift, type == VMFS_TYPE_DIR ? shift : vol->layout.block_shift);
+	m->block_shift = (uint8_t)shift;
+}
+
+/* Old pointers in a cleared descriptor would mislead readers that do not know the ZLA. */
+static enum status make_data(struct vmfs_volume *vol, const struct vmfs_fd *fd)
+{
+	void *data;
+
+	if (port_accel()->is_zero(vmfs_fd_rec(fd)->data, VMFS_RESIDENT_MAX))
+		return ST_OK;
+	data = vmfs_meta_edit(vol, fd->page, fd->off + PTRS_AT, VMFS_RESIDENT_MAX, META_RANK_OBJECT);
+	if (!data)
+		return ST_NOMEM;
+	memset(data, 0, VMFS_RESIDENT_MAX);
+	return ST_OK;
+}
+
+enum status vmfs_fd_make(struct vmfs_volume *vol, enum vmfs_type type, uint32_t mode, struct vmfs_fd *fd)
+{
+	uint32_t generation = 0;
+	struct vmfs_fd_disk *m;
+	uint64_t at;
+	enum status st = vmfs_alloc_one(vol, VMFS_RES_FD, &fd->addr);
+
+	if (st == ST_OK)
+		st = vmfs_alloc_generation(vol, fd->addr, &generation);
+	if (st != ST_OK)
+		return st;
+	at = vmfs_layout_addr_at(&vol->layout, fd->addr);
+	st = vmfs_meta_get(vol, at, META_READ, &fd->page);
+	if (st != ST_OK)
+		return st;
+	fd->off = (uint32_t)(at % META_PAGE_BYTES);
+	st = make_lock(vol, fd, generation);
+	m = st == ST_OK ? vmfs_fd_edit(vol, fd) : NULL;
+	if (!m)
+		return ST_NOMEM;
+	make_meta(vol, m, fd, type, mode);
+	le32_set(&m->generation, generation);
+	return make_data(vol, fd);
+}
+
+enum status vmfs_fd_clear(struct vmfs_volume *vol, const struct vmfs_fd *fd)
+{
+	struct vmfs_fd_disk *m = vmfs_fd_edit(vol, fd);
+
+	if (!m)
+		return ST_NOMEM;
+	memset(m, 0, sizeof(*m));
+	le32_set(&m->fd, fd->addr);
+	return vmfs_alloc_free(vol, fd->addr);
+}
+
+/* ---- looking ------------------------------------------------------------------------------------------------------ */
+
+static enum store_kind kind_of(uint32_t type)
+{
+	switch (type) {
+	case VMFS_TYPE_FILE: return STORE_FILE;
+	case VMFS_TYPE_DIR: return STORE_DIR;
+	case VMFS_TYPE_SYMLINK: return STORE_SYMLINK;
+	case VMFS_TYPE_RDM: return STORE_RDM;
+	case VMFS_TYPE_SYSTEM: return STORE_SYSTEM;
+	default: return STORE_OTHER;
+	}
+}
+
+void vmfs_fd_stat(const struct vmfs_volume *vol, const struct vmfs_fd *fd, struct store_stat *st)
+{
+	const struct vmfs_fd_disk *m = &vmfs_fd_rec(fd)->meta;
+	int resident = le32_get(m->zla) == VMFS_ZLA_RESIDENT;
+
+	(void)vol;
+	*st = (struct store_stat){
+		.kind = kind_of(le32_get(m->type)),
+		.id = fd->addr,
+		.size_bytes = le64_get(m->length),
+		.allocated_bytes = le64_get(m->num_blocks) * le64_get(m->block_bytes),
+		.block_bytes = resident ? 0 : (uint32_t)le64_get(m->block_bytes),
+		.mode = le32_get(m->mode) & 07777,
+		.uid = le32_get(m->uid),
+		.gid = le32_get(m->gid),
+		.links = le32_get(m->links),
+		.mtime_s = le32_get(m->mtime),
+		.ctime_s = le32_get(m->ctime),
+		.atime_s = le32_get(m->atime),
+	};
+	if (st->kind == STORE_RDM)
+		st->allocated_bytes = 0;
+}

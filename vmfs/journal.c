@@ -1,0 +1,388 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* journal - the running group becomes durable at once.
+ *
+ *	records -> flush -> header, state 1 -> flush -> every sector to its place -> flush
+ *
+ * The first flush also makes file data durable that ended before, so a pointer never arrives
+ * without what it points to. The header stays in state 1 until the next group overwrites the
+ * records: their CRC fails from the first changed byte on, and until then replaying them once more
+ * changes nothing. Nothing that a group frees is reused before its header is overwritten (I5), so a
+ * late replay never meets newer data.
+ *
+ * The first 0x350 bytes stay zero and the records have the shape that ESXi uses; the header lies in
+ * the last 4 KiB, where a foreign host does not look. FORMAT.md has both. */
+#include "vmfs/vmfs_priv.h"
+
+#define RECORDS_FROM	0x200u	/* first byte written: records start in this sector, after zeros */
+
+static uint64_t header_at(const struct vmfs_volume *vol, uint64_t journal_at)
+{
+	return journal_at + vol->layout.block_bytes - VMFS_JOURNAL_TAIL_BYTES;
+}
+
+static uint32_t records_crc(const uint8_t *buf, uint32_t end)
+{
+	return port_accel()->crc32c(0, buf + VMFS_JOURNAL_RECORDS_AT, end - VMFS_JOURNAL_RECORDS_AT);
+}
+
+/* ---- the header ------------------------------------------------------------------------------------ */
+
+static void journal_seal(struct vmfs_journal_disk *h)
+{
+	le32_set(&h->crc, 0);
+	le32_set(&h->crc, port_accel()->crc32c(0, h, sizeof(*h)));
+}
+
+/* NULL, or what is wrong with it. */
+static const char *journal_check(const struct vmfs_journal_disk *disk)
+{
+	struct vmfs_journal_disk h = *disk;
+
+	if (le64_get(h.magic) != JOURNAL_MAGIC)
+		return "magic";
+	journal_seal(&h);
+	if (le32_get(h.crc) != le32_get(disk->crc))
+		return "checksum";
+	if (le32_get(h.version) != 1)
+		return "version";
+	if (le32_get(h.orphans) > JOURNAL_ORPHANS)
+		return "number of orphans";
+	if (le32_get(h.end) < VMFS_JOURNAL_RECORDS_AT ||
+	    le32_get(h.end) > JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES)
+		return "end of the records";
+	return NULL;
+}
+
+static void encode_header(const struct vmfs_journal *j, uint32_t state, uint32_t records, uint32_t end,
+			  struct vmfs_journal_disk *h)
+{
+	memset(h, 0, sizeof(*h));
+	le64_set(&h->magic, JOURNAL_MAGIC);
+	le32_set(&h->version, 1);
+	le32_set(&h->state, state);
+	memcpy(&h->host, &j->host, sizeof(h->host));
+	le64_set(&h->hb_at, j->hb_at);
+	le64_set(&h->hb_gen, j->hb_gen);
+	le64_set(&h->txn, j->txn);
+	le32_set(&h->records, records);
+	le32_set(&h->end, end);
+	le32_set(&h->records_crc, records ? records_crc(j->buf, end) : 0);
+	le32_set(&h->orphans, j->orphans);
+	for (uint32_t i = 0; i < j->orphans; i++) {
+		le32_set(&h->orphan[i].fd, j->orphan[i].fd);
+		le32_set(&h->orphan[i].generation, j->orphan[i].generation);
+	}
+	journal_seal(h);
+}
+
+static enum status write_header(struct vmfs_volume *vol, uint32_t state, uint32_t records, uint32_t end)
+{
+	struct vmfs_journal *j = &vol->journal;
+	struct vmfs_journal_disk *h = (void *)(j->buf + JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
+	enum status st;
+
+	encode_header(j, state, records, end, h);
+	VERIFY(journal_check(h) == NULL);
+	st = lvm_write(&vol->lvm, header_at(vol, j->at), h, sizeof(*h));
+	return st == ST_OK ? lvm_flush(&vol->lvm) : st;
+}
+
+enum status vmfs_journal_clear(struct vmfs_volume *vol)
+{
+	return write_header(vol, 0, 0, VMFS_JOURNAL_RECORDS_AT);
+}
+
+/* ---- commit ------------------------------------------------------------------------------------------ */
+
+static void copy_run(const struct vmfs_meta *m, const struct meta_run *run, uint8_t *to)
+{
+	uint32_t off = run->first_sector * SECTOR_BYTES, page = run->first_page;
+
+	for (uint32_t left = run->bytes; left; page++, off = 0) {
+		uint32_t part = MIN(left, META_PAGE_BYTES - off);
+
+		memcpy(to, m->list[page]->data + off, part);
+		to += part;
+		left -= part;
+	}
+}
+
+/* The sorted dirty sectors as records. Returns their number. */
+static uint32_t build_records(struct vmfs_volume *vol, uint32_t *end)
+{
+	uint32_t page = 0, sector = 0, records = 0, at = VMFS_JOURNAL_RECORDS_AT;
+	uint8_t *buf = vol->journal.buf;
+	struct meta_run run;
+
+	while (vmfs_meta_next_run(&vol->meta, &page, &sector, &run)) {
+		struct vmfs_journal_rec_disk *rec = (void *)(buf + at);
+
+		VERIFY(at + sizeof(*rec) + run.bytes <= JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
+		memset(rec, 0, sizeof(*rec));
+		le32_set(&rec->type, 1);
+		le64_set(&rec->at, run.at);
+		le64_set(&rec->bytes, run.bytes);
+		copy_run(&vol->meta, &run, buf + at + sizeof(*rec));
+		at += (uint32_t)sizeof(*rec) + run.bytes;
+		records++;
+	}
+	*end = at;
+	return records;
+}
+
+static enum status write_records(struct vmfs_volume *vol, uint32_t end)
+{
+	struct vmfs_journal *j = &vol->journal;
+	uint32_t to = (uint32_t)round_up(end, SECTOR_BYTES);
+	enum status st;
+
+	memset(j->buf + end, 0, to - end);
+	st = lvm_write(&vol->lvm, j->at + RECORDS_FROM, j->buf + RECORDS_FROM, to - RECORDS_FROM);
+	return st == ST_OK ? lvm_flush(&vol->lvm) : st;
+}
+
+static enum status commit_steps(struct vmfs_volume *vol)
+{
+	uint32_t records, end;
+	enum status st;
+
+	vmfs_meta_sort(vol);
+	records = build_records(vol, &end);
+	st = write_records(vol, end);
+	if (st == ST_OK)
+		st = vmfs_beat_check(vol);
+	if (st != ST_OK)
+		return st;
+	vol->journal.txn++;
+	st = write_header(vol, 1, records, end);
+	if (st == ST_OK)
+		st = vmfs_meta_write_back(vol);
+	return st == ST_OK ? lvm_flush(&vol->lvm) : st;
+}
+
+enum status vmfs_journal_commit(struct vmfs_volume *vol)
+{
+	struct vmfs_journal *j = &vol->journal;
+	enum status st;
+
+	if (vol->failed != ST_OK)
+		return vol->failed;
+	VERIFY(!vol->meta.in_op);
+	vmfs_alloc_apply(vol);
+	vol->worker.age = GROUP_NONE;
+	port_timer_stop(&vol->worker.timer);
+	if (!vol->meta.sectors)
+		return lvm_flush(&vol->lvm);
+	j->committing = 1;
+	st = vmfs_beat_check(vol);
+	if (st == ST_OK)
+		st = commit_steps(vol);
+	j->committing = 0;
+	if (st != ST_OK)
+		return vmfs_fail(vol, st, "writing metadata");
+	vmfs_meta_group_done(vol);
+	return ST_OK;
+}
+
+int vmfs_journal_busy(const struct vmfs_volume *vol)
+{
+	return vol->journal.committing || vol->meta.sectors || vol->alloc.pendings;
+}
+
+/* ---- orphans ------------------------------------------------------------------------------------------- */
+
+void vmfs_journal_op_begin(struct vmfs_volume *vol)
+{
+	struct vmfs_journal *j = &vol->journal;
+
+	j->orphans_saved = j->orphans;
+	memcpy(j->saved, j->orphan, j->orphans * sizeof(j->saved[0]));
+}
+
+void vmfs_journal_op_abort(struct vmfs_volume *vol)
+{
+	struct vmfs_journal *j = &vol->journal;
+
+	j->orphans = j->orphans_saved;
+	memcpy(j->orphan, j->saved, j->orphans * sizeof(j->saved[0]));
+}
+
+enum status vmfs_journal_add_orphan(struct vmfs_volume *vol, uint32_t fd, uint32_t generation)
+{
+	struct vmfs_journal *j = &vol->journal;
+
+	if (j->orphans == JOURNAL_ORPHANS)
+		return ST_LIMIT;
+	j->orphan[j->orphans++] = (struct vmfs_orphan){ fd, generation };
+	return ST_OK;
+}
+
+void vmfs_journal_drop_orphan(struct vmfs_volume *vol, uint32_t fd)
+{
+	struct vmfs_journal *j = &vol->journal;
+
+	for (uint32_t i = 0; i < j->orphans; i++) {
+		if (j->orphan[i].fd == fd) {
+			j->orphan[i] = j->orphan[--j->orphans];
+			return;
+		}
+	}
+}
+
+/* ---- after a crash ----------------------------------------------------------------------------------------- */
+
+/* Header and records of a slot's journal into the buffer. *ours: the header belongs to this slot. */
+static enum status load(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot, int *ours)
+{
+	uint8_t *buf = vol->journal.buf;
+	uint64_t at = le64_get(slot->journal_at), size = vol->layout.block_bytes;
+	struct vmfs_journal_disk *h = (void *)(buf + JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
+	enum status st;
+
+	*ours = 0;
+	if (at % size || at < VMFS_FDC_MIN_AT || at > vol->lvm.bytes - size)
+		return ST_CORRUPT;
+	st = lvm_read(&vol->lvm, at, buf, JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
+	if (st == ST_OK)
+		st = lvm_read(&vol->lvm, header_at(vol, at), h, SECTOR_BYTES);
+	if (st != ST_OK)
+		return st;
+	*ours = !journal_check(h) && !memcmp(&h->host, &slot->owner, sizeof(h->host)) &&
+		le64_get(h->hb_at) == le64_get(slot->at) && le64_get(h->hb_gen) == le64_get(slot->gen);
+	return ST_OK;
+}
+
+enum status vmfs_journal_look(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot,
+			      enum journal_find *find)
+{
+	int ours = 0;
+	enum status st;
+
+	*find = JOURNAL_IDLE;
+	if (!le64_get(slot->journal_at))
+		return ST_OK;
+	st = load(vol, slot, &ours);
+	if (st != ST_OK)
+		return st;
+	if (ours)
+		*find = JOURNAL_OURS;
+	else if (!port_accel()->is_zero(vol->journal.buf, VMFS_JOURNAL_RECORDS_AT))
+		*find = JOURNAL_FOREIGN;
+	return ST_OK;
+}
+
+/* One record, checked: it lies in the buffer and names sectors of the volume, past the heartbeats. */
+static int record_ok(struct vmfs_volume *vol, uint32_t at, uint32_t end)
+{
+	const struct vmfs_journal_rec_disk *rec = (const void *)(vol->journal.buf + at);
+	uint64_t to, bytes;
+
+	if (end - at < sizeof(*rec))
+		return 0;
+	to = le64_get(rec->at);
+	bytes = le64_get(rec->bytes);
+	return le32_get(rec->type) == 1 && bytes && bytes <= end - at - sizeof(*rec) &&
+	       !((to | bytes) % SECTOR_BYTES) && to >= VMFS_FDC_MIN_AT && to < vol->lvm.bytes &&
+	       bytes <= vol->lvm.bytes - to;
+}
+
+typedef enum status record_fn(struct vmfs_volume *vol, uint64_t at, const uint8_t *data, uint64_t bytes);
+
+/* fn for each committed record. The records were checked as a whole by their CRC. */
+static enum status for_each_record(struct vmfs_volume *vol, record_fn *fn)
+{
+	uint8_t *buf = vol->journal.buf;
+	const struct vmfs_journal_disk *h = (void *)(buf + JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
+	uint32_t at = VMFS_JOURNAL_RECORDS_AT, end = le32_get(h->end);
+	enum status st = ST_OK;
+
+	if (le32_get(h->state) != 1 || records_crc(buf, end) != le32_get(h->records_crc))
+		return ST_OK;
+	for (uint32_t i = 0; i < le32_get(h->records) && st == ST_OK; i++) {
+		const struct vmfs_journal_rec_disk *rec = (const void *)(buf + at);
+
+		if (!record_ok(vol, at, end))
+			return ST_CORRUPT;
+		st = fn(vol, le64_get(rec->at), buf + at + sizeof(*rec), le64_get(rec->bytes));
+		at += (uint32_t)(sizeof(*rec) + le64_get(rec->bytes));
+	}
+	return st;
+}
+
+static enum status write_record(struct vmfs_volume *vol, uint64_t at, const uint8_t *data, uint64_t bytes)
+{
+	return lvm_write(&vol->lvm, at, data, bytes);
+}
+
+static void adopt(struct vmfs_journal *j, const struct vmfs_hb_disk *slot)
+{
+	const struct vmfs_journal_disk *h = (void *)(j->buf + JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
+
+	j->at = le64_get(slot->journal_at);
+	memcpy(&j->host, &slot->owner, sizeof(j->host));
+	j->hb_at = le64_get(slot->at);
+	j->hb_gen = le64_get(slot->gen);
+	j->txn = le64_get(h->txn);
+	j->orphans = le32_get(h->orphans);
+	for (uint32_t i = 0; i < j->orphans; i++)
+		j->orphan[i] = (struct vmfs_orphan){ le32_get(h->orphan[i].fd),
+						     le32_get(h->orphan[i].generation) };
+}
+
+enum status vmfs_journal_replay(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot)
+{
+	int ours = 0;
+	enum status st = load(vol, slot, &ours);
+
+	if (st == ST_OK && !ours)
+		st = ST_CORRUPT;
+	if (st == ST_OK)
+		st = for_each_record(vol, write_record);
+	if (st == ST_OK)
+		st = lvm_flush(&vol->lvm);
+	if (st != ST_OK)
+		return st;
+	adopt(&vol->journal, slot);
+	return vmfs_journal_clear(vol);
+}
+
+/* Put a record over the cached pages; they stay, for the disk does not have this yet. */
+static enum status pin_record(struct vmfs_volume *vol, uint64_t at, const uint8_t *data, uint64_t bytes)
+{
+	while (bytes) {
+		uint64_t off = at % META_PAGE_BYTES, part = MIN(bytes, META_PAGE_BYTES - off);
+		struct meta_page *page;
+		enum status st = vmfs_meta_get(vol, at, META_READ, &page);
+
+		if (st != ST_OK)
+			return st;
+		page->pins++;
+		memcpy(page->data + off, data, part);
+		at += part;
+		data += part;
+		bytes -= part;
+	}
+	return ST_OK;
+}
+
+enum status vmfs_journal_overlay(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot)
+{
+	int ours = 0;
+	enum status st = load(vol, slot, &ours);
+
+	return st == ST_OK && ours ? for_each_record(vol, pin_record) : st;
+}
+
+/* ---- begin and end --------------------------------------------------------------------------------------------- */
+
+enum status vmfs_journal_init(struct vmfs_volume *vol)
+{
+	vol->journal.buf = port_dma_alloc(JOURNAL_BUF_BYTES);
+	return vol->journal.buf ? ST_OK : ST_NOMEM;
+}
+
+void vmfs_journal_fini(struct vmfs_volume *vol)
+{
+	if (vol->journal.buf)
+		port_dma_free(vol->journal.buf, JOURNAL_BUF_BYTES);
+}

@@ -1,0 +1,417 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* vmfs_priv - a mounted volume, from the inside.
+ * Who calls whom: store_vmfs -> path, dir, file -> fd -> alloc -> meta -> journal, heartbeat.
+ * Functions that change something run inside an operation (vmfs_meta_run); all but the data path
+ * run between vmfs_enter() and vmfs_leave(). */
+#ifndef CAIRN_VMFS_PRIV_H
+#define CAIRN_VMFS_PRIV_H
+
+#include "iopath/base/fmt.h"
+#include "vmfs/geom_priv.h"
+#include "vmfs/meta_priv.h"
+
+/* ---- a descriptor on the disk ------------------------------------------------------------------ */
+
+/* Where it lies in the cache; valid as long as the bracket, or pinned by a node. */
+struct vmfs_fd {
+	struct meta_page	*page;
+	uint32_t		off;
+	uint32_t		addr;
+};
+
+static inline const struct vmfs_fd_record *vmfs_fd_rec(const struct vmfs_fd *fd)
+{
+	return (const void *)(fd->page->data + fd->off);
+}
+static inline uint64_t vmfs_fd_length(const struct vmfs_fd *fd)
+{
+	return le64_get(vmfs_fd_rec(fd)->meta.length);
+}
+static inline uint32_t vmfs_fd_zla(const struct vmfs_fd *fd)
+{
+	return le32_get(vmfs_fd_rec(fd)->meta.zla);
+}
+static inline uint32_t vmfs_fd_type(const struct vmfs_fd *fd)
+{
+	return le32_get(vmfs_fd_rec(fd)->meta.type);
+}
+
+/* Where the pointer to a block lies. page NULL: no pointer block there, so a hole. */
+struct vmfs_slot {
+	struct meta_page	*page;
+	uint32_t		off;
+};
+
+/* fd.c */
+MUST_USE enum status vmfs_fd_get(struct vmfs_volume *vol, uint32_t addr, struct vmfs_fd *fd);
+MUST_USE enum status vmfs_fd_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t block,
+				  enum meta_how how, struct vmfs_slot *slot);
+/* The pointer to a block, checked for this file; 0: a hole. */
+MUST_USE enum status vmfs_fd_pointer(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t block,
+				     enum meta_how how, uint32_t *addr);
+/* Bytes of a file through the metadata cache: directories, links, small files. Holes read 0. */
+MUST_USE enum status vmfs_fd_read(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t at,
+				  void *buf, uint64_t bytes);
+void vmfs_fd_stat(const struct vmfs_volume *vol, const struct vmfs_fd *fd, struct store_stat *st);
+/* In operations. */
+MUST_USE enum status vmfs_fd_make(struct vmfs_volume *vol, enum vmfs_type type, uint32_t mode,
+				  struct vmfs_fd *fd);
+struct vmfs_fd_disk *vmfs_fd_edit(struct vmfs_volume *vol, const struct vmfs_fd *fd);
+/* mtime and ctime are now. */
+MUST_USE enum status vmfs_fd_touch(struct vmfs_volume *vol, const struct vmfs_fd *fd);
+MUST_USE enum status vmfs_fd_set_length(struct vmfs_volume *vol, const struct vmfs_fd *fd,
+					uint64_t length);
+MUST_USE enum status vmfs_fd_count(struct vmfs_volume *vol, const struct vmfs_fd *fd, int64_t blocks,
+				   int64_t tbz, int64_t pbs);
+MUST_USE enum status vmfs_fd_write(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t at,
+				   const void *buf, uint64_t bytes);
+/* Clear the descriptor and give it back; it has no blocks any more. */
+MUST_USE enum status vmfs_fd_clear(struct vmfs_volume *vol, const struct vmfs_fd *fd);
+
+/* map.c: how a file's block map grows and shrinks. In operations. */
+#define MAP_TRIM_NEED	1100u	/* sectors of one step of a trim */
+#define MAP_REACH_NEED	64u
+uint64_t vmfs_map_reach(const struct vmfs_volume *vol, const struct vmfs_fd *fd);
+/* Make the map able to name every byte below `bytes`, moving data that lies in smaller things. */
+MUST_USE enum status vmfs_map_extend(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t bytes);
+/* As vmfs_fd_slot, but with pointer blocks made where none are. */
+MUST_USE enum status vmfs_map_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t block,
+				   struct vmfs_slot *slot);
+MUST_USE enum status vmfs_map_set(struct vmfs_volume *vol, const struct vmfs_slot *slot, uint32_t addr);
+static inline uint32_t vmfs_map_value(const struct vmfs_slot *slot)
+{
+	return slot->page ? le32_get(*(const le32 *)(const void *)(slot->page->data + slot->off)) : 0;
+}
+/* Free blocks from the tail on down to `keep` blocks, at most one pointer block's worth; *more: call
+ * again in a new operation. */
+MUST_USE enum status vmfs_map_trim(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t keep,
+				   int *more);
+/* 1 when a pointer at or past block `keep` is not null. */
+MUST_USE enum status vmfs_map_beyond(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t keep,
+				     int *beyond);
+/* Make a block that is about to become part of a file read as zeros. */
+MUST_USE enum status vmfs_block_clean(struct vmfs_volume *vol, uint64_t first, uint64_t count);
+
+/* ---- resources: alloc.c ------------------------------------------------------------------------- */
+
+#define ALLOC_PENDING_HASH	4096u	/* power of two, over twice META_GROUP_SECTORS */
+
+struct vmfs_pool {			/* one kind of resource */
+	uint8_t		*full;		/* bit per cluster: seen without a free resource */
+	uint32_t	rover;		/* cluster of the last allocation */
+	uint8_t		counted;
+	uint64_t	free;		/* valid once counted; deferred frees are in it */
+	int64_t		op_taken;	/* by the current operation */
+};
+
+struct vmfs_free { uint32_t cluster; uint16_t resource; uint8_t kind; };
+
+struct vmfs_pending {			/* resources of a cluster, freed by the group, not yet in the bitmap */
+	struct meta_page *page;
+	uint32_t	off, cluster;
+	uint8_t		kind;
+	uint8_t		bits[64];
+};
+
+struct vmfs_alloc {
+	struct vmfs_pool	pool[VMFS_RES_COUNT];
+	uint32_t		op_frees;
+	struct vmfs_free	op_free[META_OP_SECTORS];
+	uint32_t		pendings;
+	struct vmfs_pending	*pending;			/* META_GROUP_SECTORS */
+	uint16_t		hash[ALLOC_PENDING_HASH];	/* index + 1 */
+};
+
+MUST_USE enum status vmfs_alloc_init(struct vmfs_volume *vol);
+void vmfs_alloc_fini(struct vmfs_volume *vol);
+/* In operations. ST_NOSPACE: none left, deferred frees aside. */
+MUST_USE enum status vmfs_alloc_one(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t *addr);
+/* 1..want contiguous file blocks, from `goal` on when that is free. */
+MUST_USE enum status vmfs_alloc_blocks(struct vmfs_volume *vol, uint64_t goal, uint64_t want,
+				       uint64_t *first, uint64_t *count);
+/* Deferred: the resource can be taken again once the group is durable. ST_CORRUPT: it is free. */
+MUST_USE enum status vmfs_alloc_free(struct vmfs_volume *vol, uint32_t addr);
+/* ++ of the generation counter of an FD's cluster. */
+MUST_USE enum status vmfs_alloc_generation(struct vmfs_volume *vol, uint32_t fd, uint32_t *generation);
+void vmfs_alloc_op_end(struct vmfs_volume *vol);
+void vmfs_alloc_op_abort(struct vmfs_volume *vol);
+/* At the start of a commit: put deferred frees into the bitmaps. */
+void vmfs_alloc_apply(struct vmfs_volume *vol);
+/* Counts exactly; the first time it walks all bitmaps. */
+MUST_USE enum status vmfs_alloc_count(struct vmfs_volume *vol, enum vmfs_res kind,
+				      struct vmfs_count *count);
+/* For the mount, before there is a journal: find a free file block, take or free one in place. */
+MUST_USE enum status vmfs_alloc_find_block(struct vmfs_volume *vol, uint64_t *block);
+MUST_USE enum status vmfs_alloc_take_now(struct vmfs_volume *vol, uint64_t block);
+MUST_USE enum status vmfs_alloc_free_now(struct vmfs_volume *vol, uint64_t block);
+
+/* ---- journal: journal.c --------------------------------------------------------------------------- */
+
+#define JOURNAL_MAGIC		0x4C4E524A4E524143ull	/* "CARNJRNL" */
+#define JOURNAL_ORPHANS		29u
+#define JOURNAL_BUF_BYTES	(1u << 20)
+
+struct vmfs_orphan { uint32_t fd, generation; };
+
+/* Our header, the first sector of the last 4 KiB of the journal's block. */
+struct vmfs_journal_disk {
+	le64		magic;		/* 0x00 */
+	le32		version;	/* 0x08  1 */
+	le32		state;		/* 0x0C  0 empty, 1 committed */
+	vmfs_uuid_disk	host;		/* 0x10 */
+	le64		hb_at;		/* 0x20 */
+	le64		hb_gen;		/* 0x28 */
+	le64		txn;		/* 0x30 */
+	le32		records;	/* 0x38 */
+	le32		end;		/* 0x3C  offset of the end of the records */
+	le32		records_crc;	/* 0x40  of bytes 0x350 .. end */
+	le32		locks;		/* 0x44  0: one writer */
+	uint8_t		lock[192];	/* 0x48  room for 8 lock entries */
+	le32		orphans;	/* 0x108 */
+	struct { le32 fd, generation; } orphan[JOURNAL_ORPHANS];	/* 0x10C */
+	uint8_t		zero[8];	/* 0x1F4 */
+	le32		crc;		/* 0x1FC  of the sector with this field 0 */
+};
+DISK_SIZE(struct vmfs_journal_disk, 512);
+DISK_AT(struct vmfs_journal_disk, orphans, 0x108);
+DISK_AT(struct vmfs_journal_disk, crc, 0x1FC);
+
+struct vmfs_journal {
+	uint64_t		at;		/* volume offset of the block, 0: none */
+	struct vmfs_uuid	host;		/* whose it is: ours, or the dead host we act for */
+	uint64_t		hb_at, hb_gen;
+	uint64_t		txn;
+	uint8_t			committing;
+	uint8_t			*buf;		/* JOURNAL_BUF_BYTES */
+	uint32_t		orphans, orphans_saved;
+	struct vmfs_orphan	orphan[JOURNAL_ORPHANS];
+	struct vmfs_orphan	saved[JOURNAL_ORPHANS];	/* as the current operation found them */
+};
+
+enum journal_find {
+	JOURNAL_IDLE,		/* nothing of ours, nothing foreign */
+	JOURNAL_OURS,		/* our header: replay may have work */
+	JOURNAL_FOREIGN,	/* another format's unfinished transaction */
+};
+
+MUST_USE enum status vmfs_journal_init(struct vmfs_volume *vol);
+void vmfs_journal_fini(struct vmfs_volume *vol);
+/* What the journal of a slot holds. */
+MUST_USE enum status vmfs_journal_look(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot,
+				       enum journal_find *find);
+/* Act for that slot: write its committed records to their places, know its orphans. */
+MUST_USE enum status vmfs_journal_replay(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot);
+/* The same in memory only, for a volume that is read. */
+MUST_USE enum status vmfs_journal_overlay(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot);
+/* Make the running group durable. The mutex is held. */
+MUST_USE enum status vmfs_journal_commit(struct vmfs_volume *vol);
+/* 1 when a commit would have something to do, or is at it. */
+int vmfs_journal_busy(const struct vmfs_volume *vol);
+/* Write the header as empty. */
+MUST_USE enum status vmfs_journal_clear(struct vmfs_volume *vol);
+void vmfs_journal_op_begin(struct vmfs_volume *vol);
+void vmfs_journal_op_abort(struct vmfs_volume *vol);
+/* In operations. ST_LIMIT: the table is full. */
+MUST_USE enum status vmfs_journal_add_orphan(struct vmfs_volume *vol, uint32_t fd, uint32_t generation);
+void vmfs_journal_drop_orphan(struct vmfs_volume *vol, uint32_t fd);
+
+/* ---- heartbeat: heartbeat.c ------------------------------------------------------------------------ */
+
+struct vmfs_beat {
+	uint64_t		at, gen;	/* our slot; at 0: none */
+	struct vmfs_uuid	host;
+	struct vmfs_hb_disk	*image;		/* the slot as it was last written */
+	struct vmfs_hb_disk	*tried;		/* as it may be after a write that failed */
+	struct vmfs_hb_disk	*seen;		/* as a beat finds it */
+	uint64_t		ok_ns;		/* start of the last beat that succeeded */
+	uint64_t		began_ns;	/* start of the one under way */
+	uint8_t			busy, stopping;
+	struct io_req		req;
+	struct port_timer	timer;
+	struct port_world	*waiter;
+};
+
+MUST_USE enum status vmfs_beat_init(struct vmfs_volume *vol);
+void vmfs_beat_fini(struct vmfs_volume *vol);
+/* Deal with every slot in use, as README.md tells: dead hosts of ours are recovered. */
+MUST_USE enum status vmfs_beat_recover(struct vmfs_volume *vol, struct why *why);
+/* For a volume that is read: what dead hosts of ours committed, over the cached pages. */
+MUST_USE enum status vmfs_beat_overlay(struct vmfs_volume *vol, struct why *why);
+/* Take a slot and a journal, start the beat. */
+MUST_USE enum status vmfs_beat_start(struct vmfs_volume *vol, struct why *why);
+/* All is committed: the beat stops, journal block and slot are given back. */
+MUST_USE enum status vmfs_beat_end(struct vmfs_volume *vol);
+/* Stop the timer and wait for the beat under way. */
+void vmfs_beat_stop(struct vmfs_volume *vol);
+/* Before metadata is written: the lease holds, or a beat proves now that the slot is still ours. */
+MUST_USE enum status vmfs_beat_check(struct vmfs_volume *vol);
+/* 1 when a slot in use names this owner and generation: its locks are to be respected. */
+int vmfs_beat_holds(const struct vmfs_volume *vol, const struct vmfs_lock_disk *lock);
+/* 1 when a slot is the one this mount took. */
+int vmfs_beat_is_ours(const struct vmfs_volume *vol, const struct vmfs_hb_disk *slot);
+
+/* ---- names: dir.c, path.c --------------------------------------------------------------------------- */
+
+#define DIR_INDEXES	16u
+
+struct vmfs_dir_index {			/* the names of one directory, hashed */
+	uint32_t	fd, generation;	/* fd 0: not in use */
+	uint32_t	count, max, mask;
+	uint32_t	*head, *next, *hash;	/* head by hash, next and hash by entry number */
+	uint64_t	used, op;	/* when it was asked, which operation changed it */
+};
+
+struct vmfs_dirs {
+	struct vmfs_dir_index	index[DIR_INDEXES];
+	uint64_t		clock, op;
+};
+
+struct vmfs_entry {
+	uint32_t	number;		/* in the directory */
+	uint32_t	type, fd, generation;
+	char		name[VMFS_NAME_MAX + 1];
+};
+
+void vmfs_dir_fini(struct vmfs_volume *vol);
+void vmfs_dir_op_abort(struct vmfs_volume *vol);
+/* ST_NOENT when there is no such name. */
+MUST_USE enum status vmfs_dir_find(struct vmfs_volume *vol, const struct vmfs_fd *dir, const char *name,
+				   struct vmfs_entry *entry);
+MUST_USE enum status vmfs_dir_entry(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t number,
+				    struct vmfs_entry *entry);
+uint32_t vmfs_dir_count(const struct vmfs_fd *dir);
+MUST_USE enum status vmfs_dir_empty(struct vmfs_volume *vol, const struct vmfs_fd *dir, int *empty);
+/* In operations. */
+#define DIR_NEED	64u
+MUST_USE enum status vmfs_dir_init(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t parent);
+MUST_USE enum status vmfs_dir_add(struct vmfs_volume *vol, const struct vmfs_fd *dir, const char *name,
+				  const struct vmfs_fd *child);
+MUST_USE enum status vmfs_dir_remove(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t number);
+/* Let an entry name another descriptor. */
+MUST_USE enum status vmfs_dir_point(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t number,
+				    const struct vmfs_fd *child);
+
+struct vmfs_path {			/* the last name of a path and the directory it is in */
+	struct vmfs_fd	dir;
+	const char	*full;
+	char		name[VMFS_NAME_MAX + 1];	/* empty: the root itself */
+};
+
+/* ST_NOENT, ST_NOTDIR: a directory on the way; ST_NAME: a name that cannot be. */
+MUST_USE enum status vmfs_path_walk(struct vmfs_volume *vol, const char *path, struct vmfs_path *out,
+				    struct why *why);
+MUST_USE enum status vmfs_path_fd(struct vmfs_volume *vol, const char *path, struct vmfs_fd *fd,
+				  struct why *why);
+MUST_USE enum status vmfs_path_make(struct vmfs_volume *vol, const char *path, enum vmfs_type type,
+				    uint32_t mode, const char *target, uint32_t *fd, struct why *why);
+MUST_USE enum status vmfs_path_remove(struct vmfs_volume *vol, const char *path, struct why *why);
+MUST_USE enum status vmfs_path_rename(struct vmfs_volume *vol, const char *old_path,
+				      const char *new_path, int replace, struct why *why);
+
+/* ---- files: file.c, file_io.c ------------------------------------------------------------------------ */
+
+#define NODE_MEMOS	16u
+
+struct vmfs_memo { struct meta_page *page; uint64_t at, leaf; };	/* the page of a leaf of the map */
+
+struct vmfs_node {			/* a file that somebody has open */
+	struct list		link;		/* vol->nodes */
+	struct vmfs_volume	*vol;
+	struct vmfs_fd		fd;		/* its page is pinned */
+	uint32_t		refs, writers;
+	uint32_t		frozen;		/* control calls at work: requests are held back */
+	uint32_t		inflight;	/* transfers below */
+	uint8_t			written;	/* mtime is due */
+	uint8_t			trimmed;	/* no pointers past the end: looked at once */
+	struct list		held;
+	struct port_world	*drainer;
+	struct vmfs_memo	memo[NODE_MEMOS];
+};
+
+struct vmfs_file {
+	struct store_file	base;
+	struct vmfs_node	*node;
+	uint8_t			writable;
+};
+
+enum group_age { GROUP_NONE, GROUP_YOUNG, GROUP_OLD };
+
+struct vmfs_worker {			/* per volume: what cannot be done outside of a world */
+	struct port_world	*world;
+	struct list		slow;		/* requests that need the mutex */
+	struct list		flushers;	/* flushes that need a commit */
+	uint8_t			stopping, age;	/* enum group_age */
+	struct port_world	*waiter;
+	struct port_timer	timer;		/* the age limit of a group */
+};
+
+struct vmfs_node *vmfs_node_find(struct vmfs_volume *vol, uint32_t fd);
+void vmfs_node_freeze(struct vmfs_node *node);
+/* Wait until no transfer of this file is under way; it is frozen. */
+void vmfs_node_drain(struct vmfs_node *node);
+void vmfs_node_thaw(struct vmfs_node *node);
+MUST_USE enum status vmfs_file_open(struct vmfs_volume *vol, uint32_t fd, unsigned flags,
+				    struct vmfs_file **file);
+enum status vmfs_file_close(struct vmfs_file *file);
+MUST_USE enum status vmfs_file_resize(struct vmfs_node *node, uint64_t bytes);
+MUST_USE enum status vmfs_file_allocate(struct vmfs_node *node, uint64_t offset, uint64_t bytes,
+					enum store_alloc how);
+MUST_USE enum status vmfs_file_map(struct vmfs_node *node, uint64_t offset, struct store_run *run);
+/* Free whole blocks of a range, zero its edges. */
+MUST_USE enum status vmfs_file_punch(struct vmfs_node *node, uint64_t offset, uint64_t bytes);
+/* Before a file grows: blocks past its end, which may be old, go. Once per open; it is frozen. */
+MUST_USE enum status vmfs_file_trim_beyond(struct vmfs_node *node);
+/* In operations: the file is about to be `bytes` long or longer; what becomes visible reads 0 up to
+ * `written`. */
+MUST_USE enum status vmfs_file_grow(struct vmfs_node *node, uint64_t bytes, uint64_t written);
+/* Free all blocks past the length in bounded operations. */
+MUST_USE enum status vmfs_file_trim(struct vmfs_volume *vol, uint32_t fd);
+/* Finish what the orphan table of the journal says. */
+MUST_USE enum status vmfs_file_finish_orphans(struct vmfs_volume *vol);
+/* mtimes that are due, into the group. */
+void vmfs_file_stamp(struct vmfs_volume *vol);
+
+void vmfs_io_submit(struct store_file *file, struct io_req *req);
+MUST_USE enum status vmfs_worker_start(struct vmfs_volume *vol);
+void vmfs_worker_stop(struct vmfs_volume *vol);
+void vmfs_worker_wake(struct vmfs_volume *vol);
+/* Called when a request that was held back may go on. */
+void vmfs_io_resume(struct io_req *req);
+
+/* ---- the volume ---------------------------------------------------------------------------------------- */
+
+#define GROUP_AGE_NS	(5ull * 1000000000)
+#define FILE_BYTES_MAX	(62 * TIB)
+
+struct vmfs_volume {
+	struct store		store;
+	struct lvm		lvm;
+	struct vmfs_layout	layout;
+	uint64_t		sb_bytes;
+	uint64_t		system_blocks;	/* file blocks 0 .. n - 1 belong to system files */
+	uint8_t			writable;
+	enum status		failed;		/* not ST_OK: nothing is written any more (I8) */
+	struct io_mutex		mutex;
+	struct vmfs_meta	meta;
+	struct vmfs_alloc	alloc;
+	struct vmfs_journal	journal;
+	struct vmfs_beat	beat;
+	struct vmfs_dirs	dirs;
+	struct vmfs_worker	worker;
+	struct list		nodes;
+	uint32_t		foreign_slots;	/* in use, and left alone */
+	struct vmfs_hb_disk	*foreign;
+};
+
+static inline struct vmfs_volume *vmfs_of(struct store *s) { return container_of(s, struct vmfs_volume, store); }
+
+void vmfs_enter(struct vmfs_volume *vol);
+void vmfs_leave(struct vmfs_volume *vol);
+/* From now on nothing is written. Returns the status that every writer gets. */
+enum status vmfs_fail(struct vmfs_volume *vol, enum status st, const char *what);
+static inline uint32_t vmfs_now_s(void) { return (uint32_t)(port_wall_us() / 1000000); }
+static inline uint32_t vmfs_block_shift(const struct vmfs_volume *vol) { return vol->layout.block_shift; }
+
+extern const struct store_ops vmfs_store_ops, vmfs_store_read_ops;
+
+#endif
