@@ -81,7 +81,7 @@ void file_item_failed(struct cmd *cmd, const char *name, enum status st, const s
 
 char file_kind_letter(enum store_kind kind)
 {
-	static const char letters[] = "-dlrs?";
+	static const char letters[] = "-dlr-?";
 
 	return (size_t)kind < sizeof(letters) - 1 ? letters[kind] : '?';
 }
@@ -148,9 +148,9 @@ static enum status cat_one(struct cmd *cmd, const char *name, struct why *why)
 		s = p->store->ops->open(p->store, p->path, STORE_READ, &f, why);
 	if (s == ST_OK) {
 		s = copy_to_fd(f, st.size_bytes, STDOUT_FILENO, &job);
-		if (s == ST_DEVICE && job.bytes_written < st.size_bytes)
-			why_set(why, s, "%s: reading it or writing standard output failed after %llu bytes",
-				name, (unsigned long long)job.bytes_written);
+		if (job.fd_errno)
+			why_set(why, s, "standard output: %s; %llu bytes of %s were written",
+				strerror(job.fd_errno), (unsigned long long)job.bytes_written, name);
 		(void)p->store->ops->file_close(f);	/* opened for reading: nothing can be lost */
 	}
 	file_put(p);

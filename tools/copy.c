@@ -212,15 +212,19 @@ enum status copy_file(struct store_file *src, struct store_file *dst, uint64_t b
 
 /* ---- to a descriptor ----------------------------------------------------------------------------------- */
 
-static enum status write_fd(int fd, const char *buf, uint64_t bytes)
+static enum status write_fd(struct copy_job *job, int fd, const char *buf, uint64_t bytes)
 {
 	while (bytes) {
 		ssize_t n = write(fd, buf, bytes);
 
 		if (n < 0 && errno == EINTR && !port_interrupted())
 			continue;
-		if (n < 0)
-			return port_interrupted() ? ST_CANCELLED : ST_DEVICE;
+		if (n < 0 && port_interrupted())
+			return ST_CANCELLED;
+		if (n < 0) {
+			job->fd_errno = errno;
+			return ST_DEVICE;
+		}
 		buf += n;
 		bytes -= (uint64_t)n;
 	}
@@ -266,7 +270,7 @@ enum status copy_to_fd(struct store_file *src, uint64_t bytes, int fd, struct co
 			port_world_park();
 		if (p->state != PIECE_READY)
 			break;
-		fail(c, write_fd(fd, p->buf, p->bytes));
+		fail(c, write_fd(job, fd, p->buf, p->bytes));
 		c->moved += p->bytes;
 		job->bytes_written += p->bytes;
 		p->state = PIECE_FREE;

@@ -21,7 +21,7 @@ void file_put(struct host_path *path);
 /* An error of one of several operands: complain, and keep the worst exit code. */
 void file_item_failed(struct cmd *cmd, const char *name, enum status st, const struct why *why, int *code);
 
-/* "-", "d", "l", "r" (raw device mapping), "s" (a file of the store itself), "?". */
+/* As ls spells it: - d l, r for a raw device mapping, ? for what is none of these. */
 char file_kind_letter(enum store_kind kind);
 const char *file_kind_word(enum store_kind kind);
 /* The item of --json for one file. */

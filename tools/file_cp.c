@@ -10,6 +10,7 @@
 #include "iopath/base/fmt.h"
 #include "tools/copy.h"
 #include "tools/file.h"
+#include "tools/host_file.h"
 
 struct cp {
 	struct cmd		*cmd;
@@ -79,7 +80,7 @@ static enum status settle(const struct place *dst, const char *tmp, const struct
 	const struct store_ops *ops = dst->store->ops;
 
 	if (s == ST_OK)
-		s = ops->set_attr(dst->store, tmp, st->mode & 07777, st->mtime_s);
+		s = host_file_set_attr(dst->store, tmp, st->mode & 07777, st->mtime_s);
 	if (s == ST_OK)
 		s = ops->rename(dst->store, tmp, dst->path, 1, why);
 	if (s != ST_OK && ops->remove(dst->store, tmp, NULL) != ST_OK)
@@ -170,7 +171,7 @@ static enum status copy_dir(struct cp *cp, const struct place *src, const struct
 		s = copy_entry(cp, src, &d.entry[i], dst, &level, why);
 	walk_free(&d);
 	if (s == ST_OK && strcmp(dst->path, "/") != 0)
-		s = ops->set_attr(dst->store, dst->path, st->mode & 07777, st->mtime_s);
+		s = host_file_set_attr(dst->store, dst->path, st->mode & 07777, st->mtime_s);
 	return s;
 }
 
@@ -232,7 +233,7 @@ static enum status enough_room(struct cp *cp, struct why *why)
 	struct store *to = cp->target->store;
 	struct store_space space;
 	char need[24], have[24];
-	enum status s = to->ops->space(to, &space);
+	enum status s = host_file_space(to, cp->target->path, &space);
 
 	if (s != ST_OK)
 		return why_set(why, s, "%s: its free space cannot be read", cp->target->name);

@@ -15,6 +15,14 @@
 
 /* ---- the hand-written text -------------------------------------------------------------------------------- */
 
+/* The comment lines at its top are no text. */
+static int has_description(const char *text)
+{
+	while (strncmp(text, ".\\\"", 3) == 0)
+		text += strcspn(text, "\n") + (text[strcspn(text, "\n")] != 0);
+	return *text && strncmp(text, ".Sh ", 4) != 0;
+}
+
 /* The part of the text that belongs to a section; NULL name: the part before the first one. */
 static int put_text(const char *text, const char *section)
 {
@@ -159,20 +167,30 @@ static void put_exit_status(const struct verb *v)
 	       ".It 130 , 143\nInterrupted; nothing half done is left.\n.El\n");
 }
 
+#define SEE_MAX 32
+
+struct page { char name[80]; };
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct page *)a)->name, ((const struct page *)b)->name);
+}
+
+/* The other verbs of the noun, in the order of their names. */
 static void put_see_also(const struct verb *v)
 {
-	char page[80], mine[80];
+	struct page see[SEE_MAX];
 	const struct verb *o;
+	size_t n = 0;
 
-	opt_verb_page(v, mine, sizeof(mine));
+	for (size_t i = 0; (o = commands_at(i)) != NULL && n < SEE_MAX; i++)
+		if (o != v && o->noun && v->noun && strcmp(o->noun, v->noun) == 0 &&
+		    !(o->flags & VERB_HIDDEN))
+			opt_verb_page(o, see[n++].name, sizeof(see[0].name));
+	qsort(see, n, sizeof(see[0]), by_name);
 	printf(".Sh SEE ALSO\n.Xr cairn 8");
-	for (size_t i = 0; (o = commands_at(i)) != NULL; i++) {
-		opt_verb_page(o, page, sizeof(page));
-		if (o->flags & VERB_HIDDEN || !o->noun || !v->noun || strcmp(o->noun, v->noun) != 0 ||
-		    strcmp(page, mine) == 0)
-			continue;
-		printf(" ,\n.Xr %s 8", page);
-	}
+	for (size_t i = 0; i < n; i++)
+		printf(" ,\n.Xr %s 8", see[i].name);
 	printf("\n");
 }
 
@@ -201,7 +219,8 @@ static void put_verb_page(const struct verb *v, const char *page, const char *te
 		printf("This command writes to %s.\n", v->writes);
 	else
 		printf("This command writes nothing.\n");
-	printf(".Pp\n");
+	if (has_description(text))
+		printf(".Pp\n");
 	put_text(text, NULL);
 	put_options(v);
 	put_environment(v);
@@ -220,7 +239,7 @@ static void put_main_page(const char *text)
 	printf(".Sh SYNOPSIS\n.Nm cairn\n.Ar noun verb\n.Op Ar options\n.Op Ar operands\n");
 	printf(".Sh DESCRIPTION\n");
 	put_text(text, NULL);
-	printf(".Pp\nThe commands are:\n.Bl -tag -width \"cairn volume create\"\n");
+	printf(".Ss Commands\n.Bl -tag -width \"cairn volume create\"\n");
 	for (size_t i = 0; (v = commands_at(i)) != NULL; i++) {
 		if (v->flags & VERB_HIDDEN)
 			continue;

@@ -1,3 +1,11 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
-tools_SRCS := main.c run.c commands.c cmd.c opt.c out.c progress.c config.c host.c host_names.c host_path.c walk.c copy.c check.c cmd_self.c cmd_volume.c cmd_file.c file_ls.c file_cp.c file_rm.c file_du.c voma.c complete.c man.c
+tools_SRCS := main.c run.c commands.c cmd.c opt.c out.c progress.c config.c host.c host_names.c host_path.c host_file.c walk.c copy.c check.c cmd_self.c cmd_volume.c cmd_file.c file_ls.c file_cp.c file_rm.c file_du.c voma.c complete.c man.c
 tools_DEPS := vmdk vmfs iopath iopath/port iopath/base
+
+# Manual pages: the option tables of the program and the text of docs/man/src. They are kept in git so
+# that a release has them without a build; tests/interop/tools.sh compares.
+MAN_PAGES := $(patsubst docs/man/src/%.mdoc,docs/man/%.8,$(wildcard docs/man/src/*.mdoc))
+man: build/bin/cairn
+	@for p in $(MAN_PAGES:docs/man/%.8=%); do \
+		build/bin/cairn __man $$p <docs/man/src/$$p.mdoc >docs/man/$$p.8 || exit 1; done
+.PHONY: man

@@ -109,7 +109,10 @@ static int usage_error(const struct verb *verb, const char *prog, const char *te
 		return EXIT_FAILED;
 	}
 	opt_verb_name(verb, name, sizeof(name));
-	fprintf(stderr, "%s: %s; see %s --help\n", prog, text, name);
+	if (mem_ends_with(text, "?"))	/* it says already what would be right */
+		fprintf(stderr, "%s: %s\n", prog, text);
+	else
+		fprintf(stderr, "%s: %s; see %s --help\n", prog, text, name);
 	return verb->flags & VERB_COMPAT ? EXIT_FAILED : EXIT_USAGE;
 }
 
