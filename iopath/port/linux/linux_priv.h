@@ -37,7 +37,7 @@ struct engine_ops {
 	int (*memory_added)(struct pcpu *p, uint32_t index, void *base, size_t bytes);
 };
 
-extern const struct engine_ops engine_threads;
+extern const struct engine_ops engine_uring, engine_aio, engine_threads;
 
 /* ---- a pCPU -------------------------------------------------------------------------------------- */
 

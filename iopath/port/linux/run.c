@@ -23,7 +23,7 @@ static struct machine machine;
 static __thread struct pcpu *here;
 
 /* In order of preference. */
-static const struct engine_ops *const engines[] = { &engine_threads };
+static const struct engine_ops *const engines[] = { &engine_uring, &engine_aio, &engine_threads };
 
 struct pcpu *pcpu_here(void)
 {

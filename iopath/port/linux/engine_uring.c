@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* engine_uring - io_uring. All entries of a turn are handed over by the one io_uring_enter() that also
+ * sleeps when nothing else is to be done. Disks are registered files, the buffer pool's chunks
+ * registered buffers, and the ring has a single issuer with deferred task work: completions are
+ * processed when we ask for them, not in interrupts of whatever runs. Older kernels get what they have
+ * of that.
+ *
+ * Two entries besides the transfers keep the loop awake: a multishot poll of the mail's eventfd, and
+ * one timeout for the first timer, moved forward when an earlier one is started. A timer that was
+ * stopped or put off leaves it alone: waking once for nothing is cheaper than moving it each time. */
+#include "iopath/port/linux/linux_priv.h"
+
+#include <errno.h>
+#include <liburing.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define SQ_ENTRIES 256
+#define CQ_ENTRIES (2 * IN_FLIGHT_MAX)
+#define FILE_SLOTS 256		/* disks beyond are used by their plain descriptors */
+#define BUFFER_SLOTS 4096
+#define PIECE_MAX (1ul << 30)	/* an entry's length has 32 bits */
+#define VECTORS 512		/* of the transfers that are not yet handed over */
+#define VECTORS_EACH 128	/* of one entry; a longer list continues where that ended */
+
+/* user_data of what is not a transfer; those are pointers, hence even. */
+enum { TAG_MAIL = 1, TAG_TIMEOUT = 3, TAG_TIMEOUT_MOVED = 5 };
+
+struct uring {
+	struct io_uring	ring;
+	uint8_t		files, buffers;		/* registered tables exist */
+	uint8_t		buffers_tried;
+	uint8_t		timeout_armed;
+	uint64_t	timeout_ns;		/* where it is armed */
+	struct __kernel_timespec timeout;
+	uint32_t	vector_count;
+	struct iovec	vector[VECTORS];
+	uint64_t	slots_used[FILE_SLOTS / 64];
+};
+
+/* ---- start and stop ------------------------------------------------------------------------------------- */
+
+/* The best set of flags that this kernel knows; it answers EINVAL to one it does not. */
+static int ring_init(struct io_uring *ring)
+{
+	static const unsigned flags[] = {
+		IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN,
+		IORING_SETUP_COOP_TASKRUN,
+		0,
+	};
+	int error = -EINVAL;
+
+	for (size_t i = 0; i < ARRAY_COUNT(flags) && error == -EINVAL; i++) {
+		struct io_uring_params params = {
+			.flags = flags[i] | IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP,
+			.cq_entries = CQ_ENTRIES,
+		};
+
+		error = io_uring_queue_init_params(SQ_ENTRIES, ring, &params);
+	}
+	return error;
+}
+
+/* Hand over without waiting. What the kernel cannot take yet stays in the ring. */
+static void hand_over(struct uring *u)
+{
+	io_uring_submit(&u->ring);
+	if (io_uring_sq_ready(&u->ring) == 0)
+		u->vector_count = 0;
+}
+
+static struct io_uring_sqe *next_sqe(struct uring *u)
+{
+	struct io_uring_sqe *sqe = io_uring_get_sqe(&u->ring);
+
+	while (sqe == NULL) {
+		hand_over(u);
+		sqe = io_uring_get_sqe(&u->ring);
+	}
+	return sqe;
+}
+
+static void poll_mail(struct pcpu *p)
+{
+	struct io_uring_sqe *sqe = next_sqe(p->engine_state);
+
+	io_uring_prep_poll_multishot(sqe, p->mail.event_fd, POLLIN);
+	sqe->user_data = TAG_MAIL;
+}
+
+static enum status uring_start(struct pcpu *p, struct why *why)
+{
+	struct uring *u = calloc(1, sizeof(*u));
+	int error;
+
+	if (u == NULL)
+		return why_set(why, ST_NOMEM, "io_uring: out of memory");
+	error = ring_init(&u->ring);
+	if (error < 0) {
+		free(u);
+		return why_set(why, error == -ENOMEM ? ST_NOMEM : ST_UNSUPPORTED, "io_uring: %s",
+			       strerror(-error));
+	}
+	u->files = io_uring_register_files_sparse(&u->ring, FILE_SLOTS) == 0;
+	io_uring_register_ring_fd(&u->ring);	/* saves a look-up per call; older kernels: nothing */
+	p->engine_state = u;
+	poll_mail(p);
+	return ST_OK;
+}
+
+static void uring_stop(struct pcpu *p)
+{
+	struct uring *u = p->engine_state;
+
+	io_uring_queue_exit(&u->ring);
+	free(u);
+	p->engine_state = NULL;
+}
+
+/* ---- files and buffers ------------------------------------------------------------------------------------ */
+
+static void uring_disk_opened(struct pcpu *p, struct port_disk *disk)
+{
+	struct uring *u = p->engine_state;
+
+	for (int slot = 0; u->files && slot < FILE_SLOTS; slot++) {
+		uint64_t bit = 1ull << (slot % 64);
+
+		if (u->slots_used[slot / 64] & bit)
+			continue;
+		if (io_uring_register_files_update(&u->ring, (unsigned)slot, &disk->fd, 1) == 1) {
+			u->slots_used[slot / 64] |= bit;
+			disk->slot = slot;
+		}
+		return;
+	}
+}
+
+static void uring_disk_closed(struct pcpu *p, struct port_disk *disk)
+{
+	struct uring *u = p->engine_state;
+	int none = -1;
+
+	if (disk->slot < 0)
+		return;
+	io_uring_register_files_update(&u->ring, (unsigned)disk->slot, &none, 1);
+	u->slots_used[disk->slot / 64] &= ~(1ull << (disk->slot % 64));
+	disk->slot = -1;
+}
+
+static int uring_memory_added(struct pcpu *p, uint32_t index, void *base, size_t bytes)
+{
+	struct uring *u = p->engine_state;
+	struct iovec iov = { base, bytes };
+	__u64 tag = 0;
+
+	if (!u->buffers_tried) {
+		u->buffers_tried = 1;
+		u->buffers = io_uring_register_buffers_sparse(&u->ring, BUFFER_SLOTS) == 0;
+	}
+	return u->buffers &&
+	       io_uring_register_buffers_update_tag(&u->ring, index, &iov, &tag, 1) == 1;
+}
+
+/* ---- submit ----------------------------------------------------------------------------------------------- */
+
+static void prep_file(struct io_uring_sqe *sqe, const struct port_disk *disk, const struct port_io *io)
+{
+	if (disk->cached_fd >= 0 && !io_is_aligned(disk, io)) {
+		sqe->fd = disk->cached_fd;
+	} else if (disk->slot >= 0) {
+		sqe->fd = disk->slot;
+		sqe->flags = IOSQE_FIXED_FILE;
+	} else {
+		sqe->fd = disk->fd;
+	}
+}
+
+/* One buffer: by its number when it lies in the pool. */
+static void prep_single(struct pcpu *p, struct io_uring_sqe *sqe, const struct port_io *io)
+{
+	char *base = (char *)io->vec[0].base + io->skip + io->progress;
+	size_t bytes = MIN(io->bytes - io->progress, PIECE_MAX);
+	int index = dma_index(p->dma, base, bytes);
+
+	sqe->addr = (uintptr_t)base;
+	sqe->len = (uint32_t)bytes;
+	if (index >= 0) {
+		sqe->opcode = io->op == PORT_READ ? IORING_OP_READ_FIXED : IORING_OP_WRITE_FIXED;
+		sqe->buf_index = (uint16_t)index;
+	} else {
+		sqe->opcode = io->op == PORT_READ ? IORING_OP_READ : IORING_OP_WRITE;
+	}
+}
+
+/* The kernel copies the list when the entry is handed over. */
+static void prep_list(struct uring *u, struct io_uring_sqe *sqe, const struct port_io *io)
+{
+	struct iovec *vec = u->vector + u->vector_count;
+	int count = io_vectors(io, vec, VECTORS_EACH);
+
+	u->vector_count += (uint32_t)count;
+	sqe->opcode = io->op == PORT_READ ? IORING_OP_READV : IORING_OP_WRITEV;
+	sqe->addr = (uintptr_t)vec;
+	sqe->len = (uint32_t)count;
+}
+
+static void uring_submit(struct pcpu *p, struct port_io *io)
+{
+	struct uring *u = p->engine_state;
+	struct io_uring_sqe *sqe;
+
+	if (io->op == PORT_ZERO || io->op == PORT_UNMAP) {
+		pool_submit(p, io);	/* it may take several system calls: see blocking.c */
+		return;
+	}
+	while (io->vec_count > 1 && VECTORS - u->vector_count < VECTORS_EACH)
+		hand_over(u);
+	sqe = next_sqe(u);
+	io_uring_prep_rw(IORING_OP_NOP, sqe, -1, NULL, 0, io->offset + io->progress);
+	prep_file(sqe, io->disk, io);
+	sqe->user_data = (uintptr_t)io;
+	if (io->op == PORT_FLUSH) {
+		sqe->opcode = IORING_OP_FSYNC;
+		sqe->fsync_flags = IORING_FSYNC_DATASYNC;
+	} else if (io->vec_count == 1) {
+		prep_single(p, sqe, io);
+	} else {
+		prep_list(u, sqe, io);
+	}
+}
+
+/* ---- turn ------------------------------------------------------------------------------------------------- */
+
+/* Arm the timeout for the first timer, or move it forward. */
+static void arm_timeout(struct pcpu *p, struct uring *u)
+{
+	uint64_t due = timers_next_ns(&p->sched);
+	struct io_uring_sqe *sqe;
+
+	if (due == UINT64_MAX || (u->timeout_armed && due >= u->timeout_ns))
+		return;
+	sqe = next_sqe(u);
+	u->timeout_ns = due;
+	u->timeout.tv_sec = (long long)(due / 1000000000u);
+	u->timeout.tv_nsec = (long long)(due % 1000000000u);
+	if (u->timeout_armed) {
+		io_uring_prep_timeout_update(sqe, &u->timeout, TAG_TIMEOUT, IORING_TIMEOUT_ABS);
+		sqe->user_data = TAG_TIMEOUT_MOVED;
+		return;
+	}
+	io_uring_prep_timeout(sqe, &u->timeout, 0, IORING_TIMEOUT_ABS);
+	sqe->user_data = TAG_TIMEOUT;
+	u->timeout_armed = 1;
+}
+
+static void handle_tag(struct pcpu *p, struct uring *u, const struct io_uring_cqe *cqe)
+{
+	switch (cqe->user_data) {
+	case TAG_MAIL:
+		mail_drain_event(&p->mail);
+		if (!(cqe->flags & IORING_CQE_F_MORE))
+			poll_mail(p);
+		break;
+	case TAG_TIMEOUT:
+		u->timeout_armed = 0;
+		break;
+	default:
+		break;	/* moved; or, too late, not found: then it has just fired */
+	}
+}
+
+static void reap(struct pcpu *p, struct uring *u)
+{
+	unsigned ready = io_uring_cq_ready(&u->ring);
+
+	/* A bound: done() may submit, and what ends at once must not keep us here for ever. */
+	while (ready-- > 0) {
+		struct io_uring_cqe *cqe = NULL, seen;
+
+		if (io_uring_peek_cqe(&u->ring, &cqe) != 0 || cqe == NULL)
+			break;
+		seen = *cqe;
+		io_uring_cqe_seen(&u->ring, cqe);
+		if (seen.user_data & 1)
+			handle_tag(p, u, &seen);
+		else
+			io_ended(p, (struct port_io *)(uintptr_t)seen.user_data, seen.res);
+	}
+}
+
+static void uring_turn(struct pcpu *p, int wait)
+{
+	struct uring *u = p->engine_state;
+
+	arm_timeout(p, u);
+	if (wait && io_uring_cq_ready(&u->ring) == 0)
+		io_uring_submit_and_wait(&u->ring, 1);
+	else if (p->in_flight > 0 || io_uring_sq_ready(&u->ring) > 0)
+		io_uring_submit_and_get_events(&u->ring);
+	if (io_uring_sq_ready(&u->ring) == 0)
+		u->vector_count = 0;
+	reap(p, u);
+}
+
+const struct engine_ops engine_uring = {
+	.name = "io_uring",
+	.start = uring_start,
+	.stop = uring_stop,
+	.submit = uring_submit,
+	.turn = uring_turn,
+	.disk_opened = uring_disk_opened,
+	.disk_closed = uring_disk_closed,
+	.memory_added = uring_memory_added,
+};
