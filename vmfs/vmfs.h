@@ -142,7 +142,7 @@ struct vmfs_finding {
 };
 
 struct vmfs_check_opts {
-	uint8_t		fix;		/* repair what VMFS_FIND_LEAK and _WRONG say, through one journaled pass */
+	uint8_t		fix;		/* repair what VMFS_FIND_LEAK and _WRONG say, in place, in a safe order */
 	void		(*finding)(void *arg, const struct vmfs_finding *finding);
 	void		(*phase)(void *arg, const char *phase);		/* "LVM", "Resource files" ... may be NULL */
 	void		(*progress)(void *arg, uint64_t done, uint64_t total);	/* may be NULL */
@@ -153,7 +153,11 @@ struct vmfs_check_result {
 	uint64_t	notes, leaks, wrong, damage, fixed;
 	uint64_t	files, dirs, blocks_used;
 };
-/* ST_OK: the check ran (look at the result). ST_BUSY: fix wanted and the volume is in use. */
+/* ST_OK: the check ran (look at the result); damage that hides everything behind it ended it early.
+ * fix recovers dead hosts first, which takes a lease when one of them is another machine's.
+ *   ST_BUSY      fix wanted and the volume is in use: nothing was written
+ *   ST_REFUSED   fix wanted, but a journal is another host's business
+ *   ST_READONLY  fix wanted on a VMFS-3, or on a device opened for reading */
 MUST_USE enum status vmfs_check(struct io_dev *const *devs, uint32_t dev_count,
 				const struct vmfs_check_opts *opts, struct vmfs_check_result *result,
 				struct why *why);
