@@ -548,9 +548,14 @@ static int check_summary(struct checking *c, const struct vmfs_check_result *r, 
 }
 
 static json_t *check_doc(const struct cmd *cmd, const char *name, const struct vmfs_check_result *r,
-			 const struct check_liveness *live, json_t *findings)
+			 const struct check_liveness *live, json_t *findings, int code)
 {
 	json_t *items, *doc = out_doc(cmd->verb->schema, &items);
+	char text[400];
+
+	snprintf(text, sizeof(text), "%.300s: problems were found; cairn volume repair", name);
+	if (code != EXIT_DONE)
+		out_doc_fail(doc, ST_CORRUPT, name, text);
 
 	json_array_append_new(items, json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o}",
 		"volume", out_json_name(name), "notes", (json_int_t)r->notes, "leaks", (json_int_t)r->leaks,
@@ -589,7 +594,7 @@ static int run_check(struct cmd *cmd, struct host_volume *v, int fix)
 		return cmd_fail(cmd, c.name, st, &why);
 	}
 	code = check_summary(&c, &r, live.live > 0);
-	if (cmd->json && out_doc_print(check_doc(cmd, c.name, &r, &live, c.items)) != 0)
+	if (cmd->json && out_doc_print(check_doc(cmd, c.name, &r, &live, c.items, code)) != 0)
 		return EXIT_FAILED;
 	return code;
 }

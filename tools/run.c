@@ -72,8 +72,8 @@ static enum status add_options(struct run *run)
 
 	if (given(args, "join"))
 		run->config.join = 1;
-	if (!has_key(args->verb, "device"))
-		return ST_OK;
+	if (!(args->verb->flags & VERB_DEVICES))
+		return ST_OK;	/* voma's --device is something else */
 	for (size_t i = 0; st == ST_OK && (uri = opt_nth(args, "device", i)) != NULL; i++)
 		st = config_add_option(&run->config, uri);
 	return st;

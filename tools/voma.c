@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* voma - the checker as ESXi's administrators know it: phases, findings, `Total Errors Found: N`.
- * Notes are no errors. Phases are headed in their order; the checker may report a finding of an earlier
- * phase later, and then it stands where it was found. */
+ * Notes are no errors. The checker works in another order than ESXi's phases, so a finding waits until
+ * the phases before its own are over. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +12,14 @@
 #include "tools/check.h"
 #include "tools/cmd.h"
 
+#define PENDING_MAX 1000u	/* findings that wait for their phase; more are shown at once */
+
 enum module { MODULE_VMFS, MODULE_LVM, MODULE_PTBL };
+
+struct pending {
+	unsigned	phase;
+	char		*line;
+};
 
 struct voma {
 	struct cmd		*cmd;
@@ -21,6 +28,9 @@ struct voma {
 	struct vmfs_probe	probe;		/* of the head */
 	uint8_t			known;		/* the probe is */
 	unsigned		phase;		/* headed so far */
+	unsigned		open;		/* findings up to this phase can be shown */
+	struct pending		*pending;
+	size_t			pending_count;
 	uint64_t		errors, fixed;
 };
 
@@ -88,21 +98,69 @@ static int in_module(const struct voma *v, const struct vmfs_finding *f)
 	return v->module == MODULE_VMFS || f->rule[0] == 'L';
 }
 
+/* Open phases up to `upto`: head each, and show what waited for it. */
+static void open_phases(struct voma *v, unsigned upto)
+{
+	v->open = MAX(v->open, upto);
+	for (unsigned phase = 1; phase <= v->open; phase++) {
+		head_phases(v, phase);
+		for (size_t i = 0; i < v->pending_count; i++) {
+			if (v->pending[i].phase != phase || !v->pending[i].line)
+				continue;
+			say(v, "%s", v->pending[i].line);
+			free(v->pending[i].line);
+			v->pending[i].line = NULL;
+		}
+	}
+}
+
+static void on_phase(void *arg, const char *phase)
+{
+	static const struct { const char *name; unsigned open; } when[] = {
+		{ "File descriptors", 3 }, { "Link counts", 4 }, { "Allocation", 5 },
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(when); i++)
+		if (strcmp(when[i].name, phase) == 0)
+			open_phases(arg, when[i].open);
+}
+
+/* 1: it waits. A finding that cannot wait is shown where it was found. */
+static int put_aside(struct voma *v, unsigned phase, const char *line)
+{
+	struct pending *grown;
+	char *copy;
+
+	if (phase <= v->open || v->pending_count == PENDING_MAX)
+		return 0;
+	grown = realloc(v->pending, (v->pending_count + 1) * sizeof(*grown));
+	if (!grown)
+		return 0;
+	v->pending = grown;
+	copy = strdup(line);
+	if (!copy)
+		return 0;
+	v->pending[v->pending_count++] = (struct pending){ phase, copy };
+	return 1;
+}
+
 static void on_finding(void *arg, const struct vmfs_finding *f)
 {
 	struct voma *v = arg;
-	char text[OUT_NAME_MAX], at[40] = "";
+	char text[OUT_NAME_MAX], at[40] = "", line[OUT_NAME_MAX + 100];
 
 	if (!in_module(v, f))
 		return;
-	head_phases(v, phase_of_rule(f->rule));
 	if (f->at != ~0ull)
 		snprintf(at, sizeof(at), " at offset 0x%llx", (unsigned long long)f->at);
 	v->errors += f->severity != VMFS_FIND_NOTE;
 	v->fixed += f->severity != VMFS_FIND_NOTE && f->fixed;
-	say(v, "   %s: rule %s, %s%s: %s%s\n", f->severity == VMFS_FIND_NOTE ? "NOTE" : "ON-DISK ERROR",
-	    f->rule, check_severity_word(f->severity), at, out_name(text, sizeof(text), f->text),
-	    f->fixed ? " (fixed)" : "");
+	snprintf(line, sizeof(line), "   %s: rule %s, %s%s: %s%s\n",
+		 f->severity == VMFS_FIND_NOTE ? "NOTE" : "ON-DISK ERROR", f->rule,
+		 check_severity_word(f->severity), at, out_name(text, sizeof(text), f->text),
+		 f->fixed ? " (fixed)" : "");
+	if (!put_aside(v, phase_of_rule(f->rule), line))
+		say(v, "%s", line);
 }
 
 /* ---- devices ------------------------------------------------------------------------------------------ */
@@ -222,7 +280,8 @@ static int fail(struct voma *v, enum status st, const struct why *why)
 
 static int check_volume(struct voma *v, int fix)
 {
-	struct vmfs_check_opts opts = { .fix = (uint8_t)fix, .finding = on_finding, .arg = v };
+	struct vmfs_check_opts opts = { .fix = (uint8_t)fix, .finding = on_finding, .phase = on_phase,
+					.arg = v };
 	struct vmfs_check_result result;
 	struct devices d = { .count = 0 };
 	struct why why = { 0 };
@@ -239,12 +298,13 @@ static int check_volume(struct voma *v, int fix)
 		close_devices(&d);
 		return EXIT_FAILED;
 	}
-	head_phases(v, 1);
+	open_phases(v, 1);
 	st = vmfs_check(d.dev, d.count, &opts, &result, &why);
 	close_devices(&d);
+	open_phases(v, PHASES);
+	free(v->pending);
 	if (st != ST_OK)
 		return fail(v, st, &why);
-	head_phases(v, PHASES);
 	say_totals(v, fix);
 	return v->errors == v->fixed ? EXIT_DONE : EXIT_FAILED;
 }
