@@ -4,10 +4,12 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #ifndef STATX_DIOALIGN	/* Linux 6.1; the kernel may be newer than the headers */
@@ -77,6 +79,16 @@ static int can_punch(int fd)
 			 (off_t)(round_up((uint64_t)st.st_size, GIB) + GIB), 4096) == 0;
 }
 
+/* A file system in memory has no "not cached yet" and refuses the flag. */
+static int read_flags(int fd)
+{
+	struct statfs fs;
+
+	if (fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC))
+		return 0;
+	return RWF_NOWAIT;
+}
+
 static void probe_file(struct port_disk *disk)
 {
 	uint32_t memory, offset;
@@ -98,6 +110,7 @@ static void probe_file(struct port_disk *disk)
 
 void disk_probe(struct port_disk *disk)
 {
+	disk->read_flags = read_flags(disk->fd);
 	if (disk->info.is_device)
 		probe_device(disk);
 	else

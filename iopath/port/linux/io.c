@@ -10,6 +10,7 @@
 
 #include <errno.h>
 
+#define COPY_VECTORS 64
 #define UNIT_BYTES 4096u	/* what a partial write can touch around it: a page, or a block */
 
 static inline int moves_data(const struct port_io *io)
@@ -131,11 +132,53 @@ uint32_t io_deliver_ended(struct pcpu *p)
 	return count;
 }
 
+/* A transfer through the page cache is a copy: done here and now it costs the least. (io_uring gives
+ * cached writes of most file systems to a worker thread, and so do our helpers.) A read only takes
+ * what is cached already; a write may wait for the kernel to clean pages, and then so do we: nobody
+ * can copy into memory that is not there. Returns 1 when all of it is done. */
+static int copy_now(struct pcpu *p, struct port_io *io)
+{
+	struct iovec vec[COPY_VECTORS];
+	int count = io_vectors(io, vec, COPY_VECTORS), fd = io->disk->fd;
+	ssize_t moved;
+
+	if (io->op == PORT_READ)
+		moved = preadv2(fd, vec, count, (off_t)io->offset, io->disk->read_flags);
+	else
+		moved = pwritev(fd, vec, count, (off_t)io->offset);
+	if (moved <= 0)
+		return 0;	/* not cached, the end, or an error: the engine finds out */
+	io->progress = (uint64_t)moved;
+	if (io->progress < io->bytes)
+		return 0;
+	end_later(p, io, ST_OK);
+	return 1;
+}
+
 static void start(struct pcpu *p, struct port_io *io)
 {
+	if (!io->disk->info.direct && moves_data(io) && copy_now(p, io))
+		return;
 	list_add_tail(&io->disk->in_flight, &io->link);
 	p->in_flight++;
-	p->engine->submit(p, io);
+	if (io->op == PORT_FLUSH && !io->disk->info.is_device && p->flush == NULL)
+		p->flush = io;
+	else
+		p->engine->submit(p, io);
+}
+
+/* A flush of a file that nothing else is going on beside is carried out here: a worker thread would
+ * do nothing more, and costs two switches. A device's flush never is: a device may hang, and timers
+ * have to notice. */
+void io_start_flush(struct pcpu *p, int idle)
+{
+	struct port_io *io = p->flush;
+
+	p->flush = NULL;
+	if (idle && p->in_flight == 1)
+		io_ended(p, io, io_run_blocking(io));
+	else
+		p->engine->submit(p, io);
 }
 
 /* The rare cases: no room in the engine, or a partial transfer about. */

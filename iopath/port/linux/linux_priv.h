@@ -59,6 +59,7 @@ struct pcpu {
 	uint32_t		in_flight;	/* transfers inside the engine */
 	struct list		backlog;	/* transfers that wait for in_flight to fall */
 	struct list		ended;		/* ended within submit: done() comes with the next turn */
+	struct port_io		*flush;		/* one that io_start_flush() is still to start */
 	struct dma_pool		*dma;
 	pthread_t		thread;
 	uint32_t		index;
@@ -104,6 +105,7 @@ struct port_disk {
 	int		slot;		/* the engine's handle of fd; -1 none */
 	uint32_t	offset_mask;	/* a direct transfer needs (offset | bytes) & mask == 0 */
 	uint32_t	memory_mask;	/* and this of its addresses */
+	int		read_flags;	/* of a read from the page cache: RWF_NOWAIT, or 0 */
 	uint32_t	partials;	/* transfers in flight that are not aligned */
 	struct pcpu	*pcpu;
 	struct list	in_flight;	/* transfers, from start to end */
@@ -127,6 +129,8 @@ void io_ended_with(struct pcpu *p, struct port_io *io, enum status st);
 void io_fail_later(struct pcpu *p, struct port_io *io, enum status st);
 /* done() of what ended within submit; returns their number. */
 uint32_t io_deliver_ended(struct pcpu *p);
+/* Start p->flush; idle: nothing else can run until it has ended. */
+void io_start_flush(struct pcpu *p, int idle);
 /* The rest of a transfer as at most max vectors; returns their number. */
 int io_vectors(const struct port_io *io, struct iovec *vec, int max);
 enum status status_of_errno(int error);

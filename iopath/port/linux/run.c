@@ -64,6 +64,12 @@ static void run_due_timers(struct pcpu *p)
 		timers_run(&p->sched, port_now_ns());
 }
 
+/* Only a transfer, mail or a timer can make work now. */
+static int is_idle(const struct pcpu *p)
+{
+	return sched_is_idle(&p->sched) && list_empty(&p->ended) && mail_is_empty(&p->mail);
+}
+
 static void pcpu_loop(struct pcpu *p)
 {
 	while (!__atomic_load_n(&machine.stopping, __ATOMIC_ACQUIRE)) {
@@ -72,8 +78,10 @@ static void pcpu_loop(struct pcpu *p)
 		sched_turn(&p->sched);
 		if (p->index == 0 && signals_pending() && machine.main)
 			port_world_wake(machine.main);
-		p->engine->turn(p, io_deliver_ended(p) == 0 && sched_is_idle(&p->sched) &&
-					   mail_is_empty(&p->mail));
+		io_deliver_ended(p);
+		if (p->flush)
+			io_start_flush(p, is_idle(p));
+		p->engine->turn(p, is_idle(p) && p->flush == NULL);
 	}
 }
 
