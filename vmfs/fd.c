@@ -152,12 +152,41 @@ enum status vmfs_fd_read(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint
 	return ST_OK;
 }
 
-/* Give a hole of a small file or directory its block: all zeros, in memory; what becomes part of the
- * file goes to the disk with the sectors that are written. */
+/* All of a new sub-block is changed to zeros: sectors that only the cache calls zero would come back
+ * from the disk with what another file left there. */
+static enum status fill_sub_block(struct vmfs_volume *vol, uint64_t at)
+{
+	struct meta_page *page;
+	enum status st = ST_OK;
+
+	for (uint64_t o = 0; o < vol->sb_bytes && st == ST_OK; o += META_PAGE_BYTES) {
+		st = vmfs_meta_get(vol, at + o, META_FRESH, &page);
+		if (st == ST_OK && !vmfs_meta_edit(vol, page, 0, META_PAGE_BYTES, META_RANK_OBJECT))
+			st = ST_NOMEM;
+	}
+	return st;
+}
+
+/* A file block has too many sectors for one operation: zeroed on the disk, and in pages that are still
+ * here from its last owner. */
+static enum status fill_block(struct vmfs_volume *vol, uint64_t block)
+{
+	uint64_t bytes = vol->layout.block_bytes;
+	struct meta_page *page;
+
+	for (uint64_t at = block * bytes; at < (block + 1) * bytes; at += META_PAGE_BYTES) {
+		page = vmfs_meta_peek(vol, at);
+		if (page)
+			memset(page->data, 0, META_PAGE_BYTES);
+	}
+	return vmfs_block_clean(vol, block, 1);
+}
+
+/* Give a hole of a small file or directory its block, all zeros. */
 static enum status fill_hole(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t block)
 {
 	int small = vmfs_fd_zla(fd) == VMFS_ZLA_SB;
-	uint64_t first, count, at;
+	uint64_t first = 0, count;
 	struct vmfs_slot slot;
 	uint32_t addr;
 	enum status st;
@@ -170,16 +199,9 @@ static enum status fill_hole(struct vmfs_volume *vol, const struct vmfs_fd *fd, 
 	}
 	if (st != ST_OK)
 		return st;
-	at = vmfs_layout_addr_at(&vol->layout, addr);
-	for (uint64_t o = 0; o < (small ? vol->sb_bytes : vol->layout.block_bytes); o += META_PAGE_BYTES) {
-		struct meta_page *page;
-
-		st = vmfs_meta_get(vol, at + o, META_FRESH, &page);
-		if (st != ST_OK)
-			return st;
-		page->era = small ? page->era : 0;	/* a file block has too many to keep */
-	}
-	st = vmfs_map_slot(vol, fd, block, &slot);
+	st = small ? fill_sub_block(vol, vmfs_layout_addr_at(&vol->layout, addr)) : fill_block(vol, first);
+	if (st == ST_OK)
+		st = vmfs_map_slot(vol, fd, block, &slot);
 	if (st == ST_OK)
 		st = vmfs_map_set(vol, &slot, addr);
 	return st == ST_OK ? vmfs_fd_count(vol, fd, 1, 0, 0) : st;

@@ -322,7 +322,9 @@ static enum status check_target(struct vmfs_volume *vol, struct renaming *r, con
 	if (!r->replace)
 		return ST_EXIST;
 	st = enter(vol, e, &r->victim);
-	if (st == ST_OK && r->victim.addr != fd->addr)
+	if (st == ST_OK && r->victim.addr == fd->addr)
+		return ST_OK;	/* onto itself: nothing to do, be it a full directory */
+	if (st == ST_OK)
 		st = may_change(vol, &r->victim);
 	if (st != ST_OK)
 		return st;
