@@ -38,7 +38,7 @@ static void totals_read(struct totals *t, FILE *out)
 			    sscanf(line, "Directory errors : %llu", &t->errors) == 1;
 }
 
-int backing_judge(const char *uri, uint64_t hidden_blocks)
+int backing_judge(const char *uri, const struct hidden *hidden)
 {
 	char command[512];
 	struct totals t = { 0 };
@@ -54,9 +54,10 @@ int backing_judge(const char *uri, uint64_t hidden_blocks)
 	pclose(out);
 	if (t.lines != 5)
 		return complain("fsck.vmfs printed %d of its 5 totals", t.lines);
-	if (t.unallocated || t.undefined || t.orphaned || t.errors || t.lost != hidden_blocks)
-		return complain("fsck.vmfs: %llu unallocated, %llu lost (%llu expected), %llu undefined, "
+	if (t.unallocated > hidden->bogus || t.undefined || t.orphaned || t.errors || t.lost < hidden->least || t.lost > hidden->most)
+		return complain("fsck.vmfs: %llu unallocated, %llu lost (%llu..%llu expected), %llu undefined, "
 				"%llu orphaned, %llu directory errors", t.unallocated, t.lost,
-				(unsigned long long)hidden_blocks, t.undefined, t.orphaned, t.errors);
+				(unsigned long long)hidden->least,
+				(unsigned long long)hidden->most, t.undefined, t.orphaned, t.errors);
 	return 1;
 }

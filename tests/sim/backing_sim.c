@@ -29,10 +29,10 @@ void backing_destroy(const char *uri)
 	saved[0] = 0;
 }
 
-int backing_judge(const char *uri, uint64_t hidden_blocks)
+int backing_judge(const char *uri, const struct hidden *hidden)
 {
 	(void)uri;
-	(void)hidden_blocks;
+	(void)hidden;
 	return 0;
 }
 

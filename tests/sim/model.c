@@ -24,6 +24,7 @@ struct model {
 	uint64_t	op, ops, remount_every;
 	uint64_t	stamp;
 	int		small;			/* a volume that gets full */
+	int		trace;
 	uint64_t	full_answers, judged;
 	uint8_t		*buf;			/* DATA_MAX + 8 */
 };
@@ -47,7 +48,7 @@ static const uint64_t edges[] = {
 
 static uint64_t roll_offset(struct model *m, uint64_t size)
 {
-	uint64_t edge;
+	uint64_t edge, back;
 
 	switch (roll(m, 8)) {
 	case 0: case 1: case 2:
@@ -62,8 +63,16 @@ static uint64_t roll_offset(struct model *m, uint64_t size)
 		return roll(m, 16) * MIB;
 	default:
 		edge = edges[roll(m, m->small ? 6 : ARRAY_COUNT(edges))];
-		return edge + roll(m, 3) * 512 - MIN(edge, roll(m, 3) * 700);
+		back = roll(m, 3) * 700;
+		return edge + roll(m, 3) * 512 - MIN(edge, back);
 	}
+}
+
+static uint64_t roll_inside(struct model *m, uint64_t size)
+{
+	uint64_t at = roll_offset(m, size);
+
+	return MIN(at, size - 1);
 }
 
 static uint64_t roll_length(struct model *m)
@@ -114,6 +123,14 @@ static struct tree_node *roll_dir(struct model *m)
 	for (struct tree_node *n = dir; n->parent; n = n->parent)
 		depth++;
 	return depth > 5 ? &m->tree->root : dir;
+}
+
+/* TRACE=1: every operation on a line, to find where a difference came from. */
+static void trace(struct model *m, const char *what, const char *path, uint64_t at, uint64_t bytes)
+{
+	if (m->trace)
+		fprintf(stderr, "%6llu %-9s %s %llu %llu\n", (unsigned long long)m->op, what, path,
+			(unsigned long long)at, (unsigned long long)bytes);
 }
 
 /* ---- answers ----------------------------------------------------------------------------------- */
@@ -184,6 +201,7 @@ static int op_create(struct model *m)
 	roll_name(m, name);
 	child_path(dir, name, path);
 	st = m->v.store->ops->create(m->v.store, path, 0644, &f, NULL);
+	trace(m, "create", path, (uint64_t)st, 0);
 	made = new_name(m, dir, name, "create", st);
 	if (made > 0)
 		tree_add(m->tree, dir, name, STORE_FILE);
@@ -232,6 +250,7 @@ static int op_remove(struct model *m)
 		return 0;
 	tree_path(node, path);
 	want = list_empty(&node->children) ? ST_OK : ST_NOTEMPTY;
+	trace(m, "remove", path, 0, 0);
 	st = m->v.store->ops->remove(m->v.store, path, NULL);
 	if (st != want)
 		return wrong(m, "remove", path, st);
@@ -270,6 +289,8 @@ static int op_rename(struct model *m)
 	tree_path(node, from);
 	child_path(dir, name, to);
 	want = rename_answer(node, dir, there, replace);
+	trace(m, "rename", from, 0, 0);
+	trace(m, " to", to, 0, 0);
 	st = m->v.store->ops->rename(m->v.store, from, to, replace, NULL);
 	if (want == ST_OK && is_full(m, st))
 		return remove_some(m, 4);
@@ -346,6 +367,7 @@ static int data_write(struct model *m, struct store_file *f, struct tree_node *f
 	uint8_t *buf = m->buf + roll(m, 8);
 	enum status st;
 
+	trace(m, "write", file->name, p.at, p.bytes);
 	tree_pattern(p.stamp, p.at, buf, p.bytes);
 	st = store_write(f, p.at, buf, p.bytes);
 	if (is_full(m, st))
@@ -366,6 +388,7 @@ static int data_burst(struct model *m, struct store_file *f, struct tree_node *f
 
 	if (roll(m, 2))
 		at = round_down(at, 4096);
+	trace(m, "burst", file->name, at, unit);
 	for (uint32_t i = 0; i < BURST_MAX; i++) {
 		uint8_t *buf = m->buf + i * unit;
 
@@ -393,8 +416,10 @@ static int data_burst(struct model *m, struct store_file *f, struct tree_node *f
 static int data_resize(struct model *m, struct store_file *f, struct tree_node *file)
 {
 	uint64_t size = roll(m, 4) == 0 ? 0 : roll_offset(m, file->size_bytes);
-	enum status st = f->store->ops->file_resize(f, size);
+	enum status st;
 
+	trace(m, "resize", file->name, file->size_bytes, size);
+	st = f->store->ops->file_resize(f, size);
 	if (is_full(m, st))
 		return 1;
 	if (st != ST_OK)
@@ -407,8 +432,10 @@ static int data_allocate(struct model *m, struct store_file *f, struct tree_node
 {
 	uint64_t at = roll_offset(m, file->size_bytes), bytes = 1 + roll(m, 6 * MIB);
 	enum store_alloc how = roll(m, 3) ? STORE_ALLOC_LAZY : STORE_ALLOC_EAGER;
-	enum status st = f->store->ops->file_allocate(f, at, bytes, how);
+	enum status st;
 
+	trace(m, how == STORE_ALLOC_LAZY ? "lazy" : "eager", file->name, at, bytes);
+	st = f->store->ops->file_allocate(f, at, bytes, how);
 	if (is_full(m, st))
 		return adopt(m, f, file, (struct tree_piece){ at, bytes, 0 });
 	if (st != ST_OK)
@@ -426,9 +453,10 @@ static int data_clear(struct model *m, struct store_file *f, struct tree_node *f
 
 	if (file->size_bytes == 0)
 		return 0;
-	at = MIN(roll_offset(m, file->size_bytes), file->size_bytes - 1);
+	at = roll_inside(m, file->size_bytes);
 	bytes = 1 + roll(m, 2) * roll_length(m) + roll(m, 2) * roll(m, 5 * MIB);
 	bytes = MIN(bytes, file->size_bytes - at);
+	trace(m, op == PORT_ZERO ? "zero" : "unmap", file->name, at, bytes);
 	io_wait_begin(&wait, op, at, NULL, bytes);
 	f->store->ops->submit(f, &wait.req);
 	st = io_wait_end(&wait);
@@ -448,11 +476,15 @@ static int data_read(struct model *m, struct store_file *f, struct tree_node *fi
 
 	if (file->size_bytes == 0)
 		return 0;
-	at = MIN(roll_offset(m, file->size_bytes), file->size_bytes - 1);
-	bytes = MIN(roll_length(m), file->size_bytes - at);
+	at = roll_inside(m, file->size_bytes);
+	bytes = roll_length(m);
+	bytes = MIN(bytes, file->size_bytes - at);
 	st = store_read(f, at, m->buf, bytes);
 	if (st != ST_OK)
-		return wrong(m, "read", file->name, st);
+		return complain("seed %llu, operation %llu: read of %llu bytes at %llu of %s (%llu): %s",
+				(unsigned long long)m->seed, (unsigned long long)m->op, (unsigned long long)bytes,
+				(unsigned long long)at, file->name, (unsigned long long)file->size_bytes,
+				status_text(st));
 	tree_fill(file, at, want, bytes);
 	if (memcmp(want, m->buf, bytes) != 0)
 		return complain("seed %llu, operation %llu: read of %llu bytes at %llu of %s is wrong",
@@ -508,7 +540,7 @@ static int remount(struct model *m)
 {
 	struct vmfs_check_result result;
 	struct store_space before, after;
-	uint64_t hidden;
+	struct hidden hidden;
 	int judged;
 
 	if (m->v.store->ops->space(m->v.store, &before) != ST_OK)
@@ -516,7 +548,7 @@ static int remount(struct model *m)
 	if (volume_hidden_blocks(&m->v, m->tree, &hidden) < 0 || volume_unmount(&m->v) < 0 ||
 	    volume_check(&m->v, &result) < 0)
 		return -1;
-	judged = backing_judge(m->v.uri, hidden);
+	judged = backing_judge(m->v.uri, &hidden);
 	if (judged < 0 || volume_mount(&m->v, 1, 0) < 0)
 		return -1;
 	m->judged += (uint64_t)judged;
@@ -530,7 +562,8 @@ static int run_ops(struct model *m)
 {
 	int bad = 0;
 
-	for (m->op = 1; m->op <= m->ops && !bad; m->op++) {
+	while (m->op < m->ops && !bad) {
+		m->op++;
 		if (m->tree->node_count > NODES_MAX)
 			bad = remove_some(m, 40);
 		else
@@ -544,7 +577,7 @@ static int run_ops(struct model *m)
 static int run_seed(uint64_t seed, uint64_t count, uint64_t remount_every, struct totals *sum)
 {
 	struct model m = { .seed = seed, .chance = seed * 0x9e3779b97f4a7c15ull | 1, .ops = count,
-			   .remount_every = remount_every, .small = seed % 4 == 0 };
+			   .remount_every = remount_every, .small = seed % 4 == 0, .trace = getenv("TRACE") != NULL };
 	char uri[256];
 	int bad;
 

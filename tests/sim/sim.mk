@@ -6,10 +6,10 @@ SIM_COMMON := tests/sim/tree.o tests/sim/volume.o
 SIM_PROGS := $(SIM_DIR)/model.sim $(SIM_DIR)/model.linux $(SIM_DIR)/crash.sim
 
 define sim_rules
-build/$(1)/tests/sim/%.sim: build/$(1)/tests/sim/%.o build/$(1)/tests/sim/backing_sim.o \
+build/$(1)/tests/sim/model.sim build/$(1)/tests/sim/crash.sim: %.sim: %.o build/$(1)/tests/sim/backing_sim.o \
 		$$(SIM_COMMON:%=build/$(1)/%) build/$(1)/libcore.a build/$(1)/libport-sim.a
 	$$(CC) $$($(1)_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group
-build/$(1)/tests/sim/%.linux: build/$(1)/tests/sim/%.o build/$(1)/tests/sim/backing_linux.o \
+build/$(1)/tests/sim/model.linux: %.linux: %.o build/$(1)/tests/sim/backing_linux.o \
 		$$(SIM_COMMON:%=build/$(1)/%) build/$(1)/libcore.a build/$(1)/libport-linux.a
 	$$(CC) $$($(1)_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
 		$$(LIBS)

@@ -9,6 +9,8 @@
 #define ENTRIES_MAX	20000u
 #define NEAR_BYTES	4096u		/* looked at on both sides of a piece */
 #define READ_BYTES	(256u * 1024)
+#define ZLA_RESIDENT	0x10d1u		/* the data lies in the descriptor */
+#define ZLA_DOUBLE	0x10d0u		/* the block map is a table of tables of pointer blocks */
 
 static int quietly;
 
@@ -301,21 +303,36 @@ int volume_compare(struct volume *v, struct tree *tree)
 	return bad;
 }
 
-int volume_hidden_blocks(struct volume *v, struct tree *tree, uint64_t *blocks)
+/* All blocks of such a file, and its pointer blocks but for the upper ones, one each TiB. */
+static void hidden_below_double(const struct vmfs_file_meta *meta, struct hidden *hidden)
+{
+	uint64_t blocks = meta->num_blocks - meta->tbz_blocks;
+	uint64_t uppers = MIN(meta->num_pbs, meta->length / TIB + 1);
+
+	hidden->bogus += uppers;
+	hidden->least += blocks + meta->num_pbs - uppers;
+	hidden->most += blocks + meta->num_pbs - MIN(meta->num_pbs, 1u);
+}
+
+int volume_hidden_blocks(struct volume *v, struct tree *tree, struct hidden *hidden)
 {
 	struct vmfs_file_meta meta;
 	struct why why = { 0 };
 	struct tree_node *node;
 	char path[TREE_PATH_MAX];
 
-	*blocks = 0;
+	memset(hidden, 0, sizeof(*hidden));
 	for (node = &tree->root; node; node = tree_next(tree, node)) {
 		if (node->kind != STORE_FILE)
 			continue;
 		tree_path(node, path);
 		if (vmfs_file_meta(v->vol, path, &meta, &why) != ST_OK)
 			return complain("%s: %s", path, why.text);
-		*blocks += meta.tbz_blocks;
+		hidden->least += meta.tbz_blocks;
+		hidden->most += meta.tbz_blocks;
+		hidden->bogus += meta.zla == ZLA_RESIDENT && meta.length > 0 && meta.length < 4;
+		if (meta.zla == ZLA_DOUBLE)
+			hidden_below_double(&meta, hidden);
 	}
 	return 0;
 }

@@ -5,6 +5,7 @@
 #ifndef CAIRN_TESTS_VOLUME_H
 #define CAIRN_TESTS_VOLUME_H
 
+#include "tests/sim/backing.h"
 #include "tests/sim/tree.h"
 #include "vmfs/vmfs.h"
 
@@ -33,7 +34,7 @@ int volume_compare_dir(struct volume *v, struct tree *tree, struct tree_node *di
 /* One file: `seed` picks where holes are looked at. */
 int volume_compare_file(struct volume *v, const struct tree_node *file, uint64_t seed);
 
-/* What a reader that knows neither lazily zeroed blocks nor double indirection calls lost. */
-int volume_hidden_blocks(struct volume *v, struct tree *tree, uint64_t *blocks);
+/* Of a mounted volume, for backing_judge(). */
+int volume_hidden_blocks(struct volume *v, struct tree *tree, struct hidden *hidden);
 
 #endif
