@@ -37,6 +37,7 @@ void vmfs_node_thaw(struct vmfs_node *node)
 
 	if (--node->frozen)
 		return;
+	memset(node->memo, 0, sizeof(node->memo));	/* pointer blocks may be others now */
 	while ((l = list_pop(&node->held)))
 		vmfs_io_resume(list_entry(l, struct io_req, link));
 }

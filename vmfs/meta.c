@@ -312,7 +312,9 @@ static enum status make_room(struct vmfs_volume *vol, uint32_t need)
 	struct vmfs_meta *m = &vol->meta;
 
 	VERIFY(need <= META_OP_SECTORS);
-	if (MAX(m->sectors, m->listed) + vol->alloc.pendings + need <= META_GROUP_SECTORS)
+	if (!m->sectors && !vol->alloc.pendings)
+		return ST_OK;
+	if (MAX(m->sectors, m->listed) + vol->alloc.pendings + need <= m->sectors_max)
 		return ST_OK;
 	return vmfs_journal_commit(vol);
 }
@@ -498,6 +500,7 @@ enum status vmfs_meta_init(struct vmfs_volume *vol, uint64_t cache_bytes)
 		buckets *= 2;
 	m->mask = buckets - 1;
 	m->era = 1;
+	m->sectors_max = META_GROUP_SECTORS;
 	m->bucket = port_alloc(buckets * sizeof(struct meta_page *));
 	m->page = port_alloc(m->pages_max * sizeof(struct meta_page *));
 	m->wait = port_alloc(WRITES_AT_ONCE * sizeof(struct io_wait));

@@ -56,7 +56,7 @@ struct vmfs_meta {
 	uint32_t		undos, undos_made;
 	struct meta_undo	*undo[META_OP_SECTORS];
 	/* the running group */
-	uint32_t		listed, sectors;
+	uint32_t		listed, sectors, sectors_max;	/* max: META_GROUP_SECTORS; tests take less */
 	struct meta_page	*list[META_GROUP_SECTORS];
 	/* of pages that go to their places */
 	struct io_wait		*wait;
