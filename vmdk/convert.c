@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* Any disk into a new one of any kind. Flat and raw destinations keep a journal while they grow, so
+ * that a copy that was killed can go on; a clean failure, or the user's stop, leaves nothing,
+ * unless the caller asked for `resume`: then what is there stays for the next try. */
+#include "vmdk/journal_priv.h"
+
+struct conversion {
+	struct target	t;
+	struct journal	journal;
+	struct vmdk_job	*job;
+	uint64_t	start;		/* resumed from here */
+};
+
+static int can_resume(enum vmdk_kind kind)
+{
+	return kind == VMDK_RAW || kind == VMDK_VMFS || kind == VMDK_MONO_FLAT || kind == VMDK_SPLIT_FLAT;
+}
+
+static enum status safe_point(void *arg, uint64_t done)
+{
+	struct conversion *c = arg;
+	enum status st = target_flush(&c->t);
+
+	return st == ST_OK ? journal_write(&c->journal, done) : st;
+}
+
+/* The copy is another disk: new content id and uuid, the source's adapter and geometry. */
+static enum status inherit(struct conversion *c, struct vmdk_disk *src,
+			   const struct vmdk_convert_opts *opts)
+{
+	static const char *const keys[] = {
+		"ddb.geometry.cylinders", "ddb.geometry.heads", "ddb.geometry.sectors",
+	};
+	struct desc *d = &c->t.desc;
+	enum status st;
+
+	if (!opts->create.reproducible)
+		d->cid = ident_new_cid(DESC_CID_NEW);
+	st = ident_set_long_id(d, opts->create.reproducible);
+	if (opts->set_adapter || c->t.opts.bytes != src->bytes)
+		return st;
+	for (size_t i = 0; i < ARRAY_COUNT(keys) && st == ST_OK; i++)
+		if (desc_get(&src->desc, keys[i]))
+			st = desc_set(d, keys[i], desc_get(&src->desc, keys[i]));
+	return st;
+}
+
+static enum status plan(struct conversion *c, struct vmdk_disk *src, const struct vmdk_convert_opts *opts,
+			struct why *why)
+{
+	struct target *t = &c->t;
+	const char *adapter = desc_get(&src->desc, "ddb.adapterType");
+	enum status st;
+
+	if (!t->opts.bytes)
+		t->opts.bytes = src->bytes;
+	if (t->opts.bytes < src->bytes)
+		return why_set(why, ST_INVAL, "%s: is smaller than its source, %s", t->path, src->path);
+	if (!opts->set_adapter && adapter)
+		t->opts.adapter = ident_adapter(adapter);
+	st = target_plan(t, why);
+	if (st == ST_OK)
+		st = inherit(c, src, opts);
+	return st;
+}
+
+/* All files of the target are there, as long as they should be. */
+static int files_are_there(struct target *t)
+{
+	for (uint32_t i = 0; i < t->count; i++) {
+		struct store_stat st;
+
+		if (t->store->ops->stat(t->store, t->extents[i].path, &st, NULL) != ST_OK ||
+		    st.size_bytes != t->extents[i].bytes)
+			return 0;
+	}
+	return 1;
+}
+
+/* Remove what an earlier copy, of which the journal tells, has left. */
+static enum status remove_remains(struct conversion *c, struct why *why)
+{
+	for (uint32_t i = 0; i < c->t.count; i++) {
+		struct store *s = c->t.store;
+		struct store_file *f;
+		enum status st = s->ops->open(s, c->t.extents[i].path, STORE_WRITE, &f, why);
+
+		if (st == ST_NOENT)
+			continue;
+		if (st != ST_OK)
+			return st;
+		(void)s->ops->file_close(f);
+		st = file_remove(s, c->t.extents[i].path, why);
+		if (st != ST_OK)
+			return st;
+	}
+	journal_remove(&c->journal);
+	return ST_OK;
+}
+
+static enum status look_for_journal(struct conversion *c, int resume, struct why *why)
+{
+	struct target *t = &c->t;
+	const char *note;
+	uint64_t copied = journal_read(&c->journal, &note);
+
+	if (!c->journal.written)
+		return ST_OK;
+	if (!resume)
+		return why_set(why, ST_EXIST, "%s: an interrupted copy lies there: resume it, or remove "
+			       "%s and the extents", t->path, path_base(c->journal.path));
+	if (copied && copied <= t->opts.bytes && files_are_there(t)) {
+		c->start = copied;
+		t->reopen = 1;
+		return ST_OK;
+	}
+	log_line(LOG_WARN, "vmdk: %s: %s -> the copy starts anew", t->path,
+		 note ? note : "its files are not as the journal says");
+	return remove_remains(c, why);
+}
+
+static enum status verify(struct conversion *c, struct vmdk_disk *src, struct why *why)
+{
+	unsigned flags = c->t.opts.kind == VMDK_RAW ? VMDK_READ | VMDK_FORMAT_RAW : VMDK_READ;
+	struct vmdk_disk *copy;
+	uint64_t at = 0;
+	int different = 0;
+	enum status st = vmdk_open(c->t.store, c->t.path, flags, &copy, why);
+
+	if (st != ST_OK)
+		return st;
+	st = vmdk_compare(src, copy, c->job, &different, &at, why);
+	(void)vmdk_close(copy);
+	if (st == ST_OK && different)
+		st = why_set(why, ST_CORRUPT, "%s: differs from %s at byte %llu when read back: removed",
+			     c->t.path, src->path, (unsigned long long)at);
+	return st;
+}
+
+static void remove_made(struct conversion *c)
+{
+	struct target *t = &c->t;
+
+	file_discard(t->store, t->path);
+	for (uint32_t i = 0; i < t->count; i++)
+		if (t->extents[i].made)
+			file_discard(t->store, t->extents[i].path);
+}
+
+static enum status copy_and_commit(struct conversion *c, struct vmdk_disk *src,
+				   const struct vmdk_convert_opts *opts, struct why *why)
+{
+	struct copy_opts copy = {
+		.src = src, .target = &c->t, .job = c->job, .start = c->start, .arg = c,
+		.safe_point = can_resume(c->t.opts.kind) ? safe_point : NULL,
+	};
+	enum status st = copy_run(&copy, why);
+
+	if (st == ST_OK)
+		st = target_commit(&c->t, why);
+	if (st != ST_OK)
+		return st;
+	journal_remove(&c->journal);
+	if (opts->verify)
+		st = verify(c, src, why);
+	if (st != ST_OK)
+		remove_made(c);
+	return st;
+}
+
+static enum status convert(struct conversion *c, struct vmdk_disk *src,
+			   const struct vmdk_convert_opts *opts, struct why *why)
+{
+	enum status st = plan(c, src, opts, why);
+
+	if (st == ST_OK)
+		st = file_absent(c->t.store, c->t.path, why);
+	if (st == ST_OK && can_resume(c->t.opts.kind)) {
+		st = journal_init(&c->journal, &c->t, src, why);
+		if (st == ST_OK)
+			st = look_for_journal(c, opts->resume, why);
+	}
+	if (st != ST_OK)
+		return st;
+	st = target_begin(&c->t, why);
+	if (st == ST_OK)
+		st = copy_and_commit(c, src, opts, why);
+	if (st == ST_OK)
+		return ST_OK;
+	c->t.keep = opts->resume && c->journal.written;
+	target_abort(&c->t);
+	if (!c->t.keep)
+		journal_remove(&c->journal);
+	return st;
+}
+
+enum status vmdk_convert(struct vmdk_disk *src, struct store *dst, const char *path,
+			 const struct vmdk_convert_opts *opts, struct vmdk_job *job, struct why *why)
+{
+	struct conversion *c = port_alloc(sizeof(*c));
+	enum status st;
+
+	if (!c)
+		return why_set(why, ST_NOMEM, "%s: no memory for the copy", path);
+	c->job = job;
+	c->t = (struct target){
+		.store = dst, .path = path, .opts = opts->create, .level = opts->level,
+		.no_sparse = opts->no_sparse,
+	};
+	desc_init(&c->t.desc);
+	st = convert(c, src, opts, why);
+	target_fini(&c->t);
+	port_free(c);
+	return st;
+}
