@@ -172,7 +172,8 @@ image=$T/bad.img
 truncate -s 320M "$image"
 vmkfstools -C vmfs5 -S $LABEL "$image" >/dev/null || { fail "vmkfstools -C"; finish; }
 export CAIRN_DEVICES=$image
-head -c 700 /dev/urandom >"$T/resident"
+# fsck.vmfs takes the first word of a file in its descriptor for a block address: let it be none.
+(head -c 4 /dev/zero; head -c 696 /dev/urandom) >"$T/resident"
 head -c 8000 /dev/urandom >"$T/sub-block"
 head -c 3000000 /dev/urandom >"$T/blocks"
 head -c 100000 /dev/urandom >"$T/pointers"; truncate -s 300M "$T/pointers"
