@@ -90,7 +90,7 @@ static enum status remove_remains(struct conversion *c, struct why *why)
 		if (st != ST_OK)
 			return st;
 		(void)s->ops->file_close(f);
-		st = file_remove(s, c->t.extents[i].path, why);
+		st = vmdk_file_remove(s, c->t.extents[i].path, why);
 		if (st != ST_OK)
 			return st;
 	}

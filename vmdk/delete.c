@@ -111,7 +111,7 @@ static enum status remove_file(struct vmdk_disk *d, const char *file, struct why
 
 	if (!file || path_sibling(d->path, file, path, sizeof(path), NULL) != ST_OK)
 		return ST_OK;	/* not beside the descriptor: not ours to remove */
-	st = file_remove(d->store, path, why);
+	st = vmdk_file_remove(d->store, path, why);
 	return st == ST_NOENT ? ST_OK : st;
 }
 
@@ -135,7 +135,7 @@ static enum status delete_disk(struct vmdk_disk *d, const char *hidden, struct w
 	if (st == ST_OK)
 		st = remove_extents(d, why);
 	if (st == ST_OK)
-		st = file_remove(d->store, hidden, why);
+		st = vmdk_file_remove(d->store, hidden, why);
 	return st == ST_OK ? store_settle(d->store, why) : st;
 }
 

@@ -197,7 +197,7 @@ enum status file_create(struct store *s, const char *path, struct store_file **f
 	return explain(s->ops->create(s, path, FILE_MODE, file, why), path, "create", why);
 }
 
-enum status file_remove(struct store *s, const char *path, struct why *why)
+enum status vmdk_file_remove(struct store *s, const char *path, struct why *why)
 {
 	if (!s->ops->remove || !s->writable)
 		return read_only(s, path, why);
@@ -206,7 +206,7 @@ enum status file_remove(struct store *s, const char *path, struct why *why)
 
 void file_discard(struct store *s, const char *path)
 {
-	enum status st = file_remove(s, path, NULL);
+	enum status st = vmdk_file_remove(s, path, NULL);
 
 	if (st != ST_OK && st != ST_NOENT)
 		log_line(LOG_WARN, "vmdk: %s: cannot remove after a failure: %s -> left behind", path,

@@ -27,7 +27,7 @@ int path_is_extent(const char *path, char *owner, size_t size);
 /* ST_READONLY in a store that cannot be changed. */
 MUST_USE enum status file_create(struct store *s, const char *path, struct store_file **file,
 				 struct why *why);
-MUST_USE enum status file_remove(struct store *s, const char *path, struct why *why);
+MUST_USE enum status vmdk_file_remove(struct store *s, const char *path, struct why *why);
 /* Remove what a failed operation made; nothing more can be done when that fails too. */
 void file_discard(struct store *s, const char *path);
 MUST_USE enum status file_rename(struct store *s, const char *from, const char *to, struct why *why);

@@ -115,7 +115,7 @@ static enum status rename_files(struct renaming *r, struct why *why)
 	if (st == ST_OK)
 		st = file_publish(r->d->store, r->new_path, text, n, why);
 	if (st == ST_OK)
-		st = file_remove(r->d->store, r->d->path, why);
+		st = vmdk_file_remove(r->d->store, r->d->path, why);
 	else
 		move_back(r, count);
 	port_free(text);

@@ -160,7 +160,7 @@ static enum status remove_leftover(struct target *t, struct why *why)
 		return why_set(why, st, "%s: another program is making this disk", t->path);
 	if (st == ST_OK)
 		(void)t->store->ops->file_close(f);
-	return file_remove(t->store, t->extents[0].path, why);
+	return vmdk_file_remove(t->store, t->extents[0].path, why);
 }
 
 enum status target_begin(struct target *t, struct why *why)
