@@ -12,15 +12,15 @@ _cairn()
 	while IFS= read -r line; do
 		if [[ $line == @files ]]; then
 			while IFS= read -r line; do
+				[[ -d $line ]] && line+=/
 				COMPREPLY+=("$line")
 			done < <(compgen -f -- "$cur")
 		else
 			COMPREPLY+=("$line")
 		fi
 	done < <("$cairn" __complete -- "${words[@]}" 2>/dev/null)
-	if [[ ${#COMPREPLY[@]} -eq 1 && (${COMPREPLY[0]} == */ || -d ${COMPREPLY[0]}) ]]; then
-		compopt -o nospace
-		[[ ${COMPREPLY[0]} == */ ]] || COMPREPLY[0]+=/
-	fi
+	# Behind a directory one wants to go on.
+	[[ ${#COMPREPLY[@]} -eq 1 && ${COMPREPLY[0]} == */ ]] && compopt -o nospace
+	return 0
 }
 complete -F _cairn cairn vmkfstools voma partedUtil

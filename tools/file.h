@@ -32,6 +32,6 @@ void file_target(struct store *s, const char *path, char *buf, size_t size);
 /* ST_READONLY unless the store can be written. */
 MUST_USE enum status file_writable(const struct host_path *path, struct why *why);
 /* Remove a file, or with recursive a directory and all below it. */
-MUST_USE enum status file_remove(struct store *s, const char *path, const struct store_stat *st,
+MUST_USE enum status file_remove_tree(struct store *s, const char *path, const struct store_stat *st,
 				 int recursive, struct why *why);
 #endif

@@ -363,7 +363,7 @@ static enum status move_item(struct cp *cp, const struct item *it, struct why *w
 	s = copy_item(cp, it, why);
 	if (s == ST_OK)
 		s = cp->target->store->ops->sync(cp->target->store);
-	return s == ST_OK ? file_remove(from, it->src->path, &it->st, 1, why) : s;
+	return s == ST_OK ? file_remove_tree(from, it->src->path, &it->st, 1, why) : s;
 }
 
 static void say_plan(struct cp *cp, const struct item *it, int moving)

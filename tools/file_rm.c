@@ -32,7 +32,7 @@ static enum status remove_tree(struct store *s, const char *path, const struct s
 	return status == ST_OK ? s->ops->remove(s, path, why) : status;
 }
 
-enum status file_remove(struct store *s, const char *path, const struct store_stat *st, int recursive,
+enum status file_remove_tree(struct store *s, const char *path, const struct store_stat *st, int recursive,
 			struct why *why)
 {
 	if (st->kind == STORE_SYSTEM)
@@ -58,7 +58,7 @@ static enum status rm_one(struct cmd *cmd, const char *name, struct why *why)
 	else if (s == ST_OK) {
 		s = file_writable(p, why);
 		if (s == ST_OK)
-			s = file_remove(p->store, p->path, &st, recursive, why);
+			s = file_remove_tree(p->store, p->path, &st, recursive, why);
 		if (s == ST_OK)
 			s = p->store->ops->sync(p->store);
 		if (s == ST_OK && cmd->verbose)

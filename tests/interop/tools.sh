@@ -8,7 +8,7 @@ top=$PWD
 V=/vmfs/volumes/ds1
 
 cd "$T" || exit 1
-truncate -s 1G lun.img
+truncate -s 320M lun.img
 truncate -s 512M new.img
 head -c 3000000 /dev/urandom >a.iso
 try "volume create" cairn volume create --label ds1 lun.img
@@ -85,7 +85,7 @@ try "a sparse copy in" sh -c "cairn file cp --json sparse $V/sparse | jq -e '.it
 try "a sparse copy out" sh -c "cairn file cp $V/sparse sparse2 && cmp sparse sparse2 &&
 	[ \$(du -k sparse2 | cut -f1) -lt 8000 ]"
 cairn file rm $V/sparse
-says "a target without room is refused first" 1 "free some space" sh -c "head -c 900M /dev/zero >big; cairn file cp big $V/big"
+says "a target without room is refused first" 1 "free some space" sh -c "head -c 330M /dev/zero >big; cairn file cp big $V/big"
 rm -f big
 expect 1 "and nothing is left of it" cairn file stat $V/big
 
