@@ -262,10 +262,23 @@ static enum status indirect(struct check *c, struct tally *t, uint32_t addr, uin
 	return st;
 }
 
+/* .fbb.sf when growing it over 256 blocks was interrupted: its first pointer is ahead of its ZLA. */
+static int grow_interrupted(const struct vmfs_fd_record *fd)
+{
+	return le32_get(fd->meta.fd) == VMFS_FD_FBB && le32_get(fd->meta.zla) == VMFS_ZLA_FB &&
+	       VMFS_ADDR_TYPE(le32_get(fd->ptr[0])) == VMFS_ADDR_PB;
+}
+
 static enum status walk(struct check *c, struct tally *t, const struct vmfs_fd_record *fd)
 {
 	uint32_t zla = le32_get(fd->meta.zla);
 	enum status st = ST_OK;
+
+	if (grow_interrupted(fd)) {
+		t->type = VMFS_ADDR_FB;
+		t->limit = VMFS_PB_POINTERS;
+		return indirect(c, t, le32_get(fd->ptr[0]), 0, 0);
+	}
 
 	if (zla == VMFS_ZLA_RESIDENT || le32_get(fd->meta.type) == VMFS_TYPE_RDM)
 		return ST_OK;
@@ -380,7 +393,10 @@ static enum status follow_fd(struct check *c, uint32_t index, struct vmfs_fd_rec
 		st = walk(c, &t, fd);
 	if (st == ST_OK) {
 		report_pointers(c, addr, &t);
-		if (!t.bad && !t.shared)
+		if (grow_interrupted(fd))
+			check_find(c, VMFS_FIND_NOTE, "F2", vmfs_layout_addr_at(&c->layout, addr),
+				   ".fbb.sf: growing the volume was interrupted, repeat it");
+		else if (!t.bad && !t.shared)
 			st = compare_counts(c, addr, &fd->meta, &t);
 	}
 	for (int i = 0; i < 2; i++)

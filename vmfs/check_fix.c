@@ -82,6 +82,7 @@ static void wanted_bits(const struct check *c, enum vmfs_res kind, uint32_t numb
 	uint64_t first = check_index(g, number, 0);
 
 	memset(meta->bitmap, 0, sizeof(meta->bitmap));
+	le32_set(&meta->total, total);
 	for (uint32_t i = 0; i < total; i++) {
 		int held = bit_get(c->ref[kind], first + i) || (!release && bit_get(c->used[kind], first + i));
 

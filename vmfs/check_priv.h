@@ -137,7 +137,7 @@ struct check_cluster {
 MUST_USE enum status check_each_cluster(struct check *c, enum vmfs_res kind,
 					enum status (*fn)(struct check *c, enum vmfs_res kind,
 							  const struct check_cluster *cluster));
-/* 1 when the header is that of this cluster: lock type, number and total are right. */
+/* 1 when the header is that of this cluster: lock type, number and (at most) total are right. */
 int check_header_ours(const struct check *c, enum vmfs_res kind, const struct check_cluster *cluster);
 
 #endif

@@ -47,7 +47,8 @@ int check_header_ours(const struct check *c, enum vmfs_res kind, const struct ch
 {
 	return le32_get(k->header->lock.type) == VMFS_LOCK_TYPE_BASE + vmfs_res_traits[kind].lock &&
 	       le32_get(k->header->meta.cluster) == k->number &&
-	       le32_get(k->header->meta.total) == vmfs_geom_cluster_total(&c->layout.geom[kind], k->number);
+	       le32_get(k->header->meta.total) <= vmfs_geom_cluster_total(&c->layout.geom[kind], k->number) &&
+	       le32_get(k->header->meta.total) > 0;
 }
 
 static void note_used(struct check *c, enum vmfs_res kind, const struct check_cluster *k)
@@ -55,7 +56,7 @@ static void note_used(struct check *c, enum vmfs_res kind, const struct check_cl
 	const struct vmfs_geom *g = &c->layout.geom[kind];
 	uint64_t first = check_index(g, k->number, 0);
 
-	for (uint32_t i = 0; i < vmfs_geom_cluster_total(g, k->number); i++)
+	for (uint32_t i = 0; i < le32_get(k->header->meta.total); i++)
 		if (!bit_get(k->header->meta.bitmap, i))
 			bit_set(c->used[kind], first + i);
 }
@@ -114,13 +115,17 @@ static enum status check_cluster(struct check *c, enum vmfs_res kind, const stru
 {
 	struct vmfs_cluster_disk counted = k->header->meta;
 	char what[64];
+	uint32_t total;
 	int stray;
 
 	if (!check_header_ours(c, kind, k)) {
 		lost_header(c, kind, k);
 		return ST_OK;
 	}
+	total = vmfs_geom_cluster_total(&c->layout.geom[kind], k->number);
 	note_used(c, kind, k);
+	if (le32_get(counted.total) != total)	/* as an interrupted grow leaves it */
+		wrong(c, kind, k, "totalResources", le32_get(counted.total), total);
 	if (le64_get(k->header->lock.at) != k->at)
 		wrong(c, kind, k, "the address in its lock", le64_get(k->header->lock.at), k->at);
 	stray = stray_bits(&counted);

@@ -55,6 +55,10 @@ struct vmfs_res_fill {
 void vmfs_res_fill_block(const struct vmfs_res_fill *fill, uint32_t index, uint8_t *buf, uint32_t *low,
 			 uint32_t *high);
 
+/* The file system takes the room that the logical volume has behind its blocks (grow_fs.c). The volume
+ * is not mounted and its devices are locked. *added_bytes: 0 when there was none. */
+MUST_USE enum status vmfs_fs_grow(struct lvm *lvm, uint64_t *added_bytes, struct why *why);
+
 /* ---- writer: a few large writes in flight ------------------------------------------------------- */
 
 #define WRITER_DEPTH 4u

@@ -78,6 +78,13 @@ static enum status take_indirect(struct lvm *lvm, struct vmfs_sysmap *map, const
 	return st;
 }
 
+/* ZLA 3; or a ZLA of 1 whose first pointer names a pointer block: .fbb.sf, when growing it over 256
+ * blocks was interrupted between two sectors (grow_fs.c). */
+static int is_indirect(const struct vmfs_fd_record *fd)
+{
+	return le32_get(fd->meta.zla) == VMFS_ZLA_PB || VMFS_ADDR_TYPE(le32_get(fd->ptr[0])) == VMFS_ADDR_PB;
+}
+
 static const char *sysfile_check(const struct vmfs_fd_record *fd, uint32_t block_bytes, int indirect_ok)
 {
 	const char *bad = vmfs_fd_check(&fd->meta, le32_get(fd->meta.fd));
@@ -94,7 +101,7 @@ static const char *sysfile_check(const struct vmfs_fd_record *fd, uint32_t block
 		return "blockSize is not the volume's";
 	if (zla != VMFS_ZLA_FB && zla != VMFS_ZLA_PB)
 		return "zeroLevelAddrType is neither 1 (FB) nor 3 (PB)";
-	if (zla == VMFS_ZLA_PB && !indirect_ok)
+	if (is_indirect(fd) && !indirect_ok)
 		return "it needs pointer blocks before they can be located";
 	if (length == 0 || blocks > (uint64_t)VMFS_FD_POINTERS * (zla == VMFS_ZLA_PB ? VMFS_PB_POINTERS : 1))
 		return "the length does not fit its pointers";
@@ -128,7 +135,7 @@ enum status vmfs_sysmap_read(struct lvm *lvm, uint64_t fd_at, uint32_t block_byt
 	map->block = port_alloc(map->block_count * sizeof(*map->block));
 	if (!map->block)
 		st = why_set(why, ST_NOMEM, "no memory for the map of a system file");
-	else if (le32_get(fd->meta.zla) == VMFS_ZLA_FB)
+	else if (!is_indirect(fd))
 		st = take_pointers(lvm, map, 0, fd->ptr, map->block_count, fd_at, why);
 	else
 		st = take_indirect(lvm, map, fd, pbc, pbc_geom, fd_at, why);

@@ -94,9 +94,10 @@ const char *vmfs_cluster_check(const struct vmfs_lock_disk *lock, const struct v
 		return "its lock carries another address";
 	if (le32_get(cluster->cluster) != number)
 		return "it carries another cluster number";
-	if (le32_get(cluster->total) != total)
+	/* Fewer: growing the volume was interrupted; what is missing counts as used. */
+	if (le32_get(cluster->total) > total)
 		return "totalResources does not fit the geometry";
-	if (bit_past(cluster, total))
+	if (bit_past(cluster, le32_get(cluster->total)))
 		return "bits past totalResources are set";
 	if (le32_get(cluster->free) != popcount(cluster->bitmap, sizeof(cluster->bitmap)))
 		return "freeResources is not the number of set bits";
