@@ -382,8 +382,11 @@ enum status vmfs_fd_clear(struct vmfs_volume *vol, const struct vmfs_fd *fd)
 
 /* ---- looking ------------------------------------------------------------------------------------------------------ */
 
-static enum store_kind kind_of(uint32_t type)
+/* .sdd.sf is a directory, though its type says system file: its mode tells. */
+static enum store_kind kind_of(uint32_t type, uint32_t mode)
 {
+	if (type == VMFS_TYPE_SYSTEM && (mode & 0170000) == 0040000)
+		return STORE_DIR;
 	switch (type) {
 	case VMFS_TYPE_FILE: return STORE_FILE;
 	case VMFS_TYPE_DIR: return STORE_DIR;
@@ -401,7 +404,7 @@ void vmfs_fd_stat(const struct vmfs_volume *vol, const struct vmfs_fd *fd, struc
 
 	(void)vol;
 	*st = (struct store_stat){
-		.kind = kind_of(le32_get(m->type)),
+		.kind = kind_of(le32_get(m->type), le32_get(m->mode)),
 		.id = fd->addr,
 		.size_bytes = le64_get(m->length),
 		.allocated_bytes = le64_get(m->num_blocks) * le64_get(m->block_bytes),
