@@ -7,11 +7,13 @@
 const struct noun *const commands_nouns[] = {
 	&noun_volume,
 	&noun_file,
+	&noun_disk,
 	&noun_cairn,
 	NULL,
 };
 
 const struct verb *const commands_programs[] = {
+	&verb_vmkfstools,
 	&verb_voma,
 	NULL,
 };

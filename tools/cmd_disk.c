@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* cmd_disk - `cairn disk`: virtual disks, on a datastore or in files of this machine, by the native
+ * verbs. The work is vmdk's; disk_report.c has the reports, disk_sum.c the manifests. */
+#include <stdio.h>
+#include <string.h>
+
+#include "iopath/base/fmt.h"
+#include "tools/disk.h"
+#include "tools/disk_sum.h"
+
+#define FORMAT_OPT { "format", 'f', OPT_WORD, "raw|vmdk", "what the image is; vmdk unless told" }
+#define RATE_OPTS \
+	{ "rate", 0, OPT_SIZE, "N", "bytes per second, at most" }, \
+	{ "depth", 0, OPT_NUMBER, "N", "requests in flight" }
+#define COPY_OPTS \
+	{ "output", 'O', OPT_TEXT, "FORMAT", DISK_FORMAT_WORDS }, \
+	{ "adapter", 'a', OPT_WORD, "lsilogic|buslogic|ide|legacyESX", "what the descriptor names" }, \
+	{ "level", 0, OPT_NUMBER, "1-9", "of streamoptimized: fast to small" }, \
+	{ "verify", 0, OPT_NONE, NULL, "read back and compare" }, \
+	{ "checksum", 0, OPT_TEXT, "FILE", "write a manifest of SHA-256 sums, for `verify`" }, \
+	{ "resume", 0, OPT_NONE, NULL, "continue a copy that was interrupted" }, \
+	FORMAT_OPT, RATE_OPTS
+
+static const char *operand(struct cmd *cmd, size_t n) { return cmd->args.operand[n]; }
+
+static unsigned flags_of(struct cmd *cmd, const char *key)
+{
+	return strcmp(opt_text(&cmd->args, key, "vmdk"), "raw") == 0 ? VMDK_FORMAT_RAW : VMDK_READ;
+}
+
+static int finish(struct cmd *cmd, const char *object, enum status st, const struct why *why)
+{
+	return st == ST_OK ? EXIT_DONE : cmd_fail(cmd, object, st, why);
+}
+
+/* One item for a verb that changed something. */
+static int report(struct cmd *cmd, const char *disk, const struct vmdk_job *job)
+{
+	json_t *items, *doc;
+
+	if (!cmd->json)
+		return EXIT_DONE;
+	doc = out_doc(cmd->verb->schema, &items);
+	json_array_append_new(items, json_pack("{s:o, s:b, s:o, s:o, s:o}", "disk", out_json_name(disk),
+		"dry_run", cmd->dry_run, "read_bytes", out_json_bytes(job->bytes_read), "written_bytes",
+		out_json_bytes(job->bytes_written), "skipped_bytes", out_json_bytes(job->bytes_skipped)));
+	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+static void plan(struct cmd *cmd, const char *format, ...) PRINTF_LIKE(2, 3);
+static void plan(struct cmd *cmd, const char *format, ...)
+{
+	va_list ap;
+
+	if (cmd->json)
+		return;
+	fputs("would ", stdout);
+	va_start(ap, format);
+	vprintf(format, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
+static enum host_access access_of(const struct cmd *cmd) { return cmd->dry_run ? HOST_READ : HOST_WRITE; }
+
+/* ---- looking -------------------------------------------------------------------------------------- */
+
+static int run_info(struct cmd *cmd)
+{
+	struct why why = { 0 };
+
+	return finish(cmd, operand(cmd, 0), disk_info(cmd, operand(cmd, 0), flags_of(cmd, "format"), &why), &why);
+}
+
+static int run_map(struct cmd *cmd)
+{
+	struct why why = { 0 };
+
+	return finish(cmd, operand(cmd, 0), disk_map(cmd, operand(cmd, 0), flags_of(cmd, "format"), &why), &why);
+}
+
+static int run_measure(struct cmd *cmd)
+{
+	const struct disk_format *f;
+	struct why why = { 0 };
+	enum status st = disk_format_of(opt_text(&cmd->args, "output", "thin"), &f, &why);
+
+	if (st == ST_OK)
+		st = disk_measure(cmd, operand(cmd, 0), flags_of(cmd, "format"), f, &why);
+	return finish(cmd, operand(cmd, 0), st, &why);
+}
+
+/* 0 equal, 1 different, 2 cannot be opened, 4 cannot be read: as qemu-img compare. */
+static int run_compare(struct cmd *cmd)
+{
+	struct why why = { 0 };
+	int different = 0;
+	enum status st = disk_compare(cmd, operand(cmd, 0), operand(cmd, 1), flags_of(cmd, "format"),
+				      flags_of(cmd, "format-b"), &different, &why);
+
+	if (st == ST_OK)
+		return different ? 1 : 0;
+	(void)cmd_fail(cmd, operand(cmd, 0), st, &why);
+	return st == ST_CANCELLED ? exit_of(st) : st == ST_DEVICE ? 4 : 2;
+}
+
+/* ---- check ---------------------------------------------------------------------------------------- */
+
+struct findings { json_t *list; };
+
+static void on_finding(void *arg, const char *text)
+{
+	struct findings *f = arg;
+	char safe[OUT_NAME_MAX];
+
+	if (f->list)
+		json_array_append_new(f->list, out_json_name(text));
+	else
+		printf("%s\n", out_name(safe, sizeof(safe), text));
+}
+
+/* As qemu-img check: 0 fine, 2 corrupt, 3 leaked only; after a repair what is left. */
+static int check_code(int repair, const struct vmdk_check_result *r)
+{
+	if (repair)
+		return r->unrepairable ? 2 : 0;
+	return r->corruptions ? 2 : r->leaks ? 3 : 0;
+}
+
+static int check_print(struct cmd *cmd, const struct vmdk_check_result *r, json_t *list)
+{
+	json_t *items, *doc;
+
+	if (!cmd->json) {
+		printf("%s: %u corruptions, %u leaks, %u repaired, %u not repairable%s\n", operand(cmd, 0),
+		       r->corruptions, r->leaks, r->repaired, r->unrepairable,
+		       r->dirty ? ", was not closed cleanly" : "");
+		return EXIT_DONE;
+	}
+	doc = out_doc(cmd->verb->schema, &items);
+	json_array_append_new(items, json_pack("{s:o, s:i, s:i, s:i, s:i, s:b, s:o}", "disk",
+		out_json_name(operand(cmd, 0)), "corruptions", (int)r->corruptions, "leaks", (int)r->leaks,
+		"repaired", (int)r->repaired, "unrepairable", (int)r->unrepairable, "dirty", r->dirty, "findings",
+		list));
+	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int check(struct cmd *cmd, int repair)
+{
+	struct findings f = { cmd->json ? json_array() : NULL };
+	struct vmdk_check_result r = { 0 };
+	struct host_path at;
+	struct why why = { 0 };
+	enum status st = host_resolve(cmd->host, operand(cmd, 0), repair ? HOST_WRITE : HOST_READ, &at, &why);
+
+	if (st == ST_OK)
+		st = vmdk_check(at.store, at.path, repair, on_finding, &f, &r, &why);
+	if (st != ST_OK) {
+		int code = cmd_fail(cmd, operand(cmd, 0), st, &why);
+
+		json_decref(f.list);
+		return code == EXIT_FORMAT || code > EXIT_SIGNAL ? code : 1;
+	}
+	return check_print(cmd, &r, f.list) == EXIT_DONE ? check_code(repair, &r) : EXIT_FAILED;
+}
+
+static int run_check(struct cmd *cmd) { return check(cmd, 0); }
+static int run_repair(struct cmd *cmd) { return check(cmd, !cmd->dry_run); }
+
+/* ---- create, delete, rename, grow ------------------------------------------------------------------ */
+
+static enum status create(struct cmd *cmd, struct disk_job *j, struct why *why)
+{
+	const struct disk_format *f;
+	struct vmdk_create_opts o = { .adapter = VMDK_LSILOGIC };
+	struct host_path at;
+	char size[24];
+	enum status st = disk_format_of(opt_text(&cmd->args, "output", "thin"), &f, why);
+
+	if (st == ST_OK)
+		st = disk_size_of(operand(cmd, 1), 1, &o.bytes, why);
+	if (st == ST_OK)
+		st = host_resolve(cmd->host, operand(cmd, 0), access_of(cmd), &at, why);
+	if (st != ST_OK)
+		return st;
+	o.kind = f->kind;
+	o.alloc = f->alloc;
+	(void)disk_adapter_find(opt_text(&cmd->args, "adapter", "lsilogic"), &o.adapter);
+	if (cmd->dry_run) {
+		plan(cmd, "create '%s', %s, %s", at.name, out_size(size, sizeof(size), o.bytes, 0), f->word);
+		return ST_OK;
+	}
+	disk_job_start(cmd, j, NULL, "create", at.name);
+	st = vmdk_create(at.store, at.path, &o, &j->job, why);
+	disk_job_end(j, st);
+	return st;
+}
+
+static int run_create(struct cmd *cmd)
+{
+	struct disk_job j = { 0 };
+	struct why why = { 0 };
+	enum status st = create(cmd, &j, &why);
+
+	return st == ST_OK ? report(cmd, operand(cmd, 0), &j.job) : cmd_fail(cmd, operand(cmd, 0), st, &why);
+}
+
+static int run_delete(struct cmd *cmd)
+{
+	struct vmdk_job none = { 0 };
+	struct host_path at;
+	struct store_stat ss;
+	struct why why = { 0 };
+	enum status st = host_resolve(cmd->host, operand(cmd, 0), access_of(cmd), &at, &why);
+
+	if (st == ST_OK && cmd->dry_run) {
+		st = at.store->ops->stat(at.store, at.path, &ss, &why);
+		if (st == ST_OK)
+			plan(cmd, "delete '%s' and its extents", at.name);
+	} else if (st == ST_OK) {
+		st = vmdk_delete(at.store, at.path, opt_has(&cmd->args, "force") > 0, &why);
+	}
+	return st == ST_OK ? report(cmd, operand(cmd, 0), &none) : cmd_fail(cmd, operand(cmd, 0), st, &why);
+}
+
+static int run_rename(struct cmd *cmd)
+{
+	struct vmdk_job none = { 0 };
+	struct host_path from, to;
+	struct why why = { 0 };
+	enum status st = host_resolve(cmd->host, operand(cmd, 0), access_of(cmd), &from, &why);
+
+	if (st == ST_OK)
+		st = host_resolve(cmd->host, operand(cmd, 1), access_of(cmd), &to, &why);
+	if (st == ST_OK && from.store != to.store)
+		st = why_set(&why, ST_UNSUPPORTED, "%s: on another datastore; use cairn disk clone", to.name);
+	if (st == ST_OK && cmd->dry_run)
+		plan(cmd, "rename '%s' to '%s'", from.name, to.name);
+	else if (st == ST_OK)
+		st = vmdk_rename(from.store, from.path, to.path, &why);
+	return st == ST_OK ? report(cmd, operand(cmd, 1), &none) : cmd_fail(cmd, operand(cmd, 0), st, &why);
+}
+
+static int run_grow(struct cmd *cmd)
+{
+	struct disk_job j = { 0 };
+	struct host_path at;
+	struct why why = { 0 };
+	uint64_t bytes;
+	enum status st = disk_size_of(operand(cmd, 1), 1, &bytes, &why);
+
+	if (st == ST_OK)
+		st = host_resolve(cmd->host, operand(cmd, 0), access_of(cmd), &at, &why);
+	if (st == ST_OK && cmd->dry_run) {
+		plan(cmd, "grow '%s' to %llu bytes", at.name, (unsigned long long)bytes);
+	} else if (st == ST_OK) {
+		disk_job_start(cmd, &j, NULL, "grow", at.name);
+		st = vmdk_extend(at.store, at.path, bytes, opt_has(&cmd->args, "eager") > 0, &j.job, &why);
+		disk_job_end(&j, st);
+	}
+	return st == ST_OK ? report(cmd, operand(cmd, 0), &j.job) : cmd_fail(cmd, operand(cmd, 0), st, &why);
+}
+
+/* ---- convert, clone ---------------------------------------------------------------------------------- */
+
+static enum status copy_opts(struct cmd *cmd, const struct disk *src, struct vmdk_convert_opts *o,
+			     struct why *why)
+{
+	const char *word = opt_text(&cmd->args, "output", NULL), *adapter = opt_text(&cmd->args, "adapter", NULL);
+	const struct disk_format *f;
+	struct vmdk_info info;
+	enum status st;
+
+	*o = (struct vmdk_convert_opts){ .set_adapter = adapter != NULL,
+					 .verify = opt_has(&cmd->args, "verify") > 0,
+					 .resume = opt_has(&cmd->args, "resume") > 0,
+					 .level = (int)opt_number(&cmd->args, "level", 0) };
+	if (o->level > 9)
+		return why_set(why, ST_INVAL, "--level takes 1 to 9");
+	if (adapter)
+		(void)disk_adapter_find(adapter, &o->create.adapter);
+	if (!word) {	/* as the source is */
+		st = vmdk_info(src->vmdk, &info);
+		o->create.kind = info.kind;
+		o->create.alloc = info.alloc;
+		return st;
+	}
+	st = disk_format_of(word, &f, why);
+	if (st == ST_OK) {
+		o->create.kind = f->kind;
+		o->create.alloc = f->alloc;
+	}
+	return st;
+}
+
+static void say_copied(struct cmd *cmd, const struct vmdk_job *job)
+{
+	char r[24], w[24], s[24];
+
+	cmd_note(cmd, "%s read, %s written, %s known to be zeros", out_size(r, sizeof(r), job->bytes_read, 0),
+		 out_size(w, sizeof(w), job->bytes_written, 0), out_size(s, sizeof(s), job->bytes_skipped, 0));
+}
+
+static enum status copy(struct cmd *cmd, struct disk *src, struct host_path *to, struct disk_job *j,
+			struct why *why)
+{
+	struct vmdk_convert_opts o;
+	const char *manifest = opt_text(&cmd->args, "checksum", NULL);
+	enum status st = copy_opts(cmd, src, &o, why);
+
+	if (st != ST_OK)
+		return st;
+	if (cmd->dry_run) {
+		plan(cmd, "copy '%s', %llu bytes, to '%s', %s", src->at.name,
+		     (unsigned long long)vmdk_bytes(src->vmdk), to->name,
+		     disk_format_word(o.create.kind, o.create.alloc));
+		return ST_OK;
+	}
+	disk_job_start(cmd, j, NULL, "copy", src->at.name);
+	st = vmdk_convert(src->vmdk, to->store, to->path, &o, &j->job, why);
+	if (st == ST_OK && manifest) {
+		progress_phase(&j->progress, "checksum", src->at.name, vmdk_bytes(src->vmdk));
+		st = disk_sum_write(cmd, src->vmdk, manifest, &j->job, why);
+	}
+	disk_job_end(j, st);
+	if (st == ST_OK)
+		say_copied(cmd, &j->job);
+	return st;
+}
+
+static int run_copy(struct cmd *cmd)
+{
+	struct disk src = { 0 };
+	struct host_path to;
+	struct disk_job j = { 0 };
+	struct why why = { 0 };
+	enum status st = host_resolve(cmd->host, operand(cmd, 1), access_of(cmd), &to, &why);
+
+	if (st == ST_OK)
+		st = disk_open(cmd, operand(cmd, 0), flags_of(cmd, "format"), &src, &why);
+	if (st == ST_OK)
+		st = copy(cmd, &src, &to, &j, &why);
+	st = disk_close(&src, st, &why);
+	return st == ST_OK ? report(cmd, operand(cmd, 1), &j.job) : cmd_fail(cmd, operand(cmd, 0), st, &why);
+}
+
+static int run_convert(struct cmd *cmd)
+{
+	if (!opt_text(&cmd->args, "output", NULL))
+		return cmd_usage(cmd, "-O is missing: the format of the new disk");
+	return run_copy(cmd);
+}
+
+/* ---- verify ------------------------------------------------------------------------------------------ */
+
+static int verify_print(struct cmd *cmd, const struct disk_sum_result *r)
+{
+	json_t *items, *doc;
+
+	if (!cmd->json) {
+		printf("%s: %llu blocks, %llu differ", operand(cmd, 0), (unsigned long long)r->blocks,
+		       (unsigned long long)r->bad);
+		if (r->bad)
+			printf(", the first at byte %llu", (unsigned long long)r->first_bad_at);
+		putchar('\n');
+	} else {
+		doc = out_doc(cmd->verb->schema, &items);
+		json_array_append_new(items, json_pack("{s:o, s:I, s:I, s:o}", "disk",
+			out_json_name(operand(cmd, 0)), "blocks", (json_int_t)r->blocks, "bad_blocks",
+			(json_int_t)r->bad, "first_bad_at_bytes",
+			r->bad ? out_json_bytes(r->first_bad_at) : json_null()));
+		if (out_doc_print(doc) != 0)
+			return EXIT_FAILED;
+	}
+	return r->bad ? EXIT_FOUND : EXIT_DONE;
+}
+
+static int run_verify(struct cmd *cmd)
+{
+	struct disk d = { 0 };
+	struct disk_job j;
+	struct disk_sum_result r = { 0 };
+	struct why why = { 0 };
+	enum status st = disk_open(cmd, operand(cmd, 0), flags_of(cmd, "format"), &d, &why);
+
+	if (st == ST_OK) {
+		disk_job_start(cmd, &j, NULL, "verify", operand(cmd, 0));
+		st = disk_sum_check(cmd, d.vmdk, operand(cmd, 1), &j.job, &r, &why);
+		disk_job_end(&j, st);
+	}
+	st = disk_close(&d, st, &why);
+	return st == ST_OK ? verify_print(cmd, &r) : cmd_fail(cmd, operand(cmd, 0), st, &why);
+}
+
+/* ---- the table ----------------------------------------------------------------------------------------- */
+
+static const struct opt look_opts[] = { FORMAT_OPT };
+static const struct opt measure_opts[] = {
+	{ "output", 'O', OPT_TEXT, "FORMAT", DISK_FORMAT_WORDS }, FORMAT_OPT,
+};
+static const struct opt compare_opts[] = {
+	FORMAT_OPT, { "format-b", 'F', OPT_WORD, "raw|vmdk", "what the second image is" }, RATE_OPTS,
+};
+static const struct opt verify_opts[] = { FORMAT_OPT, RATE_OPTS };
+static const struct opt create_opts[] = {
+	{ "output", 'O', OPT_TEXT, "FORMAT", DISK_FORMAT_WORDS },
+	{ "adapter", 'a', OPT_WORD, "lsilogic|buslogic|ide|legacyESX", "what the descriptor names" }, RATE_OPTS,
+};
+static const struct opt delete_opts[] = {
+	{ "force", 0, OPT_NONE, NULL, "also what is protected, or a parent of another disk" },
+};
+static const struct opt grow_opts[] = {
+	{ "eager", 0, OPT_NONE, NULL, "write zeros to the new room" }, RATE_OPTS,
+};
+static const struct opt copy_options[] = { COPY_OPTS };
+
+#define LOOKS (VERB_DEVICES | VERB_JSON)
+#define CHANGES (VERB_DEVICES | VERB_JSON | VERB_WRITES)
+
+static const struct verb disk_verbs[] = {
+	{ .noun = "disk", .name = "info", .operands = "DISK", .operands_min = 1, .operands_max = 1,
+	  .flags = LOOKS, .brief = "show what a virtual disk is made of", VERB_OPTS(look_opts),
+	  .schema = "disk.info/1", .operand_kind = "path", .run = run_info },
+	{ .noun = "disk", .name = "map", .operands = "DISK", .operands_min = 1, .operands_max = 1,
+	  .flags = LOOKS, .brief = "list the ranges of a disk and where they lie", VERB_OPTS(look_opts),
+	  .schema = "disk.map/1", .operand_kind = "path", .run = run_map },
+	{ .noun = "disk", .name = "measure", .operands = "DISK", .operands_min = 1, .operands_max = 1,
+	  .flags = LOOKS, .brief = "say what room a disk would take in a format", VERB_OPTS(measure_opts),
+	  .schema = "disk.measure/1", .operand_kind = "path", .run = run_measure },
+	{ .noun = "disk", .name = "compare", .operands = "DISK DISK", .operands_min = 2, .operands_max = 2,
+	  .flags = LOOKS | VERB_PROGRESS, .brief = "compare the content of two disks",
+	  VERB_OPTS(compare_opts), .schema = "disk.compare/1", .operand_kind = "path", .run = run_compare },
+	{ .noun = "disk", .name = "check", .operands = "DISK", .operands_min = 1, .operands_max = 1,
+	  .flags = LOOKS, .brief = "check the structures of a disk", .schema = "disk.check/1",
+	  .operand_kind = "path", .run = run_check },
+	{ .noun = "disk", .name = "repair", .operands = "DISK", .operands_min = 1, .operands_max = 1,
+	  .flags = CHANGES, .brief = "check a disk and repair what can be", .writes = "the disk",
+	  .schema = "disk.check/1", .operand_kind = "path", .run = run_repair },
+	{ .noun = "disk", .name = "verify", .operands = "DISK MANIFEST", .operands_min = 2, .operands_max = 2,
+	  .flags = LOOKS | VERB_PROGRESS, .brief = "compare a disk with a manifest of its sums",
+	  VERB_OPTS(verify_opts), .schema = "disk.verify/1", .operand_kind = "path", .run = run_verify },
+	{ .noun = "disk", .name = "create", .operands = "DISK SIZE", .operands_min = 2, .operands_max = 2,
+	  .flags = CHANGES | VERB_PROGRESS, .brief = "make an empty disk", VERB_OPTS(create_opts),
+	  .writes = "a new disk", .schema = "disk.create/1", .operand_kind = "path", .run = run_create },
+	{ .noun = "disk", .name = "delete", .operands = "DISK", .operands_min = 1, .operands_max = 1,
+	  .flags = CHANGES, .brief = "delete a disk with all its files", VERB_OPTS(delete_opts),
+	  .writes = "the disk's files", .schema = "disk.delete/1", .operand_kind = "path", .run = run_delete },
+	{ .noun = "disk", .name = "rename", .operands = "DISK NEW", .operands_min = 2, .operands_max = 2,
+	  .flags = CHANGES, .brief = "rename a disk with all its files", .writes = "the disk's names",
+	  .schema = "disk.rename/1", .operand_kind = "path", .run = run_rename },
+	{ .noun = "disk", .name = "grow", .operands = "DISK SIZE", .operands_min = 2, .operands_max = 2,
+	  .flags = CHANGES | VERB_PROGRESS, .brief = "make a disk longer", VERB_OPTS(grow_opts),
+	  .writes = "the disk", .schema = "disk.grow/1", .operand_kind = "path", .run = run_grow },
+	{ .noun = "disk", .name = "clone", .operands = "SOURCE TARGET", .operands_min = 2, .operands_max = 2,
+	  .flags = CHANGES | VERB_PROGRESS, .brief = "copy a disk, in its format or another",
+	  VERB_OPTS(copy_options), .writes = "a new disk", .schema = "disk.clone/1", .operand_kind = "path",
+	  .run = run_copy },
+	{ .noun = "disk", .name = "convert", .operands = "SOURCE TARGET", .operands_min = 2, .operands_max = 2,
+	  .flags = CHANGES | VERB_PROGRESS, .brief = "copy a disk into another format",
+	  VERB_OPTS(copy_options), .writes = "a new disk", .schema = "disk.convert/1", .operand_kind = "path",
+	  .run = run_convert },
+};
+
+const struct noun noun_disk = { "disk", "virtual disks", disk_verbs, ARRAY_COUNT(disk_verbs) };
