@@ -15,6 +15,7 @@ const struct noun *const commands_nouns[] = {
 const struct verb *const commands_programs[] = {
 	&verb_vmkfstools,
 	&verb_voma,
+	&verb_partedutil,
 	NULL,
 };
 

@@ -256,7 +256,11 @@ const struct verb verb_vmkfstools = {
 
 /* ---- failing and asking ----------------------------------------------------------------------------- */
 
-static const struct { enum status st; int code; const char *reason; } reasons[] = {
+/* The first line that fits. word: only when the text of the failure has it, where one status stands for
+ * two of the original's numbers. */
+static const struct { enum status st; int code; const char *reason; const char *word; } reasons[] = {
+	{ ST_CORRUPT, 15, "The file specified is not a virtual disk", "not a virtual disk" },
+	{ ST_UNSUPPORTED, 24, "The version of the virtual disk is not supported", "version" },
 	{ ST_INVAL, 1, "One of the parameters supplied is invalid" },
 	{ ST_NAME, 1, "One of the parameters supplied is invalid" },
 	{ ST_NOSPACE, 13, "There is not enough space for the file operation" },
@@ -268,7 +272,7 @@ static const struct { enum status st; int code; const char *reason; } reasons[] 
 	{ ST_UNSUPPORTED, 36, "The called function cannot be performed on this object" },
 	{ ST_EXIST, 39, "The destination file already exists" },
 	{ ST_READONLY, 41, "Insufficient permission to access the file" },
-	{ ST_REFUSED, 41, "Insufficient permission to access the file" },
+	{ ST_REFUSED, 41, "The operation is not permitted" },
 	{ ST_ISDIR, 15, "The file specified is not a virtual disk" },
 	{ ST_BUSY, 16392, "Failed to lock the file" },
 	{ ST_NOMEM, 2, "Not enough memory" },
@@ -276,10 +280,10 @@ static const struct { enum status st; int code; const char *reason; } reasons[] 
 	{ ST_DEVICE, 4, "Input or output error" },
 };
 
-static const char *reason_of(enum status st, int *code)
+static const char *reason_of(enum status st, const char *text, int *code)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(reasons); i++)
-		if (reasons[i].st == st) {
+		if (reasons[i].st == st && (!reasons[i].word || (text && strstr(text, reasons[i].word)))) {
 			*code = reasons[i].code;
 			return reasons[i].reason;
 		}
@@ -287,19 +291,11 @@ static const char *reason_of(enum status st, int *code)
 	return status_text(st);
 }
 
-int vmk_code(enum status st)
-{
-	int code;
-
-	(void)reason_of(st, &code);
-	return code;
-}
-
 int vmk_fail(struct cmd *cmd, const char *what, const char *path, enum status st, const struct why *why)
 {
 	int code;
-	const char *reason = reason_of(st, &code);
 	const char *text = why && why->text[0] ? why->text : NULL;
+	const char *reason = reason_of(st, text, &code);
 	char name[OUT_NAME_MAX], detail[OUT_NAME_MAX], line[3 * OUT_NAME_MAX];
 
 	snprintf(line, sizeof(line), "Failed to %s%s%s%s: %s%s%s (%d).", what, path ? " '" : "",

@@ -8,8 +8,6 @@
 /* "Failed to <what>[ '<path>']: <reason> (<code>)." on standard error, and with --json the error
  * document. what: "clone disk"; path NULL: none. Returns the exit code. */
 int vmk_fail(struct cmd *cmd, const char *what, const char *path, enum status st, const struct why *why);
-/* The number in parentheses, of the list in the manual. */
-int vmk_code(enum status st);
 /* A question on a terminal; without one the answer is yes, as scripts expect. */
 int vmk_ask(struct cmd *cmd, const char *question);
 /* The argument of main option `key`, and the operand. */
