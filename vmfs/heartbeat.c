@@ -451,6 +451,23 @@ static enum status take_journal(struct vmfs_volume *vol, struct why *why)
 	return ST_OK;
 }
 
+/* The slot goes last: while it names the block, a recovery can still free that. */
+static void give_up(struct vmfs_volume *vol)
+{
+	struct vmfs_beat *b = &vol->beat;
+	uint64_t journal_at = le64_get(b->image->journal_at);
+	enum status st = ST_OK;
+
+	if (journal_at)
+		st = vmfs_alloc_free_now(vol, journal_at / vol->layout.block_bytes);
+	if (st == ST_OK)
+		st = clear_slot(vol, b->image, b->gen);
+	if (st != ST_OK)
+		log_line(LOG_WARN, "vmfs: %s: slot 0x%llx stays in use -> the next mount clears it", vol->store.name,
+			 (unsigned long long)b->at);
+	b->at = 0;
+}
+
 enum status vmfs_beat_start(struct vmfs_volume *vol, struct why *why)
 {
 	struct vmfs_beat *b = &vol->beat;
@@ -466,10 +483,7 @@ enum status vmfs_beat_start(struct vmfs_volume *vol, struct why *why)
 	}
 	st = take_journal(vol, why);
 	if (st != ST_OK) {
-		if (clear_slot(vol, b->image, b->gen) != ST_OK)
-			log_line(LOG_WARN, "vmfs: %s: slot 0x%llx stays in use -> the next mount clears it",
-				 vol->store.name, (unsigned long long)b->at);
-		b->at = 0;
+		give_up(vol);
 		return st;
 	}
 	*b->tried = *b->image;

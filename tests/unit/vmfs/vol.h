@@ -125,10 +125,17 @@ static inline uint32_t rnd(struct rnd *r, uint32_t below)
 	return (uint32_t)(r->x >> 33) % below;
 }
 
+static inline void vol_print_finding(void *arg, const struct vmfs_finding *finding)
+{
+	(void)arg;
+	if (finding->severity != VMFS_FIND_NOTE)
+		fprintf(stderr, "%s at 0x%llx: %s\n", finding->rule, (unsigned long long)finding->at, finding->text);
+}
+
 /* The checker's verdict on the unmounted disk. */
 static inline int vol_finding_count(void)
 {
-	struct vmfs_check_opts opts = { 0 };
+	struct vmfs_check_opts opts = { .finding = vol_print_finding };
 	struct vmfs_check_result result = { 0 };
 	struct io_dev *dev;
 	struct why why = { 0 };
