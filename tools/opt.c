@@ -446,9 +446,32 @@ void opt_verb_page(const struct verb *verb, char *buf, size_t size)
 			*p = '-';
 }
 
+#define HELP_INDENT	29
+#define HELP_COLUMNS	100
+
+/* Print text, broken at blanks and behind '|' where the line is full. */
+static void wrap(FILE *to, const char *text)
+{
+	size_t column = HELP_INDENT;
+
+	while (*text) {
+		size_t n = strcspn(text, " |");
+
+		n += text[n] != 0;
+		if (column + n > HELP_COLUMNS) {
+			fprintf(to, "\n%*s", HELP_INDENT, "");
+			column = HELP_INDENT;
+		}
+		fprintf(to, "%.*s", (int)n, text);
+		column += n;
+		text += n;
+	}
+	fputc('\n', to);
+}
+
 static void help_option(const struct verb *verb, const struct opt *o, FILE *to)
 {
-	char left[64] = "";
+	char left[64] = "", right[300];
 	char letter = opt_letter(verb, o);
 	const char *arg = o->arg == OPT_NONE || o->arg == OPT_WORD ? "" : o->arg_name;
 	const char *words = o->arg == OPT_WORD ? o->arg_name : "";
@@ -460,7 +483,9 @@ static void help_option(const struct verb *verb, const struct opt *o, FILE *to)
 			 o->arg == OPT_MAYBE ? "]" : "");
 	else
 		snprintf(left, sizeof(left), "-%c %s", letter, arg);
-	fprintf(to, "  %-26s %s%s%s\n", left, o->help, *words ? ": " : "", words);
+	snprintf(right, sizeof(right), "%s%s%s", o->help, *words ? ": " : "", words);
+	fprintf(to, "  %-26s ", left);
+	wrap(to, right);
 }
 
 void opt_help(const struct verb *verb, FILE *to)

@@ -423,7 +423,7 @@ static int run_module(struct voma *v)
 	if (opt_has(a, "device") == 0)
 		return refuse(v, "no device is named; use -d DEVICE");
 	if (v->module == MODULE_PTBL && strcmp(func, "fix") == 0)
-		return refuse(v, "partition tables are not fixed here; use partedUtil fix or fdisk");
+		return refuse(v, "partition tables are not fixed here; use partedUtil setptbl");
 	return v->module == MODULE_PTBL ? check_table(v) : check_volume(v, strcmp(func, "fix") == 0);
 }
 
