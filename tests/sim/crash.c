@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* crash - the power fails after every single device write of five scenarios.
  *
- *	EVERY=1 crash		each write; EVERY=7: each seventh, from SEED on
+ *	SEED=1 EVERY=7 crash	every seventh write (default: each)
  *
  * A scenario is a list of steps. It runs once to the end, which gives the state of the tree after
  * each step and the number of device writes. Then it runs again for every write n: after n writes
@@ -13,7 +13,7 @@
  *	bytes	of each file are those after such a step, byte by byte, or zero where it had none: never
  *		what another file left there
  *	check	vmfs_check() finds no leak, no wrong count, no damage
- * At every eighth point the recovery itself is cut short in the same way, and must then succeed. */
+ * At every second point the recovery itself is cut short in the same way, and must then succeed. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -551,7 +551,7 @@ struct point { uint64_t writes; int drop; uint64_t seed; };	/* drop: lose sector
 /* Cut the recovery itself after a few writes: mount on a device that is about to die. */
 static void cut_recovery(struct volume *v, const struct point *point, struct totals *sum)
 {
-	backing_stop_after(point->seed % 11);
+	backing_stop_after(point->seed % 13);
 	complain_quietly(1);	/* it is meant to fail, or to end just before */
 	if (volume_mount(v, 1, 0) == 0)
 		volume_abandon(v);
@@ -578,7 +578,7 @@ static int crash_at(struct volume *v, struct scenario *s, const struct point *po
 		return complain("all steps are done after fewer than %llu writes", (unsigned long long)point->writes);
 	backing_crash(point->drop, point->seed);
 	sum->points++;
-	if (point->writes % 8 == 0)
+	if (point->writes % 2 == 0)
 		cut_recovery(v, point, sum);
 	if (volume_mount(v, 1, 0) < 0)
 		return -1;
@@ -628,7 +628,7 @@ static uint64_t setting(const char *name, uint64_t otherwise)
 
 static void sweep(struct volume *v, struct scenario *s, struct totals *all)
 {
-	uint64_t every = setting("EVERY", 7), seed = setting("SEED", 1);
+	uint64_t every = setting("EVERY", 1), seed = setting("SEED", 1);
 	uint64_t only = setting("POINT", UINT64_MAX);
 	struct totals sum = { 0 };
 
