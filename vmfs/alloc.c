@@ -370,6 +370,28 @@ enum status vmfs_alloc_count(struct vmfs_volume *vol, enum vmfs_res kind, struct
 	return ST_OK;
 }
 
+/* Deferred frees are not in it: their old owner could still come back. */
+enum status vmfs_alloc_next_free(struct vmfs_volume *vol, uint64_t *block, uint64_t want, uint64_t *count)
+{
+	const struct vmfs_geom *g = geom_of(vol, VMFS_RES_FB);
+
+	for (*count = 0; *block < g->count;) {
+		uint32_t number = (uint32_t)(*block / g->per_cluster), r = (uint32_t)(*block % g->per_cluster);
+		struct cluster c;
+		enum status st = load(vol, VMFS_RES_FB, number, META_WALK, &c);
+
+		if (st != ST_OK)
+			return st;
+		while (r < le32_get(c.disk->total) && !is_free(c.disk, r))
+			r++;
+		*block = (uint64_t)number * g->per_cluster + r;
+		*count = run_from(c.disk, r, want);
+		if (*count)
+			return ST_OK;
+	}
+	return ST_OK;
+}
+
 /* ---- for the mount ------------------------------------------------------------------------------------------- */
 
 enum status vmfs_alloc_find_block(struct vmfs_volume *vol, uint64_t *block)

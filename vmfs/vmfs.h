@@ -98,6 +98,13 @@ MUST_USE enum status vmfs_file_meta(struct vmfs_volume *vol, const char *path, s
 MUST_USE enum status vmfs_rdm_identity(struct vmfs_volume *vol, const char *path, char id[64],
 				       uint64_t *bytes, struct why *why);
 
+/* Give all free file blocks back to the devices (UNMAP), at most unit_blocks in one request (0: 200).
+ * Mounted for writing. progress may be NULL; non-zero from it stops with ST_CANCELLED. *reclaimed_bytes
+ * is right on every return. ST_UNSUPPORTED: a device cannot unmap. */
+MUST_USE enum status vmfs_reclaim(struct vmfs_volume *vol, uint32_t unit_blocks,
+				  int (*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes),
+				  void *arg, uint64_t *reclaimed_bytes);
+
 /* ---- make, grow, span --------------------------------------------------------------------------- */
 
 struct vmfs_mkfs_opts {

@@ -140,6 +140,9 @@ void vmfs_alloc_apply(struct vmfs_volume *vol);
 /* Counts exactly; the first time it walks all bitmaps. */
 MUST_USE enum status vmfs_alloc_count(struct vmfs_volume *vol, enum vmfs_res kind,
 				      struct vmfs_count *count);
+/* The next free run at or after *block, inside one cluster and at most `want` long; 0 blocks: none. */
+MUST_USE enum status vmfs_alloc_next_free(struct vmfs_volume *vol, uint64_t *block, uint64_t want,
+					  uint64_t *count);
 /* For the mount, before there is a journal: find a free file block, take or free one in place. */
 MUST_USE enum status vmfs_alloc_find_block(struct vmfs_volume *vol, uint64_t *block);
 MUST_USE enum status vmfs_alloc_take_now(struct vmfs_volume *vol, uint64_t block);
