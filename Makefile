@@ -70,11 +70,15 @@ $(addprefix build/bin/,$(LINKS)): build/bin/cairn
 
 # ---- tests -------------------------------------------------------------------------------------
 # tests/unit/<module>/test_*.c: one CUnit program each, on the sim port; *_linux.c on the linux port;
-# tests/unit/port/*.c on both.
+# tests/unit/port/*.c on both, but *_sim.c on sim only; what it runs of the linux port once per engine.
 UNIT_SRCS  := $(wildcard tests/unit/*/test_*.c tests/format/test_*.c)
-UNIT_LINUX := $(filter %_linux.c tests/unit/port/% tests/unit/tools/%,$(UNIT_SRCS))
+UNIT_LINUX := $(filter-out %_sim.c,$(filter %_linux.c tests/unit/port/% tests/unit/tools/%,$(UNIT_SRCS)))
 UNIT_SIM   := $(filter-out %_linux.c tests/unit/tools/%,$(UNIT_SRCS))
-UNIT_PROGS := $(UNIT_LINUX:%.c=build/asan/%.linux) $(UNIT_SIM:%.c=build/asan/%.sim)
+ENGINES    := io_uring libaio threads
+UNIT_PORT  := $(filter tests/unit/port/%,$(UNIT_LINUX))
+UNIT_PROGS := $(patsubst %.c,build/asan/%.linux,$(filter-out $(UNIT_PORT),$(UNIT_LINUX))) \
+	      $(foreach e,$(ENGINES),$(UNIT_PORT:%.c=build/asan/%.linux.$(e))) \
+	      $(UNIT_SIM:%.c=build/asan/%.sim)
 
 build/asan/%.linux: build/asan/%.o build/asan/libtools.a build/asan/libcore.a build/asan/libport-linux.a
 	$(CC) $(asan_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS) $(TOOL_LIBS) -lcunit
@@ -84,6 +88,12 @@ build/release/%.linux: build/release/%.o build/release/libcore.a build/release/l
 	$(CC) $(release_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 build/release/%.sim: build/release/%.o build/release/libcore.a build/release/libport-sim.a
 	$(CC) $(release_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+
+define engine_rule
+build/asan/%.linux.$(1): build/asan/%.linux
+	printf '#!/bin/sh\nENGINE=$(1) exec $$<\n' >$$@ && chmod +x $$@
+endef
+$(foreach e,$(ENGINES),$(eval $(call engine_rule,$(e))))
 
 unit: $(UNIT_PROGS)
 	@tests/run.sh $(UNIT_PROGS)

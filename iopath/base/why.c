@@ -16,7 +16,9 @@ static void tidy(char *text)
 		if (text[i] == '\n' || text[i] == '\r')
 			text[i] = ' ';
 	}
-	for (int cut = 0; len == WHY_TEXT_MAX - 1 && cut < 4 && !fmt_utf8_valid(text, len); cut++)
+	if (len < WHY_TEXT_MAX - 1)
+		return;
+	for (int cut = 0; cut < 3 && !fmt_utf8_valid(text, len); cut++)
 		text[--len] = '\0';
 }
 

@@ -5,7 +5,9 @@
  * transfers that are not aligned. Within one machine the two see the same bytes: the kernel writes
  * dirty pages back before a direct transfer and drops them after a direct write. What that leaves
  * open, a write of each kind in one page at one moment, io.c puts in order within the process; and
- * no two hosts write into one page of a shared file except in whole units of the direct size. */
+ * no two hosts write into one page of a shared file except in whole units of the direct size. The
+ * cached descriptor reads nothing ahead: that would fill pages that direct writes drop again, and
+ * make large folios in which the two kinds of pages meet. */
 #include "iopath/port/linux/linux_priv.h"
 
 #include <errno.h>
@@ -128,6 +130,7 @@ static enum status open_fds(struct port_disk *disk, const char *path, unsigned f
 	disk->cached_fd = open(path, f & ~(O_CREAT | O_EXCL));
 	if (disk->cached_fd < 0)
 		return why_set(why, status_of_errno(errno), "%s: %s", path, strerror(errno));
+	posix_fadvise(disk->cached_fd, 0, 0, POSIX_FADV_RANDOM);
 	return ST_OK;
 }
 

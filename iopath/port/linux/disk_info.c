@@ -65,8 +65,7 @@ static void probe_device(struct port_disk *disk)
 	disk->info.zero_is_cheap = queue_limit(disk->fd, "write_zeroes_max_bytes") > 0;
 	/* PORT_UNMAP there is a "zero, and unmap if you like": see blocking.c. */
 	disk->info.unmap_zeroes = disk->info.zero_is_cheap;
-	disk->offset_mask = (uint32_t)logical - 1;
-	disk->memory_mask = (uint32_t)logical - 1;
+	disk->offset_mask = disk->memory_mask = disk->range_mask = (uint32_t)logical - 1;
 }
 
 /* Punch where nothing is, well behind the end: that changes nothing, and tells. */
@@ -97,11 +96,13 @@ static void probe_file(struct port_disk *disk)
 	/* Kernels before 6.1 do not tell: a page is enough for every file system there is. */
 	if (offset == 0 || (offset & (offset - 1)) != 0)
 		offset = 4096;
-	if (memory == 0 || (memory & (memory - 1)) != 0)
+	/* Memory aligned like the offsets, even where the kernel asks for less: zram (Linux 6.18)
+	 * says 512, and stores pages of garbage from buffers that cross a page. */
+	if (memory < offset || (memory & (memory - 1)) != 0)
 		memory = offset;
 	disk->info.block_bytes = disk->info.direct ? offset : SECTOR_BYTES;
 	if (disk->info.direct) {
-		disk->offset_mask = offset - 1;
+		disk->offset_mask = disk->range_mask = offset - 1;
 		disk->memory_mask = memory - 1;
 	}
 	disk->info.zero_is_cheap = disk->info.unmap_zeroes =

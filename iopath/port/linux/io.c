@@ -68,10 +68,12 @@ static int vectors_are_aligned(const struct port_disk *disk, const struct port_i
 
 int io_is_aligned(const struct port_disk *disk, const struct port_io *io)
 {
-	if (((io->offset + io->progress) | (io->bytes - io->progress)) & disk->offset_mask)
-		return 0;
+	uint64_t place = (io->offset + io->progress) | (io->bytes - io->progress);
+
 	if (!moves_data(io))
-		return 1;
+		return !(place & disk->range_mask);
+	if (place & disk->offset_mask)
+		return 0;
 	if (io->vec_count == 1)
 		return !(((uintptr_t)io->vec[0].base + io->skip + io->progress) & disk->memory_mask);
 	return vectors_are_aligned(disk, io);
@@ -196,7 +198,7 @@ static void start_or_wait(struct pcpu *p, struct port_io *io)
 		return;
 	}
 	disk->partials += (uint32_t)partial;
-	if (partial && disk->info.is_device && disk->info.direct) {
+	if (partial && disk->info.is_device) {
 		list_add_tail(&disk->in_flight, &io->link);
 		p->in_flight++;
 		partial_start(p, io);
@@ -277,14 +279,30 @@ void io_fail_later(struct pcpu *p, struct port_io *io, enum status st)
 	end_later(p, io, st);
 }
 
-/* A device says EINVAL or ENXIO for places it does not have. */
+static int is_beyond_device(const struct port_io *io)
+{
+	struct port_disk_info info;
+
+	port_disk_info(io->disk, &info);
+	return info.is_device && io->offset + io->bytes > info.size_bytes;
+}
+
+/* Of a transfer the kernel means other things by some errors than of a name. */
 static enum status status_of_failure(const struct port_io *io, int error)
 {
-	if (error == ENXIO || error == EINVAL || error == EPERM || error == EACCES)
-		return error == EPERM || error == EACCES ? ST_READONLY : ST_DEVICE;
-	if (error == ENOSPC && io->disk->info.is_device)	/* the end of the device */
-		return moves_data(io) && !io->progress ? ST_NOSPACE : ST_RANGE;
-	return status_of_errno(error);
+	switch (error) {
+	case ENOSPC:	/* of a device: the end of it, unless it is a thin one that is full */
+		return is_beyond_device(io) ? ST_RANGE : ST_NOSPACE;
+	case EPERM:
+	case EACCES:
+		return ST_READONLY;
+	case EINVAL:
+	case ENXIO:
+	case ENODEV:
+		return is_beyond_device(io) ? ST_RANGE : ST_DEVICE;
+	default:
+		return status_of_errno(error);
+	}
 }
 
 void io_ended(struct pcpu *p, struct port_io *io, int64_t result)

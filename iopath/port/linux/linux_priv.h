@@ -105,6 +105,7 @@ struct port_disk {
 	int		slot;		/* the engine's handle of fd; -1 none */
 	uint32_t	offset_mask;	/* a direct transfer needs (offset | bytes) & mask == 0 */
 	uint32_t	memory_mask;	/* and this of its addresses */
+	uint32_t	range_mask;	/* as offset_mask, for ZERO and UNMAP */
 	int		read_flags;	/* of a read from the page cache: RWF_NOWAIT, or 0 */
 	uint32_t	partials;	/* transfers in flight that are not aligned */
 	struct pcpu	*pcpu;
