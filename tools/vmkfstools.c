@@ -260,7 +260,8 @@ const struct verb verb_vmkfstools = {
  * two of the original's numbers. */
 static const struct { enum status st; int code; const char *reason; const char *word; } reasons[] = {
 	{ ST_CORRUPT, 15, "The file specified is not a virtual disk", "not a virtual disk" },
-	{ ST_UNSUPPORTED, 24, "The version of the virtual disk is not supported", "version" },
+	{ ST_UNSUPPORTED, 24, "The version of the virtual disk is not supported", "descriptor version" },
+	{ ST_UNSUPPORTED, 24, "The version of the virtual disk is not supported", "version is above" },
 	{ ST_INVAL, 1, "One of the parameters supplied is invalid" },
 	{ ST_NAME, 1, "One of the parameters supplied is invalid" },
 	{ ST_NOSPACE, 13, "There is not enough space for the file operation" },

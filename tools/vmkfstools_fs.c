@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "iopath/base/fmt.h"
+#include "iopath/part.h"
 #include "tools/vmkfstools.h"
 
 /* ---- -C --------------------------------------------------------------------------------------------- */
@@ -50,24 +51,42 @@ static enum status check_sizes(struct cmd *cmd, struct why *why)
 	return ST_OK;
 }
 
-/* A volume that is there is overwritten only with consent: on a terminal by an answer, else --force.
- * ESXi itself formats without asking; losing a datastore to a typing error is too much for that. */
-static enum status check_consent(struct cmd *cmd, struct io_dev *dev, uint8_t *force, struct why *why)
+/* What would be lost: a volume, or the partitions of a whole device. 0: nothing that is known. */
+static int what_is_there(struct io_dev *dev, char *text, size_t size)
 {
 	struct vmfs_probe probe;
-	char question[400], label[200];
+	struct part_table t;
+	char label[200];
+	int found = 0;
+
+	if (vmfs_probe(dev, &probe, NULL) == ST_OK) {
+		snprintf(text, size, "the VMFS volume '%s'", out_name(label, sizeof(label), probe.label));
+		return 1;
+	}
+	if (part_table_read(dev, &t, NULL) != ST_OK)
+		return 0;
+	found = t.count > 0;
+	snprintf(text, size, "a table of %u partitions", t.count);
+	part_table_free(&t);
+	return found;
+}
+
+/* What is there is overwritten only with consent: on a terminal by an answer, else --force. ESXi itself
+ * formats without asking; losing a datastore to a typing error is too much for that. */
+static enum status check_consent(struct cmd *cmd, struct io_dev *dev, uint8_t *force, struct why *why)
+{
+	char question[600], found[250];
 
 	*force = opt_has(&cmd->args, "force") > 0 || cmd->yes;
-	if (*force || vmfs_probe(dev, &probe, NULL) != ST_OK)
+	if (*force || !what_is_there(dev, found, sizeof(found)))
 		return ST_OK;
-	snprintf(question, sizeof(question), "'%.150s' holds the VMFS volume '%s': all of it will be lost. "
-		 "Go on?", vmk_target(cmd), out_name(label, sizeof(label), probe.label));
+	snprintf(question, sizeof(question), "'%.150s' holds %s: all of it will be lost. Go on?",
+		 vmk_target(cmd), found);
 	if (isatty(STDIN_FILENO) && vmk_ask(cmd, question)) {
 		*force = 1;
 		return ST_OK;
 	}
-	return why_set(why, ST_EXIST, "'%.150s' holds the VMFS volume '%.60s'; --force overwrites it",
-		       vmk_target(cmd), probe.label);
+	return why_set(why, ST_EXIST, "'%.150s' holds %s; --force overwrites it", vmk_target(cmd), found);
 }
 
 static enum status format(struct cmd *cmd, struct io_dev *dev, struct vmfs_uuid *uuid, struct why *why)
