@@ -5,6 +5,7 @@
 #include "vmdk/target_priv.h"
 
 #define DEPTH_DEFAULT	8u
+#define DEPTH_STREAM	2u	/* inflating is the work: what it made is written while it is in the cache */
 #define DEPTH_MAX	64u
 #define SAFE_POINT_NS	5000000000ull
 
@@ -251,8 +252,10 @@ static enum status pump(struct copy *c)
 
 static enum status make_pieces(struct copy *c)
 {
-	uint32_t want = c->opts->job && c->opts->job->depth ? c->opts->job->depth : DEPTH_DEFAULT;
+	uint32_t want = c->opts->src->kind == VMDK_STREAM ? DEPTH_STREAM : DEPTH_DEFAULT;
 
+	if (c->opts->job && c->opts->job->depth)
+		want = c->opts->job->depth;
 	want = MIN(MAX(want, 2 * port_pcpu_count()), DEPTH_MAX);
 	c->pieces = port_alloc(want * sizeof(*c->pieces));
 	if (!c->pieces)

@@ -94,21 +94,15 @@ static enum status make_extents(struct vmdk_disk *d, uint32_t count)
 
 static enum status open_file(struct vmdk_extent *x, const char *path, unsigned flags, struct why *why)
 {
-	struct store *s = x->disk->store;
 	unsigned how = flags & VMDK_WRITE && x->access == DESC_RW ? STORE_WRITE : STORE_READ;
 	size_t n = strlen(path);
-	enum status st;
 
-	if (how == STORE_WRITE && !s->writable)
-		return why_set(why, ST_READONLY, "%s: %s is open read-only", path, s->name);
 	x->name = port_alloc(n + 1);
 	if (!x->name)
 		return ST_NOMEM;
 	memcpy(x->name, path, n);
-	st = s->ops->open(s, path, how | (flags & VMDK_DIRECT ? STORE_DIRECT : 0), &x->file, why);
-	if (st != ST_OK && why && !why->text[0])
-		why_set(why, st, "%s: %s", path, status_text(st));
-	return st;
+	return vmdk_file_open(x->disk->store, path, how | (flags & VMDK_DIRECT ? STORE_DIRECT : 0), &x->file,
+			 why);
 }
 
 static enum status open_flat(struct vmdk_extent *x, const struct desc_extent *e, struct why *why)
@@ -325,7 +319,7 @@ static enum status load(struct vmdk_disk *d, struct why *why)
 	struct store *s = d->store;
 	struct store_file *f;
 	struct store_stat stat;
-	enum status st = s->ops->open(s, d->path, STORE_READ, &f, why);
+	enum status st = vmdk_file_open(s, d->path, STORE_READ, &f, why);
 
 	if (st != ST_OK)
 		return st;

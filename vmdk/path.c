@@ -192,9 +192,29 @@ static enum status explain(enum status st, const char *path, const char *verb, s
 
 enum status file_create(struct store *s, const char *path, struct store_file **file, struct why *why)
 {
+	enum status st;
+
+	*file = NULL;
 	if (!s->ops->create || !s->writable)
 		return read_only(s, path, why);
-	return explain(s->ops->create(s, path, FILE_MODE, file, why), path, "create", why);
+	st = s->ops->create(s, path, FILE_MODE, file, why);
+	if (st != ST_OK)
+		*file = NULL;
+	return explain(st, path, "create", why);
+}
+
+enum status vmdk_file_open(struct store *s, const char *path, unsigned flags, struct store_file **file,
+			   struct why *why)
+{
+	enum status st;
+
+	*file = NULL;
+	if (flags & STORE_WRITE && !s->writable)
+		return read_only(s, path, why);
+	st = s->ops->open(s, path, flags, file, why);
+	if (st != ST_OK)
+		*file = NULL;
+	return explain(st, path, "open", why);
 }
 
 enum status vmdk_file_remove(struct store *s, const char *path, struct why *why)

@@ -24,9 +24,11 @@ MUST_USE enum status path_check_new(const char *path, int raw, struct why *why);
  * of that disk's descriptor goes to owner. */
 int path_is_extent(const char *path, char *owner, size_t size);
 
-/* ST_READONLY in a store that cannot be changed. */
+/* ST_READONLY in a store that cannot be changed. A failure leaves *file NULL and a text. */
 MUST_USE enum status file_create(struct store *s, const char *path, struct store_file **file,
 				 struct why *why);
+MUST_USE enum status vmdk_file_open(struct store *s, const char *path, unsigned flags,
+				    struct store_file **file, struct why *why);
 MUST_USE enum status vmdk_file_remove(struct store *s, const char *path, struct why *why);
 /* Remove what a failed operation made; nothing more can be done when that fails too. */
 void file_discard(struct store *s, const char *path);

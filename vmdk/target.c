@@ -138,7 +138,7 @@ static enum status make_file(struct target *t, struct target_extent *x, struct w
 
 	if (t->reopen) {
 		x->made = 1;
-		return s->ops->open(s, x->path, STORE_WRITE, &x->file, why);
+		return vmdk_file_open(s, x->path, STORE_WRITE, &x->file, why);
 	}
 	st = file_create(s, x->path, &x->file, why);
 	x->made = st == ST_OK;
