@@ -232,7 +232,8 @@ enum status vmfs_alloc_free(struct vmfs_volume *vol, uint32_t addr)
 
 	VERIFY(vol->meta.in_op);
 	if (!addr_kind(addr, &kind) ||
-	    !vmfs_geom_split(geom_of(vol, kind), kind, addr, vol->layout.dense_sb, &number, &r))
+	    !vmfs_geom_split(geom_of(vol, kind), kind, addr, vol->layout.dense_sb, &number, &r) ||
+	    (kind == VMFS_RES_FB && VMFS_FB_BLOCK(addr) < vol->system_blocks))
 		return ST_CORRUPT;
 	st = load(vol, kind, number, META_READ, &c);
 	if (st != ST_OK)

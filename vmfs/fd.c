@@ -8,6 +8,18 @@
 
 #define PTRS_AT		VMFS_FD_DATA_AT
 
+/* The unit of the pointers is what the volume has: later arithmetic relies on it. */
+static const char *shape_check(const struct vmfs_volume *vol, const struct vmfs_fd_disk *m)
+{
+	uint64_t unit = le64_get(m->block_bytes);
+
+	switch (le32_get(m->zla)) {
+	case VMFS_ZLA_RESIDENT: return NULL;
+	case VMFS_ZLA_SB: return unit == vol->sb_bytes ? NULL : "blockSize is not the volume's sub-block";
+	default: return unit == vol->layout.block_bytes ? NULL : "blockSize is not the volume's file block";
+	}
+}
+
 enum status vmfs_fd_get(struct vmfs_volume *vol, uint32_t addr, struct vmfs_fd *fd)
 {
 	uint64_t at = vmfs_layout_addr_at(&vol->layout, addr);
@@ -22,6 +34,8 @@ enum status vmfs_fd_get(struct vmfs_volume *vol, uint32_t addr, struct vmfs_fd *
 	fd->off = (uint32_t)(at % META_PAGE_BYTES);
 	fd->addr = addr;
 	bad = vmfs_fd_check(&vmfs_fd_rec(fd)->meta, addr);
+	if (!bad && vmfs_fd_type(fd) != VMFS_TYPE_RDM)
+		bad = shape_check(vol, &vmfs_fd_rec(fd)->meta);
 	if (!bad)
 		return ST_OK;
 	log_line(LOG_ERROR, "vmfs: %s: descriptor 0x%08x at 0x%llx: %s -> check the volume", vol->store.name,

@@ -151,6 +151,8 @@ static enum next look(struct io_req *req, struct vmfs_node *n, uint64_t *at, uin
 		return NEXT_WORKER;
 	if (*st == ST_OK && write && (addr & VMFS_FB_COW))
 		*st = ST_REFUSED;
+	if (*st == ST_OK && write && addr && VMFS_FB_BLOCK(addr) < n->vol->system_blocks)
+		*st = ST_CORRUPT;
 	if (*st != ST_OK)
 		return NEXT_FAIL;
 	*bytes = MIN(left, size - in_block);
@@ -377,7 +379,7 @@ static enum status make_block(struct vmfs_volume *vol, struct slow_write *w)
 		st = vmfs_alloc_blocks(vol, goal_of(w->node, block), 1, &first, &count);
 	else
 		first = VMFS_FB_BLOCK(addr);
-	if (st == ST_OK && first >= vol->layout.blocks)
+	if (st == ST_OK && (first >= vol->layout.blocks || first < vol->system_blocks))
 		st = ST_CORRUPT;
 	if (st == ST_OK)
 		st = settle(vol, w->req, first);

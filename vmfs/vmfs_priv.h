@@ -391,7 +391,7 @@ struct vmfs_volume {
 	struct lvm		lvm;
 	struct vmfs_layout	layout;
 	uint64_t		sb_bytes;
-	uint64_t		system_blocks;	/* file blocks 0 .. n - 1 belong to system files */
+	uint64_t		system_blocks;	/* 0 .. n - 1 are the system's; known when writable */
 	uint8_t			writable;
 	enum status		failed;		/* not ST_OK: nothing is written any more (I8) */
 	struct io_mutex		mutex;

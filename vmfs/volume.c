@@ -88,6 +88,46 @@ close_lvm:
 	return st;
 }
 
+/* ---- blocks of the system ------------------------------------------------------------------------------ */
+
+#define SYSTEM_BLOCKS_MAX	4096u
+
+static void mark(uint8_t *set, uint64_t block)
+{
+	if (block < SYSTEM_BLOCKS_MAX)
+		set[block / 8] |= (uint8_t)(1u << (block % 8));
+}
+
+static void mark_file(struct vmfs_volume *vol, uint32_t addr, uint8_t *set)
+{
+	struct vmfs_fd fd;
+
+	if (vmfs_fd_get(vol, addr, &fd) != ST_OK || vmfs_fd_zla(&fd) != VMFS_ZLA_FB)
+		return;
+	for (uint32_t i = 0; i < VMFS_FD_POINTERS; i++)
+		if (le32_get(vmfs_fd_rec(&fd)->ptr[i]))
+			mark(set, VMFS_FB_BLOCK(le32_get(vmfs_fd_rec(&fd)->ptr[i])));
+}
+
+/* A volume begins with the blocks of its system files, one after the other. A damaged pointer of some
+ * file into them is then told from a good one by one comparison (alloc.c, file_io.c). */
+static void find_system_blocks(struct vmfs_volume *vol)
+{
+	uint8_t set[SYSTEM_BLOCKS_MAX / 8] = { 0 };
+	uint64_t n = 0;
+
+	for (uint64_t b = 0; b < vol->layout.fdc_base >> vol->layout.block_shift; b++)
+		mark(set, b);
+	for (int k = 0; k < VMFS_RES_COUNT; k++)
+		for (uint32_t i = 0; i < vol->layout.map[k].block_count; i++)
+			mark(set, vol->layout.map[k].block[i]);
+	mark_file(vol, VMFS_FD_ROOT, set);
+	mark_file(vol, VMFS_FD_SDD, set);
+	while (n < SYSTEM_BLOCKS_MAX && set[n / 8] >> (n % 8) & 1)
+		n++;
+	vol->system_blocks = n;
+}
+
 static enum status init_parts(struct vmfs_volume *vol, uint64_t cache_bytes)
 {
 	enum status st = vmfs_meta_init(vol, cache_bytes);
@@ -120,6 +160,7 @@ static enum status begin_writing(struct vmfs_volume *vol, struct why *why)
 		return st;
 	vol->writable = 1;
 	vmfs_enter(vol);
+	find_system_blocks(vol);
 	st = vmfs_beat_recover(vol, why);
 	if (st == ST_OK)
 		st = vmfs_beat_start(vol, why);
