@@ -22,6 +22,7 @@ struct fs_grow {
 	struct why		*why;
 	struct vmfs_layout	old, new;	/* new: borrows all maps but .fbb.sf's from old */
 	uint32_t		have, need;	/* file blocks of .fbb.sf */
+	uint32_t		adopted;	/* behind those it has: left by a grow that was interrupted */
 	uint32_t		pbs_have, pbs_need;
 	uint32_t		*pb;		/* addresses, pbs_need of them */
 	struct vmfs_fd_record	*fd;		/* of .fbb.sf */
@@ -55,6 +56,59 @@ static enum status plan_pointers(struct fs_grow *g)
 	return ST_OK;
 }
 
+/* ---- what an interrupted grow left ------------------------------------------------------------------- */
+
+/* Pointer k of the file, which may lie past its length. */
+static enum status pointer_at(struct fs_grow *g, uint32_t k, uint32_t *addr)
+{
+	le32 raw = { { 0 } };
+	enum status st = ST_OK;
+
+	if (!is_indirect(g->fd))
+		raw = k < VMFS_FD_POINTERS ? g->fd->ptr[k] : raw;
+	else if (k / VMFS_PB_POINTERS < g->pbs_have)
+		st = lvm_read(g->lvm, vmfs_layout_addr_at(&g->old, g->pb[k / VMFS_PB_POINTERS]) +
+			      k % VMFS_PB_POINTERS * sizeof(raw), &raw, sizeof(raw));
+	*addr = le32_get(raw);
+	return st;
+}
+
+static enum status is_used(struct fs_grow *g, uint32_t addr, int *used)
+{
+	struct vmfs_cluster_disk meta;
+	uint32_t cluster, resource;
+	enum status st;
+
+	*used = 0;
+	if (!vmfs_geom_split(&g->old.geom[VMFS_RES_FB], VMFS_RES_FB, addr, 0, &cluster, &resource))
+		return ST_OK;
+	st = lvm_read(g->lvm, vmfs_layout_cluster_at(&g->old, VMFS_RES_FB, cluster) + SECTOR_BYTES, &meta,
+		      sizeof(meta));
+	*used = st == ST_OK && !(meta.bitmap[resource / 8] >> (resource % 8) & 1);
+	return st;
+}
+
+/* Step 3 stopped between pointers and length: the blocks are the file's already, go on with them. */
+static enum status adopt(struct fs_grow *g)
+{
+	uint32_t *block = g->new.map[VMFS_RES_FB].block;
+	enum status st = ST_OK;
+
+	for (uint32_t k = g->have; k < g->need && st == ST_OK; k++) {
+		uint32_t addr;
+		int used = 0;
+
+		st = pointer_at(g, k, &addr);
+		if (st == ST_OK)
+			st = is_used(g, addr, &used);
+		if (st != ST_OK || !used)
+			break;
+		block[k] = VMFS_FB_BLOCK(addr);
+		g->adopted++;
+	}
+	return io_failed(g, st, "reading .fbb.sf");
+}
+
 static enum status plan(struct fs_grow *g, uint64_t blocks)
 {
 	struct vmfs_geom *geom = &g->new.geom[VMFS_RES_FB];
@@ -75,7 +129,10 @@ static enum status plan(struct fs_grow *g, uint64_t blocks)
 	memcpy(map->block, g->old.map[VMFS_RES_FB].block, g->have * sizeof(*map->block));
 	g->fd_at = vmfs_layout_addr_at(&g->old, VMFS_FD_FBB);
 	st = lvm_read(g->lvm, g->fd_at, g->fd, sizeof(*g->fd));
-	return st == ST_OK ? plan_pointers(g) : io_failed(g, st, "reading .fbb.sf");
+	if (st != ST_OK)
+		return io_failed(g, st, "reading .fbb.sf");
+	st = plan_pointers(g);
+	return st == ST_OK ? adopt(g) : st;
 }
 
 /* ---- 1: take -------------------------------------------------------------------------------------------- */
@@ -139,17 +196,18 @@ static enum status count_free(struct fs_grow *g, enum vmfs_res kind, uint64_t *f
 
 static enum status take_all(struct fs_grow *g)
 {
-	uint32_t *block = g->new.map[VMFS_RES_FB].block + g->have, pbs = g->pbs_need - g->pbs_have;
+	uint32_t have = g->have + g->adopted, pbs = g->pbs_need - g->pbs_have;
+	uint32_t *block = g->new.map[VMFS_RES_FB].block + have;
 	uint64_t free_fbs, free_pbs;
 	enum status st = count_free(g, VMFS_RES_FB, &free_fbs);
 
 	if (st == ST_OK)
 		st = count_free(g, VMFS_RES_PB, &free_pbs);
-	if (st == ST_OK && (free_fbs < g->need - g->have || free_pbs < pbs))
+	if (st == ST_OK && (free_fbs < g->need - have || free_pbs < pbs))
 		st = why_set(g->why, ST_NOSPACE, "no room in the old part of the volume for a longer .fbb.sf (%u blocks "
-			     "and %u pointer blocks): delete something first", g->need - g->have, pbs);
+			     "and %u pointer blocks): delete something first", g->need - have, pbs);
 	if (st == ST_OK)
-		st = take(g, VMFS_RES_FB, g->need - g->have, block);
+		st = take(g, VMFS_RES_FB, g->need - have, block);
 	if (st == ST_OK)
 		st = take(g, VMFS_RES_PB, pbs, g->pb + g->pbs_have);
 	for (uint32_t i = g->pbs_have; i < g->pbs_need && st == ST_OK; i++) {
@@ -247,23 +305,21 @@ static enum status write_length(struct fs_grow *g)
 	return st == ST_OK ? lvm_flush(g->lvm) : st;
 }
 
-/* Pointers 128 and up go last when they move into a pointer block: before, they are still read. */
+/* The sector with pointer[0] goes first: if that names a pointer block from now on, the others are not
+ * looked at any more. */
 static enum status extend_file(struct fs_grow *g)
 {
-	int moves = g->pbs_need && !g->pbs_have;
 	enum status st = write_pbs(g);
 
 	if (st == ST_OK)
 		st = lvm_flush(g->lvm);
 	set_pointers(g);
-	if (st == ST_OK && !moves)
-		st = write_pointers(g, 1);
 	if (st == ST_OK)
 		st = write_pointers(g, 0);
 	if (st == ST_OK)
-		st = write_length(g);
-	if (st == ST_OK && moves)
 		st = write_pointers(g, 1);
+	if (st == ST_OK)
+		st = write_length(g);
 	return io_failed(g, st, "extending .fbb.sf");
 }
 
