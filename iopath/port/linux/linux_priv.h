@@ -108,6 +108,7 @@ struct port_disk {
 	uint32_t	range_mask;	/* as offset_mask, for ZERO and UNMAP */
 	int		read_flags;	/* of a read from the page cache: RWF_NOWAIT, or 0 */
 	uint32_t	partials;	/* transfers in flight that are not aligned */
+	uint8_t		cache_used;	/* some went through cached_fd since the last flush */
 	struct pcpu	*pcpu;
 	struct list	in_flight;	/* transfers, from start to end */
 	struct list	waiting;	/* transfers that an overlapping one holds back */
