@@ -4,7 +4,7 @@
 
 # fill PLACE: a raw file and a datastore with a full thin disk of MIB there
 fill() {
-	[ -e "$1/raw.img" ] || pattern_file "$1/raw.img" "$MIB"
+	[ -e "$1/raw.img" ] || pattern_file "$1/raw.img" "$MIB" || return 1
 	if [ ! -e "$1/ds.img" ]; then
 		datastore "$1/ds.img" "$MIB" || return 1
 		quiet "$BIN/engine" -d "$1/ds.img" -w -s -1 -b 1048576 -q 4 || return 1
@@ -19,7 +19,7 @@ bare_4k() { measure bare "$BIN/bare" -t "$SECS" -q "$3" $2 "$1/raw.img"; }
 # The two programs of a round change places from round to round, so that a drift of the machine
 # meets both.
 in_turn() {
-	if [ $(($1 % 2)) = 0 ]; then $2 && $3; else $3 && $2; fi
+	if [ $(($1 % 2)) = 0 ]; then eval "$2" && eval "$3"; else eval "$3" && eval "$2"; fi
 }
 
 figure_a() {
@@ -70,7 +70,7 @@ figure_b() {
 	[ -n "$FAST" ] || { skip b "no zram device of our own"; return; }
 	fill "$FAST" || { skip b "no full disk"; return; }
 	for r in qcow2 vmdk; do
-		quiet qemu-img convert -f raw -O "$r" "$FAST/raw.img" "$FAST/qemu.$r" || return
+		quiet qemu-img convert -t none -T none -f raw -O "$r" "$FAST/raw.img" "$FAST/qemu.$r" || return
 	done
 	for r in $(rounds); do
 		for w in "" -w; do

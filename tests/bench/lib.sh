@@ -76,8 +76,13 @@ fast_begin() {
 
 # ---- things ------------------------------------------------------------------------------------
 
-# pattern_file PATH MIB: one repeated byte, not zero
-pattern_file() { head -c "$(($2 << 20))" /dev/zero | tr '\0' '\245' >"$1"; }
+# pattern_file PATH MIB: one repeated byte, not zero; written past the page cache, for pages left there
+# would have to be dropped by each direct write that is measured
+pattern_file() {
+	rm -f "$1"
+	truncate -s "${2}M" "$1"
+	quiet "$BIN/bare" -w -s -1 -b 1048576 -q 4 "$1"
+}
 # random_file PATH MIB: what no format makes smaller
 random_file() {
 	openssl enc -aes-128-ctr -nosalt -K 000102030405060708090a0b0c0d0e0f \
