@@ -140,8 +140,25 @@ static enum status scan_fd(struct check *c, uint32_t index, struct vmfs_fd_recor
 	return st == ST_OK ? check_shift(c, addr, &fd->meta) : st;
 }
 
+/* The system's own are in use whatever their bits say; a bit that is missing is G1's to find. */
+static void scan_fixed(struct check *c)
+{
+	const uint32_t fixed[] = {
+		VMFS_FD_ROOT, VMFS_FD_FBB, VMFS_FD_FDC, VMFS_FD_PBC, VMFS_FD_SBC, VMFS_FD_VH,
+		le32_get(c->layout.fs.pb2_fd), le32_get(c->layout.fs.sdd_fd),
+	};
+
+	for (size_t i = 0; i < ARRAY_COUNT(fixed); i++) {
+		uint32_t index = check_fd_index(c, fixed[i]);
+
+		if (index != ~0u)
+			c->fd[index].flags = FDI_USED;
+	}
+}
+
 enum status check_fd_scan(struct check *c)
 {
+	scan_fixed(c);
 	for (uint32_t i = 0; i < c->fd_count; i++)
 		if (bit_get(c->used[VMFS_RES_FD], i))
 			c->fd[i].flags = FDI_USED;
