@@ -254,7 +254,7 @@ const struct verb verb_vmkfstools = {
 	.schema = "vmkfstools/1", .operand_kind = "path", .run = run, .usage = usage,
 };
 
-/* ---- failing and asking ----------------------------------------------------------------------------- */
+/* ---- ending and asking ------------------------------------------------------------------------------ */
 
 /* The first line that fits. word: only when the text of the failure has it, where one status stands for
  * two of the original's numbers. */
@@ -312,6 +312,22 @@ int vmk_fail(struct cmd *cmd, const char *what, const char *path, enum status st
 			return EXIT_FAILED;
 	}
 	return st == ST_CANCELLED ? exit_of(st) : EXIT_FAILED;
+}
+
+int vmk_done(struct cmd *cmd, const char *verb, const struct vmdk_job *job)
+{
+	static const struct vmdk_job none;
+	json_t *items, *doc;
+
+	if (!cmd->json)
+		return EXIT_DONE;
+	job = job ? job : &none;
+	doc = out_doc(cmd->verb->schema, &items);
+	json_array_append_new(items, json_pack("{s:s, s:o, s:b, s:o, s:o, s:o}", "verb", verb, "target",
+		out_json_name(vmk_target(cmd)), "dry_run", cmd->dry_run, "read_bytes",
+		out_json_bytes(job->bytes_read), "written_bytes", out_json_bytes(job->bytes_written),
+		"skipped_bytes", out_json_bytes(job->bytes_skipped)));
+	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
 int vmk_ask(struct cmd *cmd, const char *question)

@@ -43,21 +43,6 @@ static enum status target_path(struct cmd *cmd, struct host_path *at, struct why
 	return host_resolve(cmd->host, vmk_target(cmd), cmd->dry_run ? HOST_READ : HOST_WRITE, at, why);
 }
 
-/* With --json: one item about what was done. */
-static int done(struct cmd *cmd, const char *verb, const struct vmdk_job *job)
-{
-	json_t *items, *doc;
-
-	if (!cmd->json)
-		return EXIT_DONE;
-	doc = out_doc(cmd->verb->schema, &items);
-	json_array_append_new(items, json_pack("{s:s, s:o, s:b, s:o, s:o, s:o}", "verb", verb, "disk",
-		out_json_name(vmk_target(cmd)), "dry_run", cmd->dry_run, "read_bytes",
-		out_json_bytes(job->bytes_read), "written_bytes", out_json_bytes(job->bytes_written),
-		"skipped_bytes", out_json_bytes(job->bytes_skipped)));
-	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
-}
-
 static enum status absent(const struct host_path *at, struct why *why)
 {
 	struct store_stat ss;
@@ -102,7 +87,7 @@ int vmk_create(struct cmd *cmd)
 	struct why why = { 0 };
 	enum status st = create(cmd, &j, &why);
 
-	return st == ST_OK ? done(cmd, "create", &j.job) : vmk_fail(cmd, "create virtual disk", NULL, st, &why);
+	return st == ST_OK ? vmk_done(cmd, "create", &j.job) : vmk_fail(cmd, "create virtual disk", NULL, st, &why);
 }
 
 /* ---- -i --------------------------------------------------------------------------------------------- */
@@ -125,14 +110,13 @@ static enum status clone_open(struct cmd *cmd, const struct disk_format *f, stru
 		printf("%llu bytes read, %llu written, %llu known to be zeros.\n",
 		       (unsigned long long)j.job.bytes_read, (unsigned long long)j.job.bytes_written,
 		       (unsigned long long)j.job.bytes_skipped);
-	return st == ST_OK && cmd->json && done(cmd, "clone", &j.job) != EXIT_DONE ? ST_DEVICE : st;
+	return st == ST_OK && cmd->json && vmk_done(cmd, "clone", &j.job) != EXIT_DONE ? ST_DEVICE : st;
 }
 
 static enum status clone_plan(struct cmd *cmd, const struct disk_format *f, struct disk *src,
 			      struct host_path *to, struct why *why)
 {
 	struct vmdk_info info;
-	struct vmdk_job none = { 0 };
 	char size[24], used[24];
 	enum status st = absent(to, why);
 
@@ -143,7 +127,7 @@ static enum status clone_plan(struct cmd *cmd, const struct disk_format *f, stru
 	say_plan(cmd, "copy '%s', %s of which %s are allocated, to '%s', %s", src->at.name,
 		 out_size(size, sizeof(size), info.bytes, 0),
 		 out_size(used, sizeof(used), info.allocated_bytes, 0), to->name, f->shown);
-	return done(cmd, "clone", &none) == EXIT_DONE ? ST_OK : ST_DEVICE;
+	return vmk_done(cmd, "clone", NULL) == EXIT_DONE ? ST_OK : ST_DEVICE;
 }
 
 int vmk_clone(struct cmd *cmd)
@@ -175,7 +159,6 @@ int vmk_clone(struct cmd *cmd)
 
 int vmk_delete(struct cmd *cmd)
 {
-	struct vmdk_job none = { 0 };
 	struct host_path at;
 	struct store_stat ss;
 	struct why why = { 0 };
@@ -188,7 +171,7 @@ int vmk_delete(struct cmd *cmd)
 	} else if (st == ST_OK) {
 		st = vmdk_delete(at.store, at.path, opt_has(&cmd->args, "force") > 0, &why);
 	}
-	return st == ST_OK ? done(cmd, "delete", &none) :
+	return st == ST_OK ? vmk_done(cmd, "delete", NULL) :
 			     vmk_fail(cmd, "delete virtual disk", vmk_target(cmd), st, &why);
 }
 
@@ -217,11 +200,10 @@ static enum status rename_disk(struct cmd *cmd, struct why *why)
 
 int vmk_rename(struct cmd *cmd)
 {
-	struct vmdk_job none = { 0 };
 	struct why why = { 0 };
 	enum status st = rename_disk(cmd, &why);
 
-	return st == ST_OK ? done(cmd, "rename", &none) :
+	return st == ST_OK ? vmk_done(cmd, "rename", NULL) :
 			     vmk_fail(cmd, "rename virtual disk", vmk_arg(cmd, "renamevirtualdisk"), st, &why);
 }
 
@@ -287,7 +269,7 @@ int vmk_extend(struct cmd *cmd)
 	enum status st = extend(cmd, &j, &shrinks, &why);
 
 	if (st == ST_OK)
-		return done(cmd, "extend", &j.job);
+		return vmk_done(cmd, "extend", &j.job);
 	if (!shrinks)
 		return vmk_fail(cmd, "extend disk", vmk_target(cmd), st, &why);
 	fprintf(stderr, "Failed to extend disk '%s': The disk cannot shrink: %s (34).\n", vmk_target(cmd),
@@ -366,7 +348,7 @@ static int run_fill(struct cmd *cmd, enum vmdk_fill what)
 	enum status st = fill(cmd, f, &j, &why);
 
 	if (st == ST_OK)
-		return done(cmd, f->verb, &j.job);
+		return vmk_done(cmd, f->verb, &j.job);
 	snprintf(verb, sizeof(verb), "%s disk", f->verb);
 	return vmk_fail(cmd, verb, vmk_target(cmd), st, &why);
 }
@@ -397,6 +379,7 @@ int vmk_migrate(struct cmd *cmd)
 	st = disk_close(&d, st, &why);
 	if (st != ST_OK)
 		return vmk_fail(cmd, "migrate virtual disk", vmk_target(cmd), st, &why);
-	printf("Disk '%s' needs no migration.\n", vmk_target(cmd));
-	return EXIT_DONE;
+	if (!cmd->json)
+		printf("Disk '%s' needs no migration.\n", vmk_target(cmd));
+	return vmk_done(cmd, "migrate", NULL);
 }

@@ -8,6 +8,19 @@
 #include "iopath/part.h"
 #include "tools/vmkfstools.h"
 
+/* A line for people: not beside a JSON document. */
+static void say(struct cmd *cmd, const char *format, ...) PRINTF_LIKE(2, 3);
+static void say(struct cmd *cmd, const char *format, ...)
+{
+	va_list ap;
+
+	if (cmd->json)
+		return;
+	va_start(ap, format);
+	vprintf(format, ap);
+	va_end(ap);
+}
+
 /* ---- -C --------------------------------------------------------------------------------------------- */
 
 static enum status check_type(struct cmd *cmd, struct why *why)
@@ -97,12 +110,11 @@ static enum status format(struct cmd *cmd, struct io_dev *dev, struct vmfs_uuid 
 
 	if (st != ST_OK)
 		return st;
-	if (vmk_verbose(cmd) > 0 && !cmd->json)
-		printf("Creating file system on \"%s\", %s, label \"%s\".\n", dev->name,
-		       out_size(size, sizeof(size), dev->size_bytes, 0), o.label ? o.label : "");
+	if (vmk_verbose(cmd) > 0)
+		say(cmd, "Creating file system on \"%s\", %s, label \"%s\".\n", dev->name,
+		    out_size(size, sizeof(size), dev->size_bytes, 0), o.label ? o.label : "");
 	if (cmd->dry_run) {
-		if (!cmd->json)
-			printf("would create VMFS-5 on '%s'\n", dev->name);
+		say(cmd, "would create VMFS-5 on '%s'\n", dev->name);
 		return ST_OK;
 	}
 	return vmfs_mkfs(&dev, 1, &o, uuid, why);
@@ -119,10 +131,9 @@ static int created(struct cmd *cmd, const struct vmfs_uuid *uuid)
 			printf("Successfully created new volume: %s\n", text);
 		return EXIT_DONE;
 	}
-	doc = out_doc(cmd->verb->schema, &items);
-	json_array_append_new(items, json_pack("{s:s, s:o, s:b, s:o}", "verb", "createfs", "device",
-		out_json_name(vmk_target(cmd)), "dry_run", cmd->dry_run, "uuid",
-		cmd->dry_run ? json_null() : json_string(text)));
+	doc = out_doc("vmkfstools.createfs/1", &items);
+	json_array_append_new(items, json_pack("{s:o, s:b, s:o}", "device", out_json_name(vmk_target(cmd)),
+		"dry_run", cmd->dry_run, "uuid", cmd->dry_run ? json_null() : json_string(text)));
 	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -191,7 +202,7 @@ static enum status span(struct cmd *cmd, struct why *why)
 	if (st == ST_OK && p.count == HOST_DEVICES_MAX)
 		st = why_set(why, ST_LIMIT, "a volume has at most %d partitions", HOST_DEVICES_MAX);
 	if (st == ST_OK && cmd->dry_run)
-		printf("would add '%s' to the volume on '%s'\n", added->name, vmk_target(cmd));
+		say(cmd, "would add '%s' to the volume on '%s'\n", added->name, vmk_target(cmd));
 	else if (st == ST_OK)
 		st = vmfs_span(p.dev, p.count, added, why);
 	close_parts(&p);
@@ -210,9 +221,9 @@ int vmk_spanfs(struct cmd *cmd)
 	if (st != ST_OK)
 		return vmk_fail(cmd, "span file system on", vmk_target(cmd), st, &why);
 	if (!cmd->dry_run)
-		printf("Successfully added \"%s\" to the file system on \"%s\".\n", vmk_arg(cmd, "spanfs"),
-		       vmk_target(cmd));
-	return EXIT_DONE;
+		say(cmd, "Successfully added \"%s\" to the file system on \"%s\".\n", vmk_arg(cmd, "spanfs"),
+		    vmk_target(cmd));
+	return vmk_done(cmd, "spanfs", NULL);
 }
 
 int vmk_growfs(struct cmd *cmd)
@@ -228,18 +239,18 @@ int vmk_growfs(struct cmd *cmd)
 	if (st == ST_OK)
 		st = open_volume(cmd, vmk_target(cmd), &p, &why);
 	if (st == ST_OK && cmd->dry_run)
-		printf("would grow the volume on '%s' into its partition\n", vmk_target(cmd));
+		say(cmd, "would grow the volume on '%s' into its partition\n", vmk_target(cmd));
 	else if (st == ST_OK)
 		st = vmfs_grow(p.dev, p.count, &added, &why);
 	close_parts(&p);
 	if (st != ST_OK)
 		return vmk_fail(cmd, "grow file system on", vmk_target(cmd), st, &why);
 	if (!cmd->dry_run && added)
-		printf("Successfully grew the file system on \"%s\" by %s.\n", vmk_target(cmd),
-		       out_size(size, sizeof(size), added, 0));
+		say(cmd, "Successfully grew the file system on \"%s\" by %s.\n", vmk_target(cmd),
+		    out_size(size, sizeof(size), added, 0));
 	else if (!cmd->dry_run)
-		printf("The file system on \"%s\" fills its partition already.\n", vmk_target(cmd));
-	return EXIT_DONE;
+		say(cmd, "The file system on \"%s\" fills its partition already.\n", vmk_target(cmd));
+	return vmk_done(cmd, "growfs", NULL);
 }
 
 /* ---- -T, -y ----------------------------------------------------------------------------------------- */

@@ -3,6 +3,7 @@
 # vmkfstools and partedUtil as scripts use them: command lines found in the wild, the words they match,
 # every number that a failure can have, and what is left after a failure or a signal: nothing.
 cd "$(dirname "$0")/../.." && . tests/lib.sh
+top=$PWD
 V=/vmfs/volumes/ds1
 cd "$T" || exit 1
 
@@ -174,13 +175,59 @@ for f in 2gbsparse 2gbflat monosparse monoflat streamoptimized raw zeroedthick t
 	[ $f = raw ] || vmkfstools -U $V/back.vmdk
 	rm -f out*.vmdk
 done
+
+# fits SCHEMA EXIT CMD...: one document and nothing else on standard output, as docs/schema has it.
+fits()
+{
+	local schema=$1 want=$2 rc=0 faults
+
+	shift 2
+	"$@" >json 2>err || rc=$?
+	faults=$(jq -r --slurpfile schema "$top/docs/schema/$schema.json" '$schema[0] as $s | '"$(grep -v '^#' "$top/tests/interop/schema.jq")" json 2>&1)
+	[ $rc -eq "$want" ] && [ -s json ] && [ -z "$faults" ] && pass "JSON of $*" ||
+		fail "JSON of $*: exit $rc, wanted $want; ${faults:0:600}"
+}
 if have jq; then
+	truncate -s 600M j.img j2.img
+	fits vmkfstools.createfs-1 0 vmkfstools --json -C vmfs5 -S j j.img
+	export CAIRN_DEVICES="lun.img j.img"
+	fits vmkfstools-1 0 vmkfstools --json -Z j2.img j.img
+	export CAIRN_DEVICES="lun.img j.img j2.img"
+	fits vmkfstools-1 0 vmkfstools --json -G j.img j.img
+	fits vmkfstools.queryfs-1 0 vmkfstools --json -P $V
+	fits vmkfstools.queryfs-1 0 vmkfstools --json -P .
+	fits vmkfstools.activehosts-1 0 vmkfstools --json --activehosts $V
+	fits vmkfstools.dumpmetadata-1 0 vmkfstools --json -D $V/src.vmdk
+	fits vmkfstools.geometry-1 0 vmkfstools --json -g $V/src.vmdk
+	fits vmkfstools.chain-1 0 vmkfstools --json -e $V/src.vmdk
+	fits vmkfstools.fix-1 0 vmkfstools --json -x check $V/src.vmdk
+	fits vmkfstools.fix-1 0 vmkfstools --json -x repair $V/src.vmdk
+	fits disk.info-1 0 vmkfstools --json --info $V/src.vmdk
+	fits disk.map-1 0 vmkfstools --json --map $V/src.vmdk
+	fits disk.map-1 0 vmkfstools --json -t0 $V/src.vmdk
+	fits disk.measure-1 0 vmkfstools --json --measure -d monosparse $V/src.vmdk
+	fits disk.compare-1 0 vmkfstools --json --compare $V/src.vmdk $V/src.vmdk
+	fits vmkfstools-1 0 vmkfstools --json -c 1m $V/j.vmdk
+	fits vmkfstools-1 0 vmkfstools --json -i $V/j.vmdk $V/j2.vmdk
+	fits vmkfstools-1 0 vmkfstools --json -X 2m $V/j.vmdk
+	fits vmkfstools-1 0 vmkfstools --json -k $V/j.vmdk
+	fits vmkfstools-1 0 vmkfstools --json -K $V/j.vmdk
+	fits vmkfstools-1 0 vmkfstools --json -j $V/j.vmdk
+	fits vmkfstools-1 0 vmkfstools --json -w $V/j.vmdk
+	fits vmkfstools-1 0 vmkfstools --json -M $V/j.vmdk
+	fits vmkfstools-1 0 vmkfstools --json -E $V/j.vmdk $V/j3.vmdk
+	fits vmkfstools-1 0 vmkfstools --json -U $V/j3.vmdk
+	fits vmkfstools-1 0 vmkfstools --json -U $V/j2.vmdk
+	fits vmkfstools-1 1 vmkfstools --json --info $V/nope.vmdk
+	fits vmkfstools-1 1 vmkfstools --json -C vmfs6 j.img
+	fits partedutil.getptbl-1 0 partedUtil --json getptbl disk.img
+	fits partedutil.getptbl-1 0 partedUtil --json getptbl dos.img
 	vmkfstools --map --json $V/src.vmdk >json
 	jq -e '.ok and (.items | map(.length) | add) == 20971520 and .items[0].start == 0' json >/dev/null &&
 		pass "--map --json covers the disk" || fail "--map --json: $(head -c 500 json)"
-	try "--measure" sh -c "vmkfstools --measure -d thin --json $V/src.vmdk | jq -e '.items[0].required_bytes > 0'"
-	try "a failure in JSON" sh -c "vmkfstools --info --json $V/nope.vmdk 2>/dev/null | jq -e '.ok == false and .error.status == \"noent\"'"
-	try "-x check --json" sh -c "vmkfstools -x check --json $V/src.vmdk | jq -e '.items[0].corruptions == 0'"
+	export CAIRN_DEVICES=lun.img
+else
+	skipped "JSON: jq is not installed"
 fi
 
 # ---- failures: the number, and nothing left ----------------------------------------------------------------
