@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* alloc - resources of a volume: file blocks, sub-blocks, pointer blocks, descriptors.
  *
- * A bit of a cluster's bitmap is taken inside an operation and given back, with the rest of it, when
- * that fails. A free is deferred: it is noted by the operation, moves to the group when that ends,
- * and reaches the bitmap at the start of the commit. So nothing freed can be taken again, and be
- * overwritten, while a crash could still bring its old owner back (I5).
+ * A bit of a cluster's bitmap is taken inside an operation and given back, with the rest of it,
+ * when that fails. A free is deferred: it is noted by the operation, moves to the group when
+ * that ends, and reaches the bitmap at the start of the commit. So nothing freed can be taken
+ * again, and be overwritten, while a crash could still bring its old owner back (I5).
  *
- * Each host starts to look at another cluster (a hash of its UUID), stays where there is room, and
- * remembers clusters that it saw full, so a search is short on a full volume too. */
+ * Each host starts to look at another cluster (a hash of its UUID), stays where there is room,
+ * and remembers clusters that it saw full, so a search is short on a full volume too. */
 #include "vmfs/vmfs_priv.h"
 
 static const struct vmfs_geom *geom_of(const struct vmfs_volume *vol, enum vmfs_res kind)
@@ -15,7 +15,7 @@ static const struct vmfs_geom *geom_of(const struct vmfs_volume *vol, enum vmfs_
 	return &vol->layout.geom[kind];
 }
 
-/* ---- cluster headers ------------------------------------------------------------------------------- */
+/* ---- cluster headers ------------------------------------------------------------------------- */
 
 struct cluster {
 	struct meta_page		*page;
@@ -45,12 +45,15 @@ static enum status load(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t nu
 				 vmfs_geom_cluster_total(geom_of(vol, kind), number));
 	if (!bad)
 		return ST_OK;
-	log_line(LOG_ERROR, "vmfs: %s: cluster %u of %s at 0x%llx: %s -> check the volume", vol->store.name,
-		 number, vmfs_res_traits[kind].file, (unsigned long long)at, bad);
+	log_line(LOG_ERROR, "vmfs: %s: cluster %u of %s at 0x%llx: %s -> check the volume",
+		 vol->store.name, number, vmfs_res_traits[kind].file, (unsigned long long)at, bad);
 	return ST_CORRUPT;
 }
 
-static int is_free(const struct vmfs_cluster_disk *d, uint32_t r) { return d->bitmap[r / 8] >> (r % 8) & 1; }
+static int is_free(const struct vmfs_cluster_disk *d, uint32_t r)
+{
+	return d->bitmap[r / 8] >> (r % 8) & 1;
+}
 
 static uint32_t lowest_free(const struct vmfs_cluster_disk *d)
 {
@@ -69,7 +72,7 @@ static void set_counts(struct vmfs_cluster_disk *d, uint32_t free)
 	le32_set(&d->next_free, free ? lowest_free(d) : 0);
 }
 
-/* ---- taking ------------------------------------------------------------------------------------------- */
+/* ---- taking ---------------------------------------------------------------------------------- */
 
 static enum status take(struct vmfs_volume *vol, enum vmfs_res kind, const struct cluster *c,
 			uint32_t first, uint32_t count)
@@ -91,9 +94,18 @@ static enum status take(struct vmfs_volume *vol, enum vmfs_res kind, const struc
 	return ST_OK;
 }
 
-static int known_full(const struct vmfs_pool *pool, uint32_t c) { return pool->full[c / 8] >> (c % 8) & 1; }
-static void set_full(struct vmfs_pool *pool, uint32_t c) { pool->full[c / 8] |= (uint8_t)(1u << (c % 8)); }
-static void set_not_full(struct vmfs_pool *pool, uint32_t c) { pool->full[c / 8] &= (uint8_t)~(1u << (c % 8)); }
+static int known_full(const struct vmfs_pool *pool, uint32_t c)
+{
+	return pool->full[c / 8] >> (c % 8) & 1;
+}
+static void set_full(struct vmfs_pool *pool, uint32_t c)
+{
+	pool->full[c / 8] |= (uint8_t)(1u << (c % 8));
+}
+static void set_not_full(struct vmfs_pool *pool, uint32_t c)
+{
+	pool->full[c / 8] &= (uint8_t) ~(1u << (c % 8));
+}
 
 /* The first cluster with room, from `start` on, once round. */
 static enum status find_cluster(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t start,
@@ -143,7 +155,8 @@ static uint32_t run_from(const struct vmfs_cluster_disk *d, uint32_t r, uint64_t
 }
 
 /* The goal's cluster when the goal is free there, else any with room. *r: where to start. */
-static enum status find_block(struct vmfs_volume *vol, uint64_t goal, struct cluster *c, uint32_t *r)
+static enum status find_block(struct vmfs_volume *vol, uint64_t goal, struct cluster *c,
+			      uint32_t *r)
 {
 	const struct vmfs_geom *g = geom_of(vol, VMFS_RES_FB);
 	uint32_t start = vol->alloc.pool[VMFS_RES_FB].rover;
@@ -162,8 +175,8 @@ static enum status find_block(struct vmfs_volume *vol, uint64_t goal, struct clu
 	return st;
 }
 
-enum status vmfs_alloc_blocks(struct vmfs_volume *vol, uint64_t goal, uint64_t want, uint64_t *first,
-			      uint64_t *count)
+enum status vmfs_alloc_blocks(struct vmfs_volume *vol, uint64_t goal, uint64_t want,
+			      uint64_t *first, uint64_t *count)
 {
 	struct cluster c;
 	uint32_t r = 0;
@@ -192,7 +205,7 @@ enum status vmfs_alloc_generation(struct vmfs_volume *vol, uint32_t fd, uint32_t
 	return ST_OK;
 }
 
-/* ---- freeing -------------------------------------------------------------------------------------------- */
+/* ---- freeing --------------------------------------------------------------------------------- */
 
 static uint32_t pending_hash(uint8_t kind, uint32_t cluster)
 {
@@ -201,7 +214,8 @@ static uint32_t pending_hash(uint8_t kind, uint32_t cluster)
 
 static struct vmfs_pending *find_pending(struct vmfs_alloc *a, uint8_t kind, uint32_t cluster)
 {
-	for (uint32_t i = pending_hash(kind, cluster); a->hash[i]; i = (i + 1) % ALLOC_PENDING_HASH) {
+	for (uint32_t i = pending_hash(kind, cluster); a->hash[i];
+	     i = (i + 1) % ALLOC_PENDING_HASH) {
 		struct vmfs_pending *p = &a->pending[a->hash[i] - 1];
 
 		if (p->kind == kind && p->cluster == cluster)
@@ -334,15 +348,15 @@ void vmfs_alloc_apply(struct vmfs_volume *vol)
 	memset(a->hash, 0, sizeof(a->hash));
 }
 
-/* ---- counting --------------------------------------------------------------------------------------------- */
+/* ---- counting -------------------------------------------------------------------------------- */
 
 static uint64_t pending_count(const struct vmfs_alloc *a, enum vmfs_res kind)
 {
 	uint64_t n = 0;
 
 	for (uint32_t i = 0; i < a->pendings; i++)
-		for (uint32_t b = 0; b < 64 && a->pending[i].kind == kind; b++)
-			n += (uint32_t)__builtin_popcount(a->pending[i].bits[b]);
+		if (a->pending[i].kind == kind)
+			n += vmfs_count_bits(a->pending[i].bits, sizeof(a->pending[i].bits));
 	return n;
 }
 
@@ -372,12 +386,14 @@ enum status vmfs_alloc_count(struct vmfs_volume *vol, enum vmfs_res kind, struct
 }
 
 /* Deferred frees are not in it: their old owner could still come back. */
-enum status vmfs_alloc_next_free(struct vmfs_volume *vol, uint64_t *block, uint64_t want, uint64_t *count)
+enum status vmfs_alloc_next_free(struct vmfs_volume *vol, uint64_t *block, uint64_t want,
+				 uint64_t *count)
 {
 	const struct vmfs_geom *g = geom_of(vol, VMFS_RES_FB);
 
 	for (*count = 0; *block < g->count;) {
-		uint32_t number = (uint32_t)(*block / g->per_cluster), r = (uint32_t)(*block % g->per_cluster);
+		uint32_t number = (uint32_t)(*block / g->per_cluster),
+			 r = (uint32_t)(*block % g->per_cluster);
 		struct cluster c;
 		enum status st = load(vol, VMFS_RES_FB, number, META_WALK, &c);
 
@@ -393,7 +409,7 @@ enum status vmfs_alloc_next_free(struct vmfs_volume *vol, uint64_t *block, uint6
 	return ST_OK;
 }
 
-/* ---- for the mount ------------------------------------------------------------------------------------------- */
+/* ---- for the mount --------------------------------------------------------------------------- */
 
 enum status vmfs_alloc_find_block(struct vmfs_volume *vol, uint64_t *block)
 {
@@ -406,7 +422,8 @@ enum status vmfs_alloc_find_block(struct vmfs_volume *vol, uint64_t *block)
 	return st;
 }
 
-static enum status load_block(struct vmfs_volume *vol, uint64_t block, struct cluster *c, uint32_t *r)
+static enum status load_block(struct vmfs_volume *vol, uint64_t block, struct cluster *c,
+			      uint32_t *r)
 {
 	const struct vmfs_geom *g = geom_of(vol, VMFS_RES_FB);
 
@@ -453,7 +470,7 @@ enum status vmfs_alloc_free_now(struct vmfs_volume *vol, uint64_t block)
 	return write_bit(vol, &c, r, 1);
 }
 
-/* ---- begin and end ---------------------------------------------------------------------------------------------- */
+/* ---- begin and end --------------------------------------------------------------------------- */
 
 enum status vmfs_alloc_init(struct vmfs_volume *vol)
 {
@@ -467,7 +484,8 @@ enum status vmfs_alloc_init(struct vmfs_volume *vol)
 			return ST_NOMEM;
 		if (g->clusters)
 			a->pool[k].rover = port_accel()->crc32c((uint32_t)k, &vol->beat.host,
-								sizeof(vol->beat.host)) % g->clusters;
+								sizeof(vol->beat.host)) %
+					   g->clusters;
 	}
 	a->pending = port_alloc(META_GROUP_SECTORS * sizeof(struct vmfs_pending));
 	return a->pending ? ST_OK : ST_NOMEM;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* dir - directories: an array of 140-byte entries, "." first and ".." second.
  *
- * A removed entry is overwritten by the last one and the file gets shorter, so an array never has
- * holes of ours; entries with descriptor 0 (others may leave some) are passed over.
- * The names of the directories asked last are hashed in memory: entry number by name. An index is
- * built by one walk, follows every change, and is dropped when an operation that changed it fails. */
+ * A removed entry is overwritten by the last one and the file gets shorter, so an array never
+ * has holes of ours; entries with descriptor 0 (others may leave some) are passed over. The
+ * names of the directories asked last are hashed in memory: entry number by name. An index is
+ * built by one walk, follows every change, and is dropped when an operation that changed it
+ * fails. */
 #include "vmfs/vmfs_priv.h"
 
 #define ENTRY_BYTES	sizeof(struct vmfs_dirent_disk)
@@ -41,7 +42,7 @@ enum status vmfs_dir_entry(struct vmfs_volume *vol, const struct vmfs_fd *dir, u
 	return ST_OK;
 }
 
-/* ---- the index --------------------------------------------------------------------------------------- */
+/* ---- the index ------------------------------------------------------------------------------- */
 
 static void index_drop(struct vmfs_dir_index *x)
 {
@@ -165,7 +166,7 @@ void vmfs_dir_fini(struct vmfs_volume *vol)
 		index_drop(&vol->dirs.index[i]);
 }
 
-/* ---- looking ------------------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 enum status vmfs_dir_find(struct vmfs_volume *vol, const struct vmfs_fd *dir, const char *name,
 			  struct vmfs_entry *entry)
@@ -205,7 +206,7 @@ enum status vmfs_dir_empty(struct vmfs_volume *vol, const struct vmfs_fd *dir, i
 	return ST_OK;
 }
 
-/* ---- changing --------------------------------------------------------------------------------------------- */
+/* ---- changing -------------------------------------------------------------------------------- */
 
 static void fill_entry(struct vmfs_dirent_disk *d, const char *name, uint32_t type, uint32_t fd,
 		       uint32_t generation)
@@ -282,7 +283,8 @@ enum status vmfs_dir_remove(struct vmfs_volume *vol, const struct vmfs_fd *dir, 
 	if (st == ST_OK)
 		st = vmfs_fd_set_length(vol, dir, (uint64_t)last * ENTRY_BYTES);
 	if (st == ST_OK)
-		st = vmfs_map_trim(vol, dir, div_round_up((uint64_t)last * ENTRY_BYTES, 1ull << shift), &more);
+		st = vmfs_map_trim(
+		    vol, dir, div_round_up((uint64_t)last * ENTRY_BYTES, 1ull << shift), &more);
 	if (st != ST_OK)
 		return st;
 	x->op = vol->dirs.op;

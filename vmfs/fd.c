@@ -15,8 +15,11 @@ static const char *shape_check(const struct vmfs_volume *vol, const struct vmfs_
 
 	switch (le32_get(m->zla)) {
 	case VMFS_ZLA_RESIDENT: return NULL;
-	case VMFS_ZLA_SB: return unit == vol->sb_bytes ? NULL : "blockSize is not the volume's sub-block";
-	default: return unit == vol->layout.block_bytes ? NULL : "blockSize is not the volume's file block";
+	case VMFS_ZLA_SB:
+		return unit == vol->sb_bytes ? NULL : "blockSize is not the volume's sub-block";
+	default:
+		return unit == vol->layout.block_bytes ? NULL
+						       : "blockSize is not the volume's file block";
 	}
 }
 
@@ -38,12 +41,12 @@ enum status vmfs_fd_get(struct vmfs_volume *vol, uint32_t addr, struct vmfs_fd *
 		bad = shape_check(vol, &vmfs_fd_rec(fd)->meta);
 	if (!bad)
 		return ST_OK;
-	log_line(LOG_ERROR, "vmfs: %s: descriptor 0x%08x at 0x%llx: %s -> check the volume", vol->store.name,
-		 addr, (unsigned long long)at, bad);
+	log_line(LOG_ERROR, "vmfs: %s: descriptor 0x%08x at 0x%llx: %s -> check the volume",
+		 vol->store.name, addr, (unsigned long long)at, bad);
 	return ST_CORRUPT;
 }
 
-/* ---- pointers ---------------------------------------------------------------------------------------- */
+/* ---- pointers -------------------------------------------------------------------------------- */
 
 /* The page of a pointer block. */
 static enum status pb_page(struct vmfs_volume *vol, uint32_t addr, enum meta_how how,
@@ -110,7 +113,7 @@ enum status vmfs_fd_pointer(struct vmfs_volume *vol, const struct vmfs_fd *fd, u
 	return pointer_ok(vol, fd, *addr) ? ST_OK : ST_CORRUPT;
 }
 
-/* ---- bytes through the cache ---------------------------------------------------------------------------- */
+/* ---- bytes through the cache ----------------------------------------------------------------- */
 
 /* Where byte `at` lies in the cache, and how many follow it in the same page. page NULL: zeros. */
 static enum status locate(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t at,
@@ -166,8 +169,8 @@ enum status vmfs_fd_read(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint
 	return ST_OK;
 }
 
-/* All of a new sub-block is changed to zeros: sectors that only the cache calls zero would come back
- * from the disk with what another file left there. */
+/* All of a new sub-block is changed to zeros: sectors that only the cache calls zero would come
+ * back from the disk with what another file left there. */
 static enum status fill_sub_block(struct vmfs_volume *vol, uint64_t at)
 {
 	struct meta_page *page;
@@ -181,8 +184,8 @@ static enum status fill_sub_block(struct vmfs_volume *vol, uint64_t at)
 	return st;
 }
 
-/* A file block has too many sectors for one operation: zeroed on the disk, and in pages that are still
- * here from its last owner. */
+/* A file block has too many sectors for one operation: zeroed on the disk, and in pages that are
+ * still here from its last owner. */
 static enum status fill_block(struct vmfs_volume *vol, uint64_t block)
 {
 	uint64_t bytes = vol->layout.block_bytes;
@@ -213,7 +216,8 @@ static enum status fill_hole(struct vmfs_volume *vol, const struct vmfs_fd *fd, 
 	}
 	if (st != ST_OK)
 		return st;
-	st = small ? fill_sub_block(vol, vmfs_layout_addr_at(&vol->layout, addr)) : fill_block(vol, first);
+	st = small ? fill_sub_block(vol, vmfs_layout_addr_at(&vol->layout, addr))
+		   : fill_block(vol, first);
 	if (st == ST_OK)
 		st = vmfs_map_slot(vol, fd, block, &slot);
 	if (st == ST_OK)
@@ -252,11 +256,12 @@ enum status vmfs_fd_write(struct vmfs_volume *vol, const struct vmfs_fd *fd, uin
 	return ST_OK;
 }
 
-/* ---- changing the metadata sector ------------------------------------------------------------------------- */
+/* ---- changing the metadata sector ------------------------------------------------------------ */
 
 struct vmfs_fd_disk *vmfs_fd_edit(struct vmfs_volume *vol, const struct vmfs_fd *fd)
 {
-	return vmfs_meta_edit(vol, fd->page, fd->off + VMFS_FD_META_AT, SECTOR_BYTES, META_RANK_OBJECT);
+	return vmfs_meta_edit(vol, fd->page, fd->off + VMFS_FD_META_AT, SECTOR_BYTES,
+			      META_RANK_OBJECT);
 }
 
 enum status vmfs_fd_touch(struct vmfs_volume *vol, const struct vmfs_fd *fd)
@@ -291,8 +296,8 @@ static void add_split(le32 *lo, le32 *hi, int64_t delta)
 }
 
 /* newSinceEpoch follows numBlocks, as on the volumes that were seen. */
-enum status vmfs_fd_count(struct vmfs_volume *vol, const struct vmfs_fd *fd, int64_t blocks, int64_t tbz,
-			  int64_t pbs)
+enum status vmfs_fd_count(struct vmfs_volume *vol, const struct vmfs_fd *fd, int64_t blocks,
+			  int64_t tbz, int64_t pbs)
 {
 	struct vmfs_fd_disk *m = vmfs_fd_edit(vol, fd);
 
@@ -305,7 +310,7 @@ enum status vmfs_fd_count(struct vmfs_volume *vol, const struct vmfs_fd *fd, int
 	return ST_OK;
 }
 
-/* ---- making and clearing --------------------------------------------------------------------------------------- */
+/* ---- making and clearing --------------------------------------------------------------------- */
 
 /* The lock of a new descriptor: free, its version starts at the generation (5.2). */
 static enum status make_lock(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint32_t generation)
@@ -323,8 +328,8 @@ static enum status make_lock(struct vmfs_volume *vol, const struct vmfs_fd *fd, 
 	return ST_OK;
 }
 
-static void make_meta(const struct vmfs_volume *vol, struct vmfs_fd_disk *m, const struct vmfs_fd *fd,
-		      enum vmfs_type type, uint32_t mode)
+static void make_meta(const struct vmfs_volume *vol, struct vmfs_fd_disk *m,
+		      const struct vmfs_fd *fd, enum vmfs_type type, uint32_t mode)
 {
 	uint32_t shift = 0;
 
@@ -351,14 +356,16 @@ static enum status make_data(struct vmfs_volume *vol, const struct vmfs_fd *fd)
 
 	if (port_accel()->is_zero(vmfs_fd_rec(fd)->data, VMFS_RESIDENT_MAX))
 		return ST_OK;
-	data = vmfs_meta_edit(vol, fd->page, fd->off + PTRS_AT, VMFS_RESIDENT_MAX, META_RANK_OBJECT);
+	data =
+	    vmfs_meta_edit(vol, fd->page, fd->off + PTRS_AT, VMFS_RESIDENT_MAX, META_RANK_OBJECT);
 	if (!data)
 		return ST_NOMEM;
 	memset(data, 0, VMFS_RESIDENT_MAX);
 	return ST_OK;
 }
 
-enum status vmfs_fd_make(struct vmfs_volume *vol, enum vmfs_type type, uint32_t mode, struct vmfs_fd *fd)
+enum status vmfs_fd_make(struct vmfs_volume *vol, enum vmfs_type type, uint32_t mode,
+			 struct vmfs_fd *fd)
 {
 	uint32_t generation = 0;
 	struct vmfs_fd_disk *m;
@@ -394,7 +401,7 @@ enum status vmfs_fd_clear(struct vmfs_volume *vol, const struct vmfs_fd *fd)
 	return vmfs_alloc_free(vol, fd->addr);
 }
 
-/* ---- looking ------------------------------------------------------------------------------------------------------ */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 /* .sdd.sf is a directory, though its type says system file: its mode tells. */
 static enum store_kind kind_of(uint32_t type, uint32_t mode)

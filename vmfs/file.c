@@ -7,7 +7,7 @@
  * path it changes without parking, after everything that can fail. */
 #include "vmfs/vmfs_priv.h"
 
-/* ---- nodes ----------------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 struct vmfs_node *vmfs_node_find(struct vmfs_volume *vol, uint32_t fd)
 {
@@ -79,7 +79,7 @@ static void node_put(struct vmfs_node *n)
 	port_free(n);
 }
 
-/* ---- open and close ----------------------------------------------------------------------------------------- */
+/* ---- open and close -------------------------------------------------------------------------- */
 
 static enum status may_open(struct vmfs_volume *vol, struct vmfs_node *n, unsigned flags)
 {
@@ -101,7 +101,8 @@ static enum status may_open(struct vmfs_volume *vol, struct vmfs_node *n, unsign
 	return ST_OK;
 }
 
-enum status vmfs_file_open(struct vmfs_volume *vol, uint32_t fd, unsigned flags, struct vmfs_file **file)
+enum status vmfs_file_open(struct vmfs_volume *vol, uint32_t fd, unsigned flags,
+			   struct vmfs_file **file)
 {
 	struct vmfs_file *f = port_alloc(sizeof(*f));
 	enum status st;
@@ -160,10 +161,11 @@ enum status vmfs_file_close(struct vmfs_file *f)
 	return st;
 }
 
-/* ---- growing ------------------------------------------------------------------------------------------------- */
+/* ---- growing --------------------------------------------------------------------------------- */
 
 /* What lies between the old end and `to` in the last block becomes visible: it must read 0. */
-static enum status zero_tail(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t from, uint64_t to)
+static enum status zero_tail(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t from,
+			     uint64_t to)
 {
 	uint64_t bytes = le64_get(vmfs_fd_rec(fd)->meta.block_bytes);
 	uint32_t addr = 0;
@@ -220,7 +222,7 @@ static enum status grow_op(struct vmfs_volume *vol, void *arg)
 	return vmfs_file_grow(s->node, s->bytes, s->bytes);
 }
 
-/* ---- shrinking ------------------------------------------------------------------------------------------------- */
+/* ---- shrinking ------------------------------------------------------------------------------- */
 
 static uint64_t blocks_of(const struct vmfs_fd *fd, uint64_t bytes)
 {
@@ -299,7 +301,8 @@ enum status vmfs_file_finish_orphans(struct vmfs_volume *vol)
 	while (st == ST_OK && j->orphans) {
 		struct vmfs_orphan o = j->orphan[0];
 
-		log_line(LOG_INFO, "vmfs: %s: descriptor 0x%08x was being freed -> finishing", vol->store.name, o.fd);
+		log_line(LOG_INFO, "vmfs: %s: descriptor 0x%08x was being freed -> finishing",
+			 vol->store.name, o.fd);
 		if (orphan_stands(vol, &o))
 			st = vmfs_file_trim(vol, o.fd);
 		else
@@ -344,7 +347,8 @@ enum status vmfs_file_trim_beyond(struct vmfs_node *node)
 	enum status st = ST_OK;
 
 	if (!node->trimmed)
-		st = vmfs_map_beyond(vol, &node->fd, blocks_of(&node->fd, vmfs_fd_length(&node->fd)), &beyond);
+		st = vmfs_map_beyond(vol, &node->fd,
+				     blocks_of(&node->fd, vmfs_fd_length(&node->fd)), &beyond);
 	if (st == ST_OK && beyond) {
 		vmfs_node_drain(node);
 		st = vmfs_file_trim(vol, node->fd.addr);
@@ -373,7 +377,7 @@ enum status vmfs_file_resize(struct vmfs_node *node, uint64_t bytes)
 	return st;
 }
 
-/* ---- reserving ---------------------------------------------------------------------------------------------------- */
+/* ---- reserving ------------------------------------------------------------------------------- */
 
 #define LEAF	((uint64_t)VMFS_PB_POINTERS)
 
@@ -387,8 +391,8 @@ struct reserve {
 };
 
 /* How many pointers from `at` on are null (or, eager, TBZ when the first one is). */
-static enum status same_run(struct vmfs_volume *vol, const struct reserve *r, uint64_t at, uint64_t *run,
-			    uint32_t *addr)
+static enum status same_run(struct vmfs_volume *vol, const struct reserve *r, uint64_t at,
+			    uint64_t *run, uint32_t *addr)
 {
 	enum status st = vmfs_fd_pointer(vol, &r->node->fd, at, META_READ, addr);
 	uint32_t next = 0;
@@ -401,8 +405,8 @@ static enum status same_run(struct vmfs_volume *vol, const struct reserve *r, ui
 	return st;
 }
 
-static enum status set_run(struct vmfs_volume *vol, const struct reserve *r, uint64_t at, uint64_t first,
-			   uint64_t count)
+static enum status set_run(struct vmfs_volume *vol, const struct reserve *r, uint64_t at,
+			   uint64_t first, uint64_t count)
 {
 	uint32_t flag = r->how == STORE_ALLOC_LAZY ? VMFS_FB_TBZ : 0;
 	enum status st = ST_OK;
@@ -429,15 +433,19 @@ static enum status fill_run(struct vmfs_volume *vol, struct reserve *r, uint64_t
 		return st;
 	r->goal = first + *count;
 	if (!lazy)
-		st = lvm_zero(&vol->lvm, first * vol->layout.block_bytes, *count * vol->layout.block_bytes);
+		st = lvm_zero(&vol->lvm, first * vol->layout.block_bytes,
+			      *count * vol->layout.block_bytes);
 	if (st == ST_OK)
 		st = set_run(vol, r, at, first, *count);
 	r->taken += *count;
-	return st == ST_OK ? vmfs_fd_count(vol, &r->node->fd, (int64_t)*count, lazy ? (int64_t)*count : 0, 0) : st;
+	return st == ST_OK ? vmfs_fd_count(vol, &r->node->fd, (int64_t)*count,
+					   lazy ? (int64_t)*count : 0, 0)
+			   : st;
 }
 
 /* A block that is there: an eager reservation zeroes one that is to be zeroed. */
-static enum status settle_one(struct vmfs_volume *vol, struct reserve *r, uint64_t at, uint32_t addr)
+static enum status settle_one(struct vmfs_volume *vol, struct reserve *r, uint64_t at,
+			      uint32_t addr)
 {
 	struct vmfs_slot slot;
 	enum status st;
@@ -477,7 +485,8 @@ static uint64_t goal_for(struct vmfs_node *node, uint64_t block)
 {
 	uint32_t addr = 0;
 
-	if (!block || vmfs_fd_pointer(node->vol, &node->fd, block - 1, META_READ, &addr) != ST_OK || !addr)
+	if (!block || vmfs_fd_pointer(node->vol, &node->fd, block - 1, META_READ, &addr) != ST_OK ||
+	    !addr)
 		return 0;
 	return (uint64_t)VMFS_FB_BLOCK(addr) + 1;
 }
@@ -511,7 +520,8 @@ static enum status note_hole(struct holes *h, uint64_t at)
 	return ST_OK;
 }
 
-static enum status note_holes(struct holes *h, const struct vmfs_node *node, uint64_t at, uint64_t end)
+static enum status note_holes(struct holes *h, const struct vmfs_node *node, uint64_t at,
+			      uint64_t end)
 {
 	enum status st = ST_OK;
 
@@ -573,13 +583,15 @@ static void undo_reserve(struct vmfs_node *node, const struct holes *h)
 		enum status st = free_range(node, h->run[i].at, h->run[i].at + h->run[i].count);
 
 		if (st != ST_OK)
-			log_line(LOG_WARN, "vmfs: %s: descriptor 0x%08x: giving blocks back: %s -> the file keeps them",
+			log_line(LOG_WARN,
+				 "vmfs: %s: descriptor 0x%08x: giving blocks back: %s -> the file "
+				 "keeps them",
 				 node->vol->store.name, node->fd.addr, status_text(st));
 	}
 }
 
-static enum status reserve_all(struct vmfs_node *node, uint64_t at, uint64_t end, enum store_alloc how,
-			       struct holes *holes)
+static enum status reserve_all(struct vmfs_node *node, uint64_t at, uint64_t end,
+			       enum store_alloc how, struct holes *holes)
 {
 	struct reserve r = { .node = node, .how = how, .goal = goal_for(node, at) };
 	enum status st = ST_OK;
@@ -604,10 +616,12 @@ static enum status to_blocks_op(struct vmfs_volume *vol, void *arg)
 	return vmfs_map_extend(vol, &s->node->fd, MAX(s->bytes, vol->sb_bytes + 1));
 }
 
-enum status vmfs_file_allocate(struct vmfs_node *node, uint64_t offset, uint64_t bytes, enum store_alloc how)
+enum status vmfs_file_allocate(struct vmfs_node *node, uint64_t offset, uint64_t bytes,
+			       enum store_alloc how)
 {
 	struct vmfs_volume *vol = node->vol;
-	uint64_t end = offset + bytes, length = vmfs_fd_length(&node->fd), size = vol->layout.block_bytes;
+	uint64_t end = offset + bytes, length = vmfs_fd_length(&node->fd),
+		 size = vol->layout.block_bytes;
 	struct sizing s = { node, end, 0 };
 	struct holes holes = { 0 };
 	enum status st;
@@ -632,7 +646,7 @@ enum status vmfs_file_allocate(struct vmfs_node *node, uint64_t offset, uint64_t
 	return st;
 }
 
-/* ---- punching --------------------------------------------------------------------------------------------------- */
+/* ---- punching -------------------------------------------------------------------------------- */
 
 /* Zero a part of one block, as a write would. */
 static enum status zero_edge(struct vmfs_node *node, uint64_t offset, uint64_t bytes)
@@ -670,7 +684,8 @@ static enum status blank_op(struct vmfs_volume *vol, void *arg)
 enum status vmfs_file_punch(struct vmfs_node *node, uint64_t offset, uint64_t bytes)
 {
 	struct vmfs_volume *vol = node->vol;
-	uint64_t size = vol->layout.block_bytes, length = vmfs_fd_length(&node->fd), end, first, last;
+	uint64_t size = vol->layout.block_bytes, length = vmfs_fd_length(&node->fd), end, first,
+		 last;
 	uint32_t zla = vmfs_fd_zla(&node->fd);
 	enum status st = ST_OK;
 
@@ -700,11 +715,12 @@ enum status vmfs_file_punch(struct vmfs_node *node, uint64_t offset, uint64_t by
 	return st;
 }
 
-/* ---- the map ------------------------------------------------------------------------------------------------------- */
+/* ---- the map --------------------------------------------------------------------------------- */
 
 #define MAP_STEPS	4096u	/* pointers, or null pointer blocks, that one answer looks at */
 
-static enum status look(struct vmfs_node *node, uint64_t block, struct store_run *run, uint32_t *addr)
+static enum status look(struct vmfs_node *node, uint64_t block, struct store_run *run,
+			uint32_t *addr)
 {
 	uint64_t at;
 	enum status st = vmfs_fd_pointer(node->vol, &node->fd, block, META_READ, addr);
@@ -716,7 +732,8 @@ static enum status look(struct vmfs_node *node, uint64_t block, struct store_run
 	if (!*addr)
 		return ST_OK;
 	at = vmfs_layout_addr_at(&node->vol->layout, *addr);
-	run->kind = VMFS_ADDR_TYPE(*addr) == VMFS_ADDR_FB && (*addr & VMFS_FB_TBZ) ? STORE_RUN_ZERO : STORE_RUN_DATA;
+	run->kind = VMFS_ADDR_TYPE(*addr) == VMFS_ADDR_FB && (*addr & VMFS_FB_TBZ) ? STORE_RUN_ZERO
+										   : STORE_RUN_DATA;
 	run->where = at;
 	return at == UINT64_MAX ? ST_CORRUPT : ST_OK;
 }

@@ -18,7 +18,7 @@ static void transfer_done(struct io_req *req);
 
 static struct vmfs_file *file_of(struct io_req *req) { return io_top(req)->ctx; }
 
-/* ---- endings -------------------------------------------------------------------------------------------- */
+/* ---- endings --------------------------------------------------------------------------------- */
 
 static void end_now(struct io_req *req, enum status st)
 {
@@ -50,7 +50,7 @@ static void give_to_worker(struct vmfs_volume *vol, struct list *queue, struct i
 	vmfs_worker_wake(vol);
 }
 
-/* ---- lookups ----------------------------------------------------------------------------------------------- */
+/* ---- lookups --------------------------------------------------------------------------------- */
 
 /* The pointer to a block of a file with pointer blocks, through the memo of its leaf's page. */
 static enum status leaf_pointer(struct vmfs_node *n, uint64_t block, uint32_t *addr)
@@ -62,7 +62,8 @@ static enum status leaf_pointer(struct vmfs_node *n, uint64_t block, uint32_t *a
 
 	if (m->page && m->leaf == leaf && m->page->at == m->at) {
 		m->page->used = 1;
-		*addr = le32_get(((const le32 *)(const void *)m->page->data)[block % VMFS_PB_POINTERS]);
+		*addr =
+		    le32_get(((const le32 *)(const void *)m->page->data)[block % VMFS_PB_POINTERS]);
 		return ST_OK;
 	}
 	st = vmfs_fd_slot(n->vol, &n->fd, block, META_PEEK, &slot);
@@ -87,14 +88,16 @@ static enum status pointer(struct vmfs_node *n, uint64_t block, uint32_t *addr)
 	}
 	if (st != ST_OK || !*addr)
 		return st;
-	return VMFS_ADDR_TYPE(*addr) == VMFS_ADDR_FB && VMFS_FB_BLOCK(*addr) < n->vol->layout.blocks ? ST_OK
-												    : ST_CORRUPT;
+	return VMFS_ADDR_TYPE(*addr) == VMFS_ADDR_FB && VMFS_FB_BLOCK(*addr) < n->vol->layout.blocks
+		   ? ST_OK
+		   : ST_CORRUPT;
 }
 
 static int reads_zero(uint32_t addr) { return !addr || (addr & VMFS_FB_TBZ); }
 
 /* How far blocks like the first one go on: contiguous ones, or ones that read as zeros. */
-static uint64_t run_bytes(struct vmfs_node *n, uint64_t block, uint32_t addr, uint64_t first, uint64_t want)
+static uint64_t run_bytes(struct vmfs_node *n, uint64_t block, uint32_t addr, uint64_t first,
+			  uint64_t want)
 {
 	uint64_t bytes = first;
 
@@ -102,14 +105,15 @@ static uint64_t run_bytes(struct vmfs_node *n, uint64_t block, uint32_t addr, ui
 		uint32_t next = 0;
 
 		if (pointer(n, block + i, &next) != ST_OK || reads_zero(next) != reads_zero(addr) ||
-		    (!reads_zero(addr) && (next & ~VMFS_FB_COW) != (addr & ~VMFS_FB_COW) + VMFS_FB_MAKE(i) - 1))
+		    (!reads_zero(addr) &&
+		     (next & ~VMFS_FB_COW) != (addr & ~VMFS_FB_COW) + VMFS_FB_MAKE(i) - 1))
 			break;
 		bytes += n->vol->layout.block_bytes;
 	}
 	return MIN(bytes, want);
 }
 
-/* ---- the steps of a request ------------------------------------------------------------------------------------ */
+/* ---- the steps of a request ------------------------------------------------------------------ */
 
 static int is_small(const struct vmfs_node *n)
 {
@@ -218,7 +222,7 @@ static void transfer_done(struct io_req *req)
 	io_done(req);
 }
 
-/* ---- submit ------------------------------------------------------------------------------------------------------ */
+/* ---- submit ---------------------------------------------------------------------------------- */
 
 static void flush_done(struct io_req *req) { end_now(req, req->status); }
 
@@ -268,7 +272,7 @@ void vmfs_io_submit(struct store_file *file, struct io_req *req)
 		step(req, 1);
 }
 
-/* ---- the worker's part ---------------------------------------------------------------------------------------------- */
+/* ---- the worker's part ----------------------------------------------------------------------- */
 
 /* Bytes of a small file, or of a file whose pointer block had to be read. */
 static enum status slow_read(struct vmfs_node *n, struct io_req *req)
@@ -280,7 +284,8 @@ static enum status slow_read(struct vmfs_node *n, struct io_req *req)
 	enum status st = ST_OK;
 
 	if (!is_small(n))
-		return vmfs_fd_pointer(n->vol, &n->fd, offset >> n->vol->layout.block_shift, META_READ, &addr);
+		return vmfs_fd_pointer(n->vol, &n->fd, offset >> n->vol->layout.block_shift,
+				       META_READ, &addr);
 	buf = port_alloc(META_PAGE_BYTES);
 	if (!buf)
 		return ST_NOMEM;
@@ -326,7 +331,8 @@ static enum status write_whole(struct vmfs_volume *vol, struct io_req *req, uint
 	struct io_wait w;
 	enum status st;
 
-	io_wait_begin(&w, PORT_WRITE, block * vol->layout.block_bytes, NULL, vol->layout.block_bytes);
+	io_wait_begin(&w, PORT_WRITE, block * vol->layout.block_bytes, NULL,
+		      vol->layout.block_bytes);
 	w.req.io.vec = req->io.vec;
 	w.req.io.vec_count = req->io.vec_count;
 	w.req.io.skip = f->skip + f->cursor;
@@ -353,7 +359,8 @@ static uint64_t goal_of(struct vmfs_node *n, uint64_t block)
 {
 	uint32_t addr = 0;
 
-	if (!block || vmfs_fd_pointer(n->vol, &n->fd, block - 1, META_READ, &addr) != ST_OK || !addr)
+	if (!block || vmfs_fd_pointer(n->vol, &n->fd, block - 1, META_READ, &addr) != ST_OK ||
+	    !addr)
 		return 0;
 	return (uint64_t)VMFS_FB_BLOCK(addr) + 1;
 }
@@ -472,7 +479,8 @@ static void work(struct vmfs_volume *vol)
 	if (vol->worker.age == GROUP_OLD && vol->failed == ST_OK) {
 		vmfs_file_stamp(vol);
 		if (vmfs_journal_commit(vol) != ST_OK)
-			log_line(LOG_ERROR, "vmfs: %s: commit failed -> read only from now on", vol->store.name);
+			log_line(LOG_ERROR, "vmfs: %s: commit failed -> read only from now on",
+				 vol->store.name);
 	}
 	vmfs_leave(vol);
 }

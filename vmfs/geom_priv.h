@@ -79,6 +79,9 @@ void vmfs_layout_free(struct vmfs_layout *layout);
 uint64_t vmfs_layout_addr_at(const struct vmfs_layout *layout, uint32_t addr);
 uint64_t vmfs_layout_cluster_at(const struct vmfs_layout *layout, enum vmfs_res kind, uint32_t cluster);
 
+/* How many bits are set. */
+uint32_t vmfs_count_bits(const uint8_t *bytes, size_t n);
+
 /* x_check of the records: NULL, or a text that names the bad field. */
 const char *vmfs_fs_check(const struct vmfs_fs_disk *fs);
 const char *vmfs_fd_check(const struct vmfs_fd_disk *fd, uint32_t addr);

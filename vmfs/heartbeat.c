@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* heartbeat - our slot, and the slots that others left behind.
  *
- * The devices of the volume are locked against other processes of this machine before anything here
- * runs. So a slot in use that carries this machine's MAC and name belongs to a process that died:
- * it is recovered at once. Any other slot in use is watched for a lease and a beat. If it moves, its
- * host lives and the volume is busy. If it does not, its journal decides: ours is fenced and
- * replayed; an idle one is left alone, slot and all; a foreign one with something in it refuses us.
+ * The devices of the volume are locked against other processes of this machine before anything
+ * here runs. So a slot in use that carries this machine's MAC and name belongs to a process that
+ * died: it is recovered at once. Any other slot in use is watched for a lease and a beat. If it
+ * moves, its host lives and the volume is busy. If it does not, its journal decides: ours is
+ * fenced and replayed; an idle one is left alone, slot and all; a foreign one with something in
+ * it refuses us.
  *
- * To recover, this host acts *as* the dead one: with its journal block, under its name, until that
- * is empty and freed. So a full volume can be recovered, and a crash in the middle starts over.
+ * To recover, this host acts *as* the dead one: with its journal block, under its name, until
+ * that is empty and freed. So a full volume can be recovered, and a crash in the middle starts
+ * over.
  *
  * A beat reads the slot, compares it with what was written last, and writes a new stamp. */
 #include "vmfs/vmfs_priv.h"
@@ -41,7 +43,8 @@ static int left_by_us(const struct vmfs_hb_disk *s)
 
 	port_host_mac(mac);
 	our_address(address);
-	return !memcmp(s->owner.b + 10, mac, sizeof(mac)) && !memcmp(s->ip, address, sizeof(address));
+	return !memcmp(s->owner.b + 10, mac, sizeof(mac)) &&
+	       !memcmp(s->ip, address, sizeof(address));
 }
 
 /* "host <uuid> (<address>)" */
@@ -62,7 +65,7 @@ static enum status write_slot(struct vmfs_volume *vol, const struct vmfs_hb_disk
 	return st == ST_OK ? lvm_flush(&vol->lvm) : st;
 }
 
-/* ---- recovery ------------------------------------------------------------------------------------------ */
+/* ---- recovery -------------------------------------------------------------------------------- */
 
 /* From here on a beat of the dead host miscompares (14.6 step 5). */
 static enum status fence(struct vmfs_volume *vol, struct vmfs_hb_disk *s)
@@ -115,11 +118,12 @@ static enum status recover(struct vmfs_volume *vol, struct vmfs_hb_disk *s, enum
 		st = clear_slot(vol, s, le64_get(s->gen) + 1);
 	vol->journal.at = 0;
 	if (st != ST_OK)
-		return why_set(why, st, "%s: recovery of %s failed: %s", vol->store.name, who, status_text(st));
+		return why_set(why, st, "%s: recovery of %s failed: %s", vol->store.name, who,
+			       status_text(st));
 	return ST_OK;
 }
 
-/* ---- the watch ------------------------------------------------------------------------------------------- */
+/* ---- the watch ------------------------------------------------------------------------------- */
 
 /* Wait until a slot that others left has changed, or a lease and a beat have passed. */
 static enum status watch(struct vmfs_volume *vol, const struct vmfs_hb_disk *old, uint32_t count,
@@ -130,22 +134,26 @@ static enum status watch(struct vmfs_volume *vol, const struct vmfs_hb_disk *old
 	char who[128];
 
 	describe(&old[0], who, sizeof(who));
-	log_line(LOG_WARN, "vmfs: %s: %s has a heartbeat slot -> watching it for %llu s", vol->store.name, who,
+	log_line(LOG_WARN, "vmfs: %s: %s has a heartbeat slot -> watching it for %llu s",
+		 vol->store.name, who,
 		 (unsigned long long)((VMFS_LEASE_NS + VMFS_BEAT_NS) / 1000000000));
 	while (port_now_ns() < end) {
 		port_world_sleep_ns(POLL_NS);
 		if (port_interrupted())
-			return why_set(why, ST_CANCELLED, "%s: stopped while watching heartbeats", vol->store.name);
+			return why_set(why, ST_CANCELLED, "%s: stopped while watching heartbeats",
+				       vol->store.name);
 		for (uint32_t i = 0; i < count; i++) {
-			enum status st = lvm_read(&vol->lvm, le64_get(old[i].at), &now, sizeof(now));
+			enum status st =
+			    lvm_read(&vol->lvm, le64_get(old[i].at), &now, sizeof(now));
 
 			if (st != ST_OK)
-				return why_set(why, st, "%s: reading the heartbeats: %s", vol->store.name,
-					       status_text(st));
+				return why_set(why, st, "%s: reading the heartbeats: %s",
+					       vol->store.name, status_text(st));
 			if (!memcmp(&now, &old[i], sizeof(now)))
 				continue;
 			describe(&old[i], who, sizeof(who));
-			return why_set(why, ST_BUSY, "%s is alive on %s: unmount it there, or mount for reading",
+			return why_set(why, ST_BUSY,
+				       "%s is alive on %s: unmount it there, or mount for reading",
 				       who, vol->store.name);
 		}
 	}
@@ -161,21 +169,25 @@ static enum status silent(struct vmfs_volume *vol, struct vmfs_hb_disk *s, struc
 
 	describe(s, who, sizeof(who));
 	if (st != ST_OK)
-		return why_set(why, st, "%s: the journal of %s cannot be read: mount for reading", vol->store.name, who);
+		return why_set(why, st, "%s: the journal of %s cannot be read: mount for reading",
+			       vol->store.name, who);
 	if (find == JOURNAL_OURS)
 		return recover(vol, s, find, why);
 	if (find == JOURNAL_FOREIGN)
-		return why_set(why, ST_REFUSED, "%s: %s left an unfinished transaction in a foreign format: mount "
-			       "for reading, or unmount it cleanly there", vol->store.name, who);
-	log_line(LOG_WARN, "vmfs: %s: %s is silent, its journal idle -> slot 0x%llx left alone", vol->store.name,
-		 who, (unsigned long long)le64_get(s->at));
+		return why_set(why, ST_REFUSED,
+			       "%s: %s left an unfinished transaction in a foreign format: mount "
+			       "for reading, or unmount it cleanly there",
+			       vol->store.name, who);
+	log_line(LOG_WARN, "vmfs: %s: %s is silent, its journal idle -> slot 0x%llx left alone",
+		 vol->store.name, who, (unsigned long long)le64_get(s->at));
 	vol->foreign[vol->foreign_slots++] = *s;
 	return ST_OK;
 }
 
-/* ---- all slots ---------------------------------------------------------------------------------------------- */
+/* ---- all slots ------------------------------------------------------------------------------- */
 
-static enum status read_region(struct vmfs_volume *vol, struct vmfs_hb_disk **region, struct why *why)
+static enum status read_region(struct vmfs_volume *vol, struct vmfs_hb_disk **region,
+			       struct why *why)
 {
 	enum status st;
 
@@ -184,7 +196,8 @@ static enum status read_region(struct vmfs_volume *vol, struct vmfs_hb_disk **re
 		return why_set(why, ST_NOMEM, "%s: no memory for the heartbeats", vol->store.name);
 	st = lvm_read(&vol->lvm, VMFS_HB_AT, *region, REGION_BYTES);
 	if (st != ST_OK)
-		return why_set(why, st, "%s: reading the heartbeats: %s", vol->store.name, status_text(st));
+		return why_set(why, st, "%s: reading the heartbeats: %s", vol->store.name,
+			       status_text(st));
 	return ST_OK;
 }
 
@@ -195,8 +208,9 @@ static enum status recover_ours(struct vmfs_volume *vol, struct vmfs_hb_disk *s,
 
 	/* What is not our header is the block before we used it. */
 	if (st != ST_OK)
-		return why_set(why, st, "%s: the journal of slot 0x%llx cannot be read: %s", vol->store.name,
-			       (unsigned long long)le64_get(s->at), status_text(st));
+		return why_set(why, st, "%s: the journal of slot 0x%llx cannot be read: %s",
+			       vol->store.name, (unsigned long long)le64_get(s->at),
+			       status_text(st));
 	return recover(vol, s, find, why);
 }
 
@@ -210,8 +224,11 @@ static enum status recover_all(struct vmfs_volume *vol, struct vmfs_hb_disk *slo
 		if (!in_use(&slot[i]))
 			continue;
 		if (le64_get(slot[i].at) != slot_at(i))
-			return why_set(why, ST_CORRUPT, "%s: heartbeat slot %u names 0x%llx as its place: check the "
-				       "volume", vol->store.name, i, (unsigned long long)le64_get(slot[i].at));
+			return why_set(why, ST_CORRUPT,
+				       "%s: heartbeat slot %u names 0x%llx as its place: check the "
+				       "volume",
+				       vol->store.name, i,
+				       (unsigned long long)le64_get(slot[i].at));
 		if (left_by_us(&slot[i]))
 			st = recover_ours(vol, &slot[i], why);
 		else
@@ -230,7 +247,8 @@ enum status vmfs_beat_recover(struct vmfs_volume *vol, struct why *why)
 	enum status st;
 
 	vol->foreign = others ? port_alloc(REGION_BYTES) : NULL;
-	st = vol->foreign ? read_region(vol, &region, why) : why_set(why, ST_NOMEM, "no memory for the heartbeats");
+	st = vol->foreign ? read_region(vol, &region, why)
+			  : why_set(why, ST_NOMEM, "no memory for the heartbeats");
 	if (st == ST_OK)
 		st = recover_all(vol, region, others, why);
 	if (region)
@@ -254,8 +272,8 @@ enum status vmfs_beat_overlay(struct vmfs_volume *vol, struct why *why)
 			continue;
 		st = vmfs_journal_overlay(vol, &slot[i]);
 		if (st != ST_OK)
-			why_set(why, st, "%s: the journal of slot 0x%llx is damaged: %s", vol->store.name,
-				(unsigned long long)slot_at(i), status_text(st));
+			why_set(why, st, "%s: the journal of slot 0x%llx is damaged: %s",
+				vol->store.name, (unsigned long long)slot_at(i), status_text(st));
 	}
 	if (slot)
 		port_dma_free(slot, REGION_BYTES);
@@ -267,7 +285,8 @@ int vmfs_beat_holds(const struct vmfs_volume *vol, const struct vmfs_lock_disk *
 	for (uint32_t i = 0; i < vol->foreign_slots; i++) {
 		const struct vmfs_hb_disk *s = &vol->foreign[i];
 
-		if (le64_get(s->at) == le64_get(lock->hb_at) && le64_get(s->gen) == le64_get(lock->hb_gen) &&
+		if (le64_get(s->at) == le64_get(lock->hb_at) &&
+		    le64_get(s->gen) == le64_get(lock->hb_gen) &&
 		    !memcmp(&s->owner, &lock->owner, sizeof(s->owner)))
 			return 1;
 	}
@@ -279,7 +298,7 @@ int vmfs_beat_is_ours(const struct vmfs_volume *vol, const struct vmfs_hb_disk *
 	return !memcmp(s->owner.b, vol->beat.host.b, sizeof(vol->beat.host.b));
 }
 
-/* ---- the beat -------------------------------------------------------------------------------------------------- */
+/* ---- the beat -------------------------------------------------------------------------------- */
 
 static void beat_ended(struct vmfs_volume *vol)
 {
@@ -299,7 +318,8 @@ static void beat_failed(struct vmfs_volume *vol, enum status st)
 	if (port_now_ns() - vol->beat.ok_ns >= VMFS_LEASE_NS)
 		vmfs_fail(vol, ST_LOST, "no heartbeat could be written for a whole lease");
 	else
-		log_line(LOG_WARN, "vmfs: %s: heartbeat: %s -> trying again", vol->store.name, status_text(st));
+		log_line(LOG_WARN, "vmfs: %s: heartbeat: %s -> trying again", vol->store.name,
+			 status_text(st));
 	beat_ended(vol);
 }
 
@@ -362,7 +382,8 @@ static void wait_beat(struct vmfs_volume *vol)
 	}
 }
 
-/* A process that was stopped for a while, or starved, finds out here whether its slot still stands. */
+/* A process that was stopped for a while, or starved, finds out here whether its slot still
+ * stands. */
 enum status vmfs_beat_check(struct vmfs_volume *vol)
 {
 	struct vmfs_beat *b = &vol->beat;
@@ -377,13 +398,14 @@ enum status vmfs_beat_check(struct vmfs_volume *vol)
 	return vol->failed;
 }
 
-/* ---- begin and end ------------------------------------------------------------------------------------------------- */
+/* ---- begin and end --------------------------------------------------------------------------- */
 
 /* The first free slot from a place that hangs on our UUID: first slots of a page, then any. */
 static enum status choose_slot(struct vmfs_volume *vol, struct why *why)
 {
 	struct vmfs_hb_disk *region = NULL;
-	uint32_t start = port_accel()->crc32c(0, &vol->beat.host, sizeof(vol->beat.host)) % (VMFS_HB_SLOTS / SLOTS_PER_PAGE);
+	uint32_t start = port_accel()->crc32c(0, &vol->beat.host, sizeof(vol->beat.host)) %
+			 (VMFS_HB_SLOTS / SLOTS_PER_PAGE);
 	enum status st = read_region(vol, &region, why);
 	uint32_t found = VMFS_HB_SLOTS;
 
@@ -391,11 +413,13 @@ static enum status choose_slot(struct vmfs_volume *vol, struct why *why)
 		uint32_t page = (start + i) % (VMFS_HB_SLOTS / SLOTS_PER_PAGE);
 		uint32_t slot = page * SLOTS_PER_PAGE + i / (VMFS_HB_SLOTS / SLOTS_PER_PAGE);
 
-		if (le32_get(region[slot].state) == VMFS_HB_FREE && le64_get(region[slot].at) == slot_at(slot))
+		if (le32_get(region[slot].state) == VMFS_HB_FREE &&
+		    le64_get(region[slot].at) == slot_at(slot))
 			found = slot;
 	}
 	if (st == ST_OK && found == VMFS_HB_SLOTS)
-		st = why_set(why, ST_LIMIT, "%s: all %u heartbeat slots are in use", vol->store.name, VMFS_HB_SLOTS);
+		st = why_set(why, ST_LIMIT, "%s: all %u heartbeat slots are in use",
+			     vol->store.name, VMFS_HB_SLOTS);
 	if (st == ST_OK) {
 		*vol->beat.image = region[found];
 		vol->beat.at = slot_at(found);
@@ -428,8 +452,10 @@ static enum status take_journal(struct vmfs_volume *vol, struct why *why)
 	enum status st = vmfs_alloc_find_block(vol, &block);
 
 	if (st == ST_NOSPACE)
-		return why_set(why, st, "%s: no free file block for a journal: mount for reading, or delete "
-			       "something on the host that filled it", vol->store.name);
+		return why_set(why, st,
+			       "%s: no free file block for a journal: mount for reading, or delete "
+			       "something on the host that filled it",
+			       vol->store.name);
 	if (st == ST_OK && !lvm_known_zero(&vol->lvm, block * size, size))
 		st = lvm_zero(&vol->lvm, block * size, size);
 	le32_set(&b->image->journal_fb, VMFS_FB_MAKE(block));
@@ -441,7 +467,8 @@ static enum status take_journal(struct vmfs_volume *vol, struct why *why)
 	if (st == ST_OK)
 		st = vmfs_alloc_take_now(vol, block);
 	if (st != ST_OK)
-		return why_set(why, st, "%s: taking a journal block: %s", vol->store.name, status_text(st));
+		return why_set(why, st, "%s: taking a journal block: %s", vol->store.name,
+			       status_text(st));
 	j->at = block * size;
 	j->host = b->host;
 	j->hb_at = b->at;
@@ -463,8 +490,8 @@ static void give_up(struct vmfs_volume *vol)
 	if (st == ST_OK)
 		st = clear_slot(vol, b->image, b->gen);
 	if (st != ST_OK)
-		log_line(LOG_WARN, "vmfs: %s: slot 0x%llx stays in use -> the next mount clears it", vol->store.name,
-			 (unsigned long long)b->at);
+		log_line(LOG_WARN, "vmfs: %s: slot 0x%llx stays in use -> the next mount clears it",
+			 vol->store.name, (unsigned long long)b->at);
 	b->at = 0;
 }
 
@@ -479,7 +506,8 @@ enum status vmfs_beat_start(struct vmfs_volume *vol, struct why *why)
 	st = write_slot(vol, b->image);
 	if (st != ST_OK) {
 		b->at = 0;
-		return why_set(why, st, "%s: writing a heartbeat: %s", vol->store.name, status_text(st));
+		return why_set(why, st, "%s: writing a heartbeat: %s", vol->store.name,
+			       status_text(st));
 	}
 	st = take_journal(vol, why);
 	if (st != ST_OK) {

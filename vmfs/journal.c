@@ -22,10 +22,11 @@ static uint64_t header_at(const struct vmfs_volume *vol, uint64_t journal_at)
 
 static uint32_t records_crc(const uint8_t *buf, uint32_t end)
 {
-	return port_accel()->crc32c(0, buf + VMFS_JOURNAL_RECORDS_AT, end - VMFS_JOURNAL_RECORDS_AT);
+	return port_accel()->crc32c(0, buf + VMFS_JOURNAL_RECORDS_AT,
+				    end - VMFS_JOURNAL_RECORDS_AT);
 }
 
-/* ---- the header ------------------------------------------------------------------------------------ */
+/* ---- the header ------------------------------------------------------------------------------ */
 
 static void journal_seal(struct vmfs_journal_disk *h)
 {
@@ -53,8 +54,8 @@ static const char *journal_check(const struct vmfs_journal_disk *disk)
 	return NULL;
 }
 
-static void encode_header(const struct vmfs_journal *j, uint32_t state, uint32_t records, uint32_t end,
-			  struct vmfs_journal_disk *h)
+static void encode_header(const struct vmfs_journal *j, uint32_t state, uint32_t records,
+			  uint32_t end, struct vmfs_journal_disk *h)
 {
 	memset(h, 0, sizeof(*h));
 	le64_set(&h->magic, JOURNAL_MAGIC);
@@ -75,10 +76,12 @@ static void encode_header(const struct vmfs_journal *j, uint32_t state, uint32_t
 	journal_seal(h);
 }
 
-static enum status write_header(struct vmfs_volume *vol, uint32_t state, uint32_t records, uint32_t end)
+static enum status write_header(struct vmfs_volume *vol, uint32_t state, uint32_t records,
+				uint32_t end)
 {
 	struct vmfs_journal *j = &vol->journal;
-	struct vmfs_journal_disk *h = (void *)(j->buf + JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
+	struct vmfs_journal_disk *h =
+	    (void *)(j->buf + JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
 	enum status st;
 
 	encode_header(j, state, records, end, h);
@@ -92,7 +95,7 @@ enum status vmfs_journal_clear(struct vmfs_volume *vol)
 	return write_header(vol, 0, 0, VMFS_JOURNAL_RECORDS_AT);
 }
 
-/* ---- commit ------------------------------------------------------------------------------------------ */
+/* ---- commit ---------------------------------------------------------------------------------- */
 
 static void copy_run(const struct vmfs_meta *m, const struct meta_run *run, uint8_t *to)
 {
@@ -117,7 +120,8 @@ static uint32_t build_records(struct vmfs_volume *vol, uint32_t *end)
 	while (vmfs_meta_next_run(&vol->meta, &page, &sector, &run)) {
 		struct vmfs_journal_rec_disk *rec = (void *)(buf + at);
 
-		VERIFY(at + sizeof(*rec) + run.bytes <= JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
+		VERIFY(at + sizeof(*rec) + run.bytes <=
+		       JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
 		memset(rec, 0, sizeof(*rec));
 		le32_set(&rec->type, 1);
 		le64_set(&rec->at, run.at);
@@ -189,7 +193,7 @@ int vmfs_journal_busy(const struct vmfs_volume *vol)
 	return vol->journal.committing || vol->meta.sectors || vol->alloc.pendings;
 }
 
-/* ---- orphans ------------------------------------------------------------------------------------------- */
+/* ---- orphans --------------------------------------------------------------------------------- */
 
 void vmfs_journal_op_begin(struct vmfs_volume *vol)
 {
@@ -229,9 +233,10 @@ void vmfs_journal_drop_orphan(struct vmfs_volume *vol, uint32_t fd)
 	}
 }
 
-/* ---- after a crash ----------------------------------------------------------------------------------------- */
+/* ---- after a crash --------------------------------------------------------------------------- */
 
-/* Header and records of a slot's journal into the buffer. *ours: the header belongs to this slot. */
+/* Header and records of a slot's journal into the buffer. *ours: the header belongs to this
+ * slot. */
 static enum status load(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot, int *ours)
 {
 	uint8_t *buf = vol->journal.buf;
@@ -248,7 +253,8 @@ static enum status load(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot
 	if (st != ST_OK)
 		return st;
 	*ours = !journal_check(h) && !memcmp(&h->host, &slot->owner, sizeof(h->host)) &&
-		le64_get(h->hb_at) == le64_get(slot->at) && le64_get(h->hb_gen) == le64_get(slot->gen);
+		le64_get(h->hb_at) == le64_get(slot->at) &&
+		le64_get(h->hb_gen) == le64_get(slot->gen);
 	return ST_OK;
 }
 
@@ -271,7 +277,8 @@ enum status vmfs_journal_look(struct vmfs_volume *vol, const struct vmfs_hb_disk
 	return ST_OK;
 }
 
-/* One record, checked: it lies in the buffer and names sectors of the volume, past the heartbeats. */
+/* One record, checked: it lies in the buffer and names sectors of the volume, past the
+ * heartbeats. */
 static int record_ok(struct vmfs_volume *vol, uint32_t at, uint32_t end)
 {
 	const struct vmfs_journal_rec_disk *rec = (const void *)(vol->journal.buf + at);
@@ -286,13 +293,15 @@ static int record_ok(struct vmfs_volume *vol, uint32_t at, uint32_t end)
 	       bytes <= vol->lvm.bytes - to;
 }
 
-typedef enum status record_fn(struct vmfs_volume *vol, uint64_t at, const uint8_t *data, uint64_t bytes);
+typedef enum status record_fn(struct vmfs_volume *vol, uint64_t at, const uint8_t *data,
+			      uint64_t bytes);
 
 /* fn for each committed record. The records were checked as a whole by their CRC. */
 static enum status for_each_record(struct vmfs_volume *vol, record_fn *fn)
 {
 	uint8_t *buf = vol->journal.buf;
-	const struct vmfs_journal_disk *h = (void *)(buf + JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
+	const struct vmfs_journal_disk *h =
+	    (void *)(buf + JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
 	uint32_t at = VMFS_JOURNAL_RECORDS_AT, end = le32_get(h->end);
 	enum status st = ST_OK;
 
@@ -309,14 +318,16 @@ static enum status for_each_record(struct vmfs_volume *vol, record_fn *fn)
 	return st;
 }
 
-static enum status write_record(struct vmfs_volume *vol, uint64_t at, const uint8_t *data, uint64_t bytes)
+static enum status write_record(struct vmfs_volume *vol, uint64_t at, const uint8_t *data,
+				uint64_t bytes)
 {
 	return lvm_write(&vol->lvm, at, data, bytes);
 }
 
 static void adopt(struct vmfs_journal *j, const struct vmfs_hb_disk *slot)
 {
-	const struct vmfs_journal_disk *h = (void *)(j->buf + JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
+	const struct vmfs_journal_disk *h =
+	    (void *)(j->buf + JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
 
 	j->at = le64_get(slot->journal_at);
 	memcpy(&j->host, &slot->owner, sizeof(j->host));
@@ -347,7 +358,8 @@ enum status vmfs_journal_replay(struct vmfs_volume *vol, const struct vmfs_hb_di
 }
 
 /* Put a record over the cached pages; they stay, for the disk does not have this yet. */
-static enum status pin_record(struct vmfs_volume *vol, uint64_t at, const uint8_t *data, uint64_t bytes)
+static enum status pin_record(struct vmfs_volume *vol, uint64_t at, const uint8_t *data,
+			      uint64_t bytes)
 {
 	while (bytes) {
 		uint64_t off = at % META_PAGE_BYTES, part = MIN(bytes, META_PAGE_BYTES - off);
@@ -373,7 +385,7 @@ enum status vmfs_journal_overlay(struct vmfs_volume *vol, const struct vmfs_hb_d
 	return st == ST_OK && ours ? for_each_record(vol, pin_record) : st;
 }
 
-/* ---- begin and end --------------------------------------------------------------------------------------------- */
+/* ---- begin and end --------------------------------------------------------------------------- */
 
 enum status vmfs_journal_init(struct vmfs_volume *vol)
 {

@@ -23,13 +23,14 @@ uint64_t vmfs_map_reach(const struct vmfs_volume *vol, const struct vmfs_fd *fd)
 {
 	switch (vmfs_fd_zla(fd)) {
 	case VMFS_ZLA_RESIDENT: return VMFS_RESIDENT_MAX;
-	case VMFS_ZLA_SB: return vmfs_fd_type(fd) == VMFS_TYPE_FILE ? vol->sb_bytes
-								    : VMFS_FD_POINTERS * vol->sb_bytes;
+	case VMFS_ZLA_SB:
+		return vmfs_fd_type(fd) == VMFS_TYPE_FILE ? vol->sb_bytes
+							  : VMFS_FD_POINTERS * vol->sb_bytes;
 	default: return unit_of(fd) * VMFS_FD_POINTERS * vol->layout.block_bytes;
 	}
 }
 
-/* ---- single pointers ---------------------------------------------------------------------------------- */
+/* ---- single pointers ------------------------------------------------------------------------- */
 
 enum status vmfs_map_set(struct vmfs_volume *vol, const struct vmfs_slot *slot, uint32_t addr)
 {
@@ -43,12 +44,13 @@ enum status vmfs_map_set(struct vmfs_volume *vol, const struct vmfs_slot *slot, 
 
 static struct vmfs_slot fd_slot(const struct vmfs_fd *fd, uint64_t index)
 {
-	return (struct vmfs_slot){ fd->page, fd->off + VMFS_FD_DATA_AT + (uint32_t)(index * sizeof(le32)) };
+	return (struct vmfs_slot){fd->page,
+				  fd->off + VMFS_FD_DATA_AT + (uint32_t)(index * sizeof(le32))};
 }
 
 /* A pointer block of zeros, or of the first `bytes` of `from`. Whole: every sector of it counts. */
-static enum status new_pb(struct vmfs_volume *vol, enum vmfs_res kind, const void *from, uint32_t bytes,
-			  uint32_t *addr)
+static enum status new_pb(struct vmfs_volume *vol, enum vmfs_res kind, const void *from,
+			  uint32_t bytes, uint32_t *addr)
 {
 	struct meta_page *page;
 	uint8_t *data;
@@ -109,7 +111,7 @@ enum status vmfs_map_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd, uin
 	return st;
 }
 
-/* ---- growing --------------------------------------------------------------------------------------------- */
+/* ---- growing --------------------------------------------------------------------------------- */
 
 enum status vmfs_block_clean(struct vmfs_volume *vol, uint64_t first, uint64_t count)
 {
@@ -189,7 +191,8 @@ static enum status free_pointers(struct vmfs_volume *vol, const struct vmfs_fd *
 }
 
 /* A resident file whose content moves to a sub-block. */
-static enum status resident_to_sb(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t length)
+static enum status resident_to_sb(struct vmfs_volume *vol, const struct vmfs_fd *fd,
+				  uint64_t length)
 {
 	uint8_t copy[VMFS_RESIDENT_MAX];
 	le32 none = le32_make(0);
@@ -266,12 +269,12 @@ enum status vmfs_map_extend(struct vmfs_volume *vol, const struct vmfs_fd *fd, u
 	return st;
 }
 
-/* ---- shrinking ---------------------------------------------------------------------------------------------- */
+/* ---- shrinking ------------------------------------------------------------------------------- */
 
 struct tally { int64_t blocks, tbz, pbs; };
 
-/* Free pointers [from, count) of a pointer block or descriptor. Without `keep_page` they need not be
- * set to null: the page goes too. */
+/* Free pointers [from, count) of a pointer block or descriptor. Without `keep_page` they need
+ * not be set to null: the page goes too. */
 static enum status free_run(struct vmfs_volume *vol, const struct vmfs_slot *first, uint32_t from,
 			    uint32_t count, int keep_page, struct tally *t)
 {
@@ -309,18 +312,21 @@ static struct vmfs_slot slot_add(const struct vmfs_slot *first, uint32_t index)
 	return (struct vmfs_slot){ first->page, first->off + index * (uint32_t)sizeof(le32) };
 }
 
-static enum status enter_pb(struct vmfs_volume *vol, const struct vmfs_slot *slot, struct vmfs_slot *first)
+static enum status enter_pb(struct vmfs_volume *vol, const struct vmfs_slot *slot,
+			    struct vmfs_slot *first)
 {
 	uint32_t addr = vmfs_map_value(slot), type = VMFS_ADDR_TYPE(addr);
 	uint64_t at = vmfs_layout_addr_at(&vol->layout, addr);
 
-	if ((type != VMFS_ADDR_PB && type != VMFS_ADDR_PB2) || at == UINT64_MAX || at % META_PAGE_BYTES)
+	if ((type != VMFS_ADDR_PB && type != VMFS_ADDR_PB2) || at == UINT64_MAX ||
+	    at % META_PAGE_BYTES)
 		return ST_CORRUPT;
 	first->off = 0;
 	return vmfs_meta_get(vol, at, META_READ, &first->page);
 }
 
-/* Free the leaf that `slot` names from entry `keep` on, and the leaf itself when nothing is kept. */
+/* Free the leaf that `slot` names from entry `keep` on, and the leaf itself when nothing is
+ * kept. */
 static enum status trim_leaf(struct vmfs_volume *vol, const struct vmfs_slot *slot, uint32_t keep,
 			     struct tally *t)
 {
@@ -337,9 +343,10 @@ static enum status trim_leaf(struct vmfs_volume *vol, const struct vmfs_slot *sl
 	return st == ST_OK ? vmfs_map_set(vol, slot, 0) : st;
 }
 
-/* The last leaf below a level of pointers, when it reaches past `keep` blocks. *more: there was one. */
-static enum status trim_level(struct vmfs_volume *vol, const struct vmfs_slot *first, uint32_t count,
-			      uint64_t keep, struct tally *t, int *more)
+/* The last leaf below a level of pointers, when it reaches past `keep` blocks. *more: there was
+ * one. */
+static enum status trim_level(struct vmfs_volume *vol, const struct vmfs_slot *first,
+			      uint32_t count, uint64_t keep, struct tally *t, int *more)
 {
 	uint32_t i = last_used(first, count);
 	struct vmfs_slot slot = slot_add(first, i);
@@ -352,8 +359,8 @@ static enum status trim_level(struct vmfs_volume *vol, const struct vmfs_slot *f
 	return trim_leaf(vol, &slot, keep > base ? (uint32_t)(keep - base) : 0, t);
 }
 
-static enum status trim_double(struct vmfs_volume *vol, const struct vmfs_slot *fd_first, uint64_t keep,
-			       struct tally *t, int *more)
+static enum status trim_double(struct vmfs_volume *vol, const struct vmfs_slot *fd_first,
+			       uint64_t keep, struct tally *t, int *more)
 {
 	uint32_t i = last_used(fd_first, VMFS_FD_POINTERS);
 	struct vmfs_slot slot = slot_add(fd_first, i), inner;
@@ -378,7 +385,8 @@ static enum status trim_double(struct vmfs_volume *vol, const struct vmfs_slot *
 	return st == ST_OK ? vmfs_map_set(vol, &slot, 0) : st;
 }
 
-enum status vmfs_map_trim(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t keep, int *more)
+enum status vmfs_map_trim(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t keep,
+			  int *more)
 {
 	struct vmfs_slot first = fd_slot(fd, 0);
 	struct tally t = { 0 };
@@ -398,7 +406,7 @@ enum status vmfs_map_trim(struct vmfs_volume *vol, const struct vmfs_fd *fd, uin
 	return vmfs_fd_count(vol, fd, -t.blocks, -t.tbz, -t.pbs);
 }
 
-/* ---- pointers past the end --------------------------------------------------------------------------------------- */
+/* ---- pointers past the end ------------------------------------------------------------------- */
 
 static enum status beyond_leaf(struct vmfs_volume *vol, const struct vmfs_slot *slot, uint64_t keep,
 			       int *beyond)
@@ -414,7 +422,8 @@ static enum status beyond_leaf(struct vmfs_volume *vol, const struct vmfs_slot *
 	return ST_OK;
 }
 
-enum status vmfs_map_beyond(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t keep, int *beyond)
+enum status vmfs_map_beyond(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t keep,
+			    int *beyond)
 {
 	struct vmfs_slot first = fd_slot(fd, 0), inner = first;
 	uint64_t unit = unit_of(fd), rest;
@@ -422,7 +431,8 @@ enum status vmfs_map_beyond(struct vmfs_volume *vol, const struct vmfs_fd *fd, u
 	enum status st;
 
 	*beyond = 0;
-	if (vmfs_fd_zla(fd) == VMFS_ZLA_RESIDENT || last == VMFS_FD_POINTERS || (last + 1) * unit <= keep)
+	if (vmfs_fd_zla(fd) == VMFS_ZLA_RESIDENT || last == VMFS_FD_POINTERS ||
+	    (last + 1) * unit <= keep)
 		return ST_OK;
 	*beyond = unit == 1 || last * unit >= keep;
 	if (*beyond)

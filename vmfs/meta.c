@@ -9,7 +9,7 @@
  * another host. An operation saves a sector before it changes it for the first time. */
 #include "vmfs/vmfs_priv.h"
 
-/* ---- the cache ----------------------------------------------------------------------------------- */
+/* ---- the cache ------------------------------------------------------------------------------- */
 
 static struct meta_page **bucket_of(struct vmfs_meta *m, uint64_t at)
 {
@@ -136,7 +136,8 @@ static uint32_t missing_from(struct vmfs_volume *vol, uint64_t at)
 	uint64_t left = (vol->lvm.bytes - at) / META_PAGE_BYTES;
 	uint32_t n = 1;
 
-	while (n < META_AHEAD && n < left && !vmfs_meta_peek(vol, at + (uint64_t)n * META_PAGE_BYTES))
+	while (n < META_AHEAD && n < left &&
+	       !vmfs_meta_peek(vol, at + (uint64_t)n * META_PAGE_BYTES))
 		n++;
 	return n;
 }
@@ -190,7 +191,7 @@ void vmfs_meta_forget(struct vmfs_volume *vol)
 			remove_page(m, m->page[i]);
 }
 
-/* ---- operations ------------------------------------------------------------------------------------ */
+/* ---- operations ------------------------------------------------------------------------------ */
 
 /* One more before-image; the records stay for later operations. */
 static struct meta_undo *new_undo(struct vmfs_meta *m)
@@ -262,7 +263,7 @@ void *vmfs_meta_touch(struct vmfs_volume *vol, struct meta_page *page, uint32_t 
 		      enum meta_rank rank)
 {
 	VERIFY(!vol->meta.in_op);
-	VERIFY(enlist(&vol->meta, page));	/* I3: room was reserved when the free was deferred */
+	VERIFY(enlist(&vol->meta, page)); /* I3: room was reserved when the free was deferred */
 	mark_dirty(&vol->meta, page, off / SECTOR_BYTES);
 	page->rank = MAX(page->rank, (uint8_t)rank);
 	return page->data + off;
@@ -354,7 +355,7 @@ enum status vmfs_meta_run(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn
 	return commit == ST_OK ? run_once(vol, need, fn, arg) : commit;
 }
 
-/* ---- the group ----------------------------------------------------------------------------------------- */
+/* ---- the group ------------------------------------------------------------------------------- */
 
 static int comes_before(const struct meta_page *a, const struct meta_page *b)
 {
@@ -487,7 +488,7 @@ void vmfs_meta_group_done(struct vmfs_volume *vol)
 	m->sectors = 0;
 }
 
-/* ---- begin and end ----------------------------------------------------------------------------------------- */
+/* ---- begin and end --------------------------------------------------------------------------- */
 
 enum status vmfs_meta_init(struct vmfs_volume *vol, uint64_t cache_bytes)
 {

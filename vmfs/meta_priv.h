@@ -56,7 +56,7 @@ struct vmfs_meta {
 	uint32_t		undos, undos_made;
 	struct meta_undo	*undo[META_OP_SECTORS];
 	/* the running group */
-	uint32_t		listed, sectors, sectors_max;	/* max: META_GROUP_SECTORS; tests take less */
+	uint32_t listed, sectors, sectors_max; /* max: META_GROUP_SECTORS; tests take less */
 	struct meta_page	*list[META_GROUP_SECTORS];
 	/* of pages that go to their places */
 	struct io_wait		*wait;
@@ -95,7 +95,8 @@ typedef enum status vmfs_op_fn(struct vmfs_volume *vol, void *arg);
 /* Run fn as one operation that changes at most `need` sectors and frees resources of at most as
  * many clusters, both together. On ST_NOSPACE with deferred frees in the group, the group is
  * committed and fn runs a second time: it must compute everything anew. */
-MUST_USE enum status vmfs_meta_run(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn, void *arg);
+MUST_USE enum status vmfs_meta_run(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn,
+				   void *arg);
 
 /* For the journal: the dirty pages by place, and their way there. */
 uint32_t vmfs_meta_sort(struct vmfs_volume *vol);

@@ -6,7 +6,7 @@
  * a lock on are never changed. */
 #include "vmfs/vmfs_priv.h"
 
-/* ---- walking ------------------------------------------------------------------------------------------ */
+/* ---- walking --------------------------------------------------------------------------------- */
 
 static enum status check_name(const char *name, size_t n)
 {
@@ -17,13 +17,15 @@ static enum status check_name(const char *name, size_t n)
 	return ST_OK;
 }
 
-static enum status say(const struct vmfs_volume *vol, struct why *why, enum status st, const char *path)
+static enum status say(const struct vmfs_volume *vol, struct why *why, enum status st,
+		       const char *path)
 {
 	if (st == ST_NAME)
-		return why_set(why, st, "%s:%s: a name has 1 to %u bytes of UTF-8 and no slash", vol->store.name,
-			       path, VMFS_NAME_MAX);
+		return why_set(why, st, "%s:%s: a name has 1 to %u bytes of UTF-8 and no slash",
+			       vol->store.name, path, VMFS_NAME_MAX);
 	if (st == ST_LIMIT)
-		return why_set(why, st, "%s:%s: the directory is full: it cannot grow past %u sub-blocks",
+		return why_set(why, st,
+			       "%s:%s: the directory is full: it cannot grow past %u sub-blocks",
 			       vol->store.name, path, VMFS_FD_POINTERS);
 	return why_set(why, st, "%s:%s: %s", vol->store.name, path, status_text(st));
 }
@@ -76,7 +78,8 @@ static enum status walk(struct vmfs_volume *vol, const char *p, struct vmfs_path
 
 		if (out->name[0])
 			st = step(vol, &out->dir, out->name, &out->dir);
-		if (st == ST_OK && vmfs_fd_type(&out->dir) != VMFS_TYPE_DIR && out->dir.addr != VMFS_FD_SDD)
+		if (st == ST_OK && vmfs_fd_type(&out->dir) != VMFS_TYPE_DIR &&
+		    out->dir.addr != VMFS_FD_SDD)
 			st = ST_NOTDIR;
 		if (st == ST_OK)
 			st = check_name(p, n);
@@ -99,7 +102,8 @@ enum status vmfs_path_walk(struct vmfs_volume *vol, const char *path, struct vmf
 	return st == ST_OK ? ST_OK : say(vol, why, st, path);
 }
 
-enum status vmfs_path_fd(struct vmfs_volume *vol, const char *path, struct vmfs_fd *fd, struct why *why)
+enum status vmfs_path_fd(struct vmfs_volume *vol, const char *path, struct vmfs_fd *fd,
+			 struct why *why)
 {
 	struct vmfs_path p;
 	enum status st = walk(vol, path, &p);
@@ -109,7 +113,7 @@ enum status vmfs_path_fd(struct vmfs_volume *vol, const char *path, struct vmfs_
 	return st == ST_OK ? ST_OK : say(vol, why, st, path);
 }
 
-/* ---- what all changes share --------------------------------------------------------------------------- */
+/* ---- what all changes share ------------------------------------------------------------------ */
 
 static enum status add_links(struct vmfs_volume *vol, const struct vmfs_fd *fd, int delta)
 {
@@ -142,7 +146,7 @@ static enum status dir_writable(const struct vmfs_path *p)
 	return vmfs_fd_type(&p->dir) == VMFS_TYPE_DIR ? ST_OK : ST_REFUSED;
 }
 
-/* ---- make ------------------------------------------------------------------------------------------------ */
+/* ---- make ------------------------------------------------------------------------------------ */
 
 struct make {
 	struct vmfs_path	path;
@@ -187,8 +191,8 @@ static enum status make_op(struct vmfs_volume *vol, void *arg)
 	return st;
 }
 
-enum status vmfs_path_make(struct vmfs_volume *vol, const char *path, enum vmfs_type type, uint32_t mode,
-			   const char *target, uint32_t *fd, struct why *why)
+enum status vmfs_path_make(struct vmfs_volume *vol, const char *path, enum vmfs_type type,
+			   uint32_t mode, const char *target, uint32_t *fd, struct why *why)
 {
 	struct make m = { .type = type, .mode = mode, .target = target };
 	enum status st = vmfs_path_walk(vol, path, &m.path, why);
@@ -207,7 +211,7 @@ enum status vmfs_path_make(struct vmfs_volume *vol, const char *path, enum vmfs_
 	return ST_OK;
 }
 
-/* ---- remove ------------------------------------------------------------------------------------------------- */
+/* ---- remove ---------------------------------------------------------------------------------- */
 
 struct removal {
 	struct vmfs_path	path;
@@ -270,13 +274,14 @@ enum status vmfs_path_remove(struct vmfs_volume *vol, const char *path, struct w
 
 	if (st != ST_OK)
 		return st;
-	st = r.path.name[0] ? vmfs_meta_run(vol, 2 * VMFS_FD_POINTERS + DIR_NEED, remove_op, &r) : ST_REFUSED;
+	st = r.path.name[0] ? vmfs_meta_run(vol, 2 * VMFS_FD_POINTERS + DIR_NEED, remove_op, &r)
+			    : ST_REFUSED;
 	if (st == ST_OK && r.orphan)
 		st = vmfs_file_trim(vol, r.fd.addr);
 	return st == ST_OK ? ST_OK : say(vol, why, st, path);
 }
 
-/* ---- rename ----------------------------------------------------------------------------------------------------- */
+/* ---- rename ---------------------------------------------------------------------------------- */
 
 struct renaming {
 	struct vmfs_path	from, to;
@@ -310,8 +315,8 @@ static enum status is_below(struct vmfs_volume *vol, struct vmfs_fd dir, uint32_
 }
 
 /* What the new name means now must be gone or may go. *there: it exists. */
-static enum status check_target(struct vmfs_volume *vol, struct renaming *r, const struct vmfs_fd *fd,
-				struct vmfs_entry *e, int *there)
+static enum status check_target(struct vmfs_volume *vol, struct renaming *r,
+				const struct vmfs_fd *fd, struct vmfs_entry *e, int *there)
 {
 	enum status st = vmfs_dir_find(vol, &r->to.dir, r->to.name, e);
 	int empty = 1;
@@ -337,7 +342,8 @@ static enum status check_target(struct vmfs_volume *vol, struct renaming *r, con
 	return st == ST_OK && !empty ? ST_NOTEMPTY : st;
 }
 
-static enum status move_parent(struct vmfs_volume *vol, struct renaming *r, const struct vmfs_fd *fd)
+static enum status move_parent(struct vmfs_volume *vol, struct renaming *r,
+			       const struct vmfs_fd *fd)
 {
 	enum status st;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* reclaim - free file blocks go back to the device below.
- * Each run is unmapped while the mutex is held, so nobody can take its blocks meanwhile. Between runs
- * others get their turn. The group is committed first: what it freed is then free for good. */
+/* reclaim - free file blocks go back to the device below. Each run is unmapped while the mutex
+ * is held, so nobody can take its blocks meanwhile. Between runs others get their turn. The
+ * group is committed first: what it freed is then free for good. */
 #include "vmfs/vmfs_priv.h"
 
 #define UNIT_BLOCKS	200u	/* a cluster's worth, as the product's default */
@@ -16,7 +16,8 @@ static enum status unmap(struct vmfs_volume *vol, uint64_t at, uint64_t bytes)
 }
 
 /* The next run. *bytes: 0 when there is none. */
-static enum status reclaim_run(struct vmfs_volume *vol, uint64_t *block, uint64_t unit, uint64_t *bytes)
+static enum status reclaim_run(struct vmfs_volume *vol, uint64_t *block, uint64_t unit,
+			       uint64_t *bytes)
 {
 	uint64_t count = 0;
 	enum status st;
@@ -32,8 +33,8 @@ static enum status reclaim_run(struct vmfs_volume *vol, uint64_t *block, uint64_
 }
 
 enum status vmfs_reclaim(struct vmfs_volume *vol, uint32_t unit_blocks,
-			 int (*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes), void *arg,
-			 uint64_t *reclaimed_bytes)
+			 int (*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes),
+			 void *arg, uint64_t *reclaimed_bytes)
 {
 	struct vmfs_count blocks = { 0 };
 	uint64_t block = 0, bytes = 1, total;

@@ -54,7 +54,8 @@ const char *vmfs_fd_check(const struct vmfs_fd_disk *fd, uint32_t addr)
 		return "blockOffsetShift is not log2(blockSize)";
 	if (le64_get(fd->length) > VMFS_LENGTH_MAX)
 		return "the length is out of range";
-	if (zla == VMFS_ZLA_RESIDENT && type != VMFS_TYPE_RDM && le64_get(fd->length) > VMFS_RESIDENT_MAX)
+	if (zla == VMFS_ZLA_RESIDENT && type != VMFS_TYPE_RDM &&
+	    le64_get(fd->length) > VMFS_RESIDENT_MAX)
 		return "resident data is longer than 1024 bytes";
 	return NULL;
 }
@@ -68,12 +69,18 @@ uint32_t vmfs_fd_shift(const struct vmfs_fd_disk *fd)
 	return block ? 63u - (uint32_t)__builtin_clzll(block) : 0;
 }
 
-static uint32_t popcount(const uint8_t *bytes, size_t n)
+/* By arithmetic: the compiler's builtin calls a library where the processor has no instruction. */
+uint32_t vmfs_count_bits(const uint8_t *bytes, size_t n)
 {
 	uint32_t count = 0;
 
-	for (size_t i = 0; i < n; i++)
-		count += (uint32_t)__builtin_popcount(bytes[i]);
+	for (size_t i = 0; i < n; i++) {
+		uint32_t v = bytes[i];
+
+		v = v - (v >> 1 & 0x55);
+		v = (v & 0x33) + (v >> 2 & 0x33);
+		count += (v + (v >> 4)) & 0x0F;
+	}
 	return count;
 }
 
@@ -85,8 +92,9 @@ static int bit_past(const struct vmfs_cluster_disk *c, uint32_t total)
 	return 0;
 }
 
-const char *vmfs_cluster_check(const struct vmfs_lock_disk *lock, const struct vmfs_cluster_disk *cluster,
-			       uint64_t at, enum vmfs_res kind, uint32_t number, uint32_t total)
+const char *vmfs_cluster_check(const struct vmfs_lock_disk *lock,
+			       const struct vmfs_cluster_disk *cluster, uint64_t at,
+			       enum vmfs_res kind, uint32_t number, uint32_t total)
 {
 	if (le32_get(lock->type) != VMFS_LOCK_TYPE_BASE + vmfs_res_traits[kind].lock)
 		return "its lock has another type";
@@ -99,7 +107,7 @@ const char *vmfs_cluster_check(const struct vmfs_lock_disk *lock, const struct v
 		return "totalResources does not fit the geometry";
 	if (bit_past(cluster, le32_get(cluster->total)))
 		return "bits past totalResources are set";
-	if (le32_get(cluster->free) != popcount(cluster->bitmap, sizeof(cluster->bitmap)))
+	if (le32_get(cluster->free) != vmfs_count_bits(cluster->bitmap, sizeof(cluster->bitmap)))
 		return "freeResources is not the number of set bits";
 	return NULL;
 }

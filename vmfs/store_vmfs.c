@@ -25,9 +25,10 @@ static struct vmfs_node *node_of(struct store_file *f)
 	return container_of(f, struct vmfs_file, base)->node;
 }
 
-/* ---- looking ------------------------------------------------------------------------------------------ */
+/* ---- looking --------------------------------------------------------------------------------- */
 
-static enum status v_stat(struct store *s, const char *path, struct store_stat *out, struct why *why)
+static enum status v_stat(struct store *s, const char *path, struct store_stat *out,
+			  struct why *why)
 {
 	struct vmfs_volume *vol = enter(s);
 	struct vmfs_fd fd;
@@ -39,8 +40,8 @@ static enum status v_stat(struct store *s, const char *path, struct store_stat *
 }
 
 /* The entries of a directory, copied: fn may change what is being listed. */
-static enum status snapshot(struct vmfs_volume *vol, const char *path, struct vmfs_dirent_disk **out,
-			    uint32_t *count, struct why *why)
+static enum status snapshot(struct vmfs_volume *vol, const char *path,
+			    struct vmfs_dirent_disk **out, uint32_t *count, struct why *why)
 {
 	struct vmfs_fd fd;
 	enum status st = vmfs_path_fd(vol, path, &fd, why);
@@ -50,12 +51,14 @@ static enum status snapshot(struct vmfs_volume *vol, const char *path, struct vm
 	if (vmfs_fd_type(&fd) != VMFS_TYPE_DIR && fd.addr != VMFS_FD_SDD)
 		return why_set(why, ST_NOTDIR, "%s:%s: not a directory", vol->store.name, path);
 	if (vmfs_fd_length(&fd) > LIST_BYTES_MAX)
-		return why_set(why, ST_CORRUPT, "%s:%s: a directory of %llu bytes: check the volume", vol->store.name,
-			       path, (unsigned long long)vmfs_fd_length(&fd));
+		return why_set(why, ST_CORRUPT,
+			       "%s:%s: a directory of %llu bytes: check the volume",
+			       vol->store.name, path, (unsigned long long)vmfs_fd_length(&fd));
 	*count = vmfs_dir_count(&fd);
 	*out = port_alloc((size_t)*count * sizeof(**out) + 1);
 	if (!*out)
-		return why_set(why, ST_NOMEM, "%s:%s: no memory for its entries", vol->store.name, path);
+		return why_set(why, ST_NOMEM, "%s:%s: no memory for its entries", vol->store.name,
+			       path);
 	st = vmfs_fd_read(vol, &fd, 0, *out, (uint64_t)*count * sizeof(**out));
 	if (st == ST_OK)
 		return ST_OK;
@@ -83,8 +86,8 @@ static int entry_stat(struct vmfs_volume *vol, struct vmfs_dirent_disk *e, struc
 }
 
 static enum status v_list(struct store *s, const char *dir,
-			  int (*fn)(void *arg, const char *name, const struct store_stat *st), void *arg,
-			  struct why *why)
+			  int (*fn)(void *arg, const char *name, const struct store_stat *st),
+			  void *arg, struct why *why)
 {
 	struct vmfs_volume *vol = enter(s);
 	struct vmfs_dirent_disk *e = NULL;
@@ -137,10 +140,10 @@ static enum status v_space(struct store *s, struct store_space *space)
 	return leave(vol, st);
 }
 
-/* ---- names ----------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
-static enum status v_create(struct store *s, const char *path, uint32_t mode, struct store_file **file,
-			    struct why *why)
+static enum status v_create(struct store *s, const char *path, uint32_t mode,
+			    struct store_file **file, struct why *why)
 {
 	struct vmfs_volume *vol = enter(s);
 	struct vmfs_file *f = NULL;
@@ -180,8 +183,8 @@ static enum status v_remove(struct store *s, const char *path, struct why *why)
 	return leave(vol, vmfs_path_remove(vol, path, why));
 }
 
-static enum status v_rename(struct store *s, const char *old_path, const char *new_path, int replace,
-			    struct why *why)
+static enum status v_rename(struct store *s, const char *old_path, const char *new_path,
+			    int replace, struct why *why)
 {
 	struct vmfs_volume *vol = enter(s);
 
@@ -233,10 +236,10 @@ static enum status v_sync_nothing(struct store *s)
 
 static enum status v_close(struct store *s) { return vmfs_unmount(vmfs_of(s)); }
 
-/* ---- files ---------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------- */
 
-static enum status v_open(struct store *s, const char *path, unsigned flags, struct store_file **file,
-			  struct why *why)
+static enum status v_open(struct store *s, const char *path, unsigned flags,
+			  struct store_file **file, struct why *why)
 {
 	struct vmfs_volume *vol = enter(s);
 	struct vmfs_file *f = NULL;
@@ -297,7 +300,7 @@ static enum status v_file_map(struct store_file *f, uint64_t offset, struct stor
 	return leave(vol, vmfs_file_map(node_of(f), offset, run));
 }
 
-/* ---- the tables -------------------------------------------------------------------------------------------------- */
+/* ---- the tables ------------------------------------------------------------------------------ */
 
 const struct store_ops vmfs_store_ops = {
 	.name = "vmfs",

@@ -15,7 +15,7 @@ struct vmfs_uuid { uint8_t b[16]; };
 void vmfs_uuid_format(const struct vmfs_uuid *uuid, char text[VMFS_UUID_TEXT]);
 void vmfs_uuid_make(struct vmfs_uuid *uuid);	/* time, chance and this machine's MAC */
 
-/* ---- looking ---------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 /* What a device says of itself, without mounting. Nothing is written. */
 struct vmfs_probe {
@@ -25,7 +25,7 @@ struct vmfs_probe {
 	uint64_t	logical_bytes;		/* of the whole volume */
 	uint64_t	device_bytes;		/* totalBytes of the device record */
 	uint32_t	num_devs;		/* devices the volume has */
-	uint64_t	first_pe;		/* 0: this is the head, the fields below are valid */
+	uint64_t first_pe; /* 0: this is the head, the fields below are valid */
 	uint32_t	fs_major;		/* 4 VMFS-3, 14 VMFS-5, 24 VMFS-6 */
 	uint8_t		fs_minor;
 	struct vmfs_uuid fs_uuid;
@@ -34,11 +34,11 @@ struct vmfs_probe {
 /* ST_NOENT: no VMFS here. ST_CORRUPT: there was one. */
 MUST_USE enum status vmfs_probe(struct io_dev *dev, struct vmfs_probe *probe, struct why *why);
 
-/* ---- mount -------------------------------------------------------------------------------------- */
+/* ---- mount ----------------------------------------------------------------------------------- */
 
 struct vmfs_mount_opts {
 	uint8_t		write;		/* take a heartbeat slot and a journal */
-	uint8_t		join;		/* write although another host's heartbeat is in use (it is watched
+	uint8_t join; /* write although another host's heartbeat is in use (it is watched
 					 * for a lease and must be silent in this release) */
 	uint64_t	cache_bytes;	/* metadata cache; 0: 32 MiB */
 };
@@ -80,8 +80,8 @@ struct vmfs_host_slot {
 	uint8_t		ours;
 };
 /* fn for every slot in use; non-zero ends the walk. Reads the slots anew. */
-MUST_USE enum status vmfs_hosts(struct vmfs_volume *vol, int (*fn)(void *arg, const struct vmfs_host_slot *),
-				void *arg);
+MUST_USE enum status vmfs_hosts(struct vmfs_volume *vol,
+				int (*fn)(void *arg, const struct vmfs_host_slot *), void *arg);
 
 /* Raw values of one file's lock and descriptor. */
 struct vmfs_file_meta {
@@ -92,20 +92,21 @@ struct vmfs_file_meta {
 	uint64_t	length, block_bytes, num_blocks, tbz_blocks, cow_blocks, new_since_epoch;
 	uint32_t	mtime, ctime, atime;
 };
-MUST_USE enum status vmfs_file_meta(struct vmfs_volume *vol, const char *path, struct vmfs_file_meta *meta,
-				    struct why *why);
+MUST_USE enum status vmfs_file_meta(struct vmfs_volume *vol, const char *path,
+				    struct vmfs_file_meta *meta, struct why *why);
 /* The SCSI identity stored in an RDM file: its id text and the length of the device. */
 MUST_USE enum status vmfs_rdm_identity(struct vmfs_volume *vol, const char *path, char id[64],
 				       uint64_t *bytes, struct why *why);
 
-/* Give all free file blocks back to the devices (UNMAP), at most unit_blocks in one request (0: 200).
- * Mounted for writing. progress may be NULL; non-zero from it stops with ST_CANCELLED. *reclaimed_bytes
- * is right on every return. ST_UNSUPPORTED: a device cannot unmap. */
+/* Give all free file blocks back to the devices (UNMAP), at most unit_blocks in one request (0:
+ * 200). Mounted for writing. progress may be NULL; non-zero from it stops with ST_CANCELLED.
+ * *reclaimed_bytes is right on every return. ST_UNSUPPORTED: a device cannot unmap. */
 MUST_USE enum status vmfs_reclaim(struct vmfs_volume *vol, uint32_t unit_blocks,
-				  int (*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes),
+				  int (*progress)(void *arg, uint64_t done_bytes,
+						  uint64_t total_bytes),
 				  void *arg, uint64_t *reclaimed_bytes);
 
-/* ---- make, grow, span --------------------------------------------------------------------------- */
+/* ---- make, grow, span ------------------------------------------------------------------------ */
 
 struct vmfs_mkfs_opts {
 	const char	*label;		/* up to 128 bytes of UTF-8; NULL: none */
@@ -115,7 +116,7 @@ struct vmfs_mkfs_opts {
 	struct vmfs_uuid fs_uuid, lv_uuid, dev_uuid, host_uuid;
 	uint64_t	now_us;
 	char		disk_id[45];	/* LVM disk identity; empty: "vmhba0:C0:T0:L0" */
-	void		(*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes);	/* may be NULL */
+	void (*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes); /* may be NULL */
 	void		*progress_arg;
 };
 /* VMFS-5 over one or more whole partitions, in this order. A device over 16 TiB chains LVM regions.
@@ -125,19 +126,19 @@ MUST_USE enum status vmfs_mkfs(struct io_dev *const *devs, uint32_t dev_count,
 			       const struct vmfs_mkfs_opts *opts, struct vmfs_uuid *fs_uuid,
 			       struct why *why);
 /* The last device has grown: take its new room. Unmounted. *added_bytes: 0 when there is none. */
-MUST_USE enum status vmfs_grow(struct io_dev *const *devs, uint32_t dev_count, uint64_t *added_bytes,
-			       struct why *why);
+MUST_USE enum status vmfs_grow(struct io_dev *const *devs, uint32_t dev_count,
+			       uint64_t *added_bytes, struct why *why);
 /* Add an empty device at the end. What is on it is lost. */
 MUST_USE enum status vmfs_span(struct io_dev *const *devs, uint32_t dev_count, struct io_dev *added,
 			       struct why *why);
 
-/* ---- check ---------------------------------------------------------------------------------------- */
+/* ---- check ----------------------------------------------------------------------------------- */
 
 enum vmfs_severity {
-	VMFS_FIND_NOTE,		/* allowed: a used heartbeat slot, its journal, a test-only volume */
-	VMFS_FIND_LEAK,		/* resources that nobody owns: safe, repairable */
-	VMFS_FIND_WRONG,	/* a count or copy is wrong; the right value is known: repairable */
-	VMFS_FIND_DAMAGE,	/* information is lost or contradictory: not repaired by guessing */
+	VMFS_FIND_NOTE,	  /* allowed: a used heartbeat slot, its journal, a test-only volume */
+	VMFS_FIND_LEAK,	  /* resources that nobody owns: safe, repairable */
+	VMFS_FIND_WRONG,  /* a count or copy is wrong; the right value is known: repairable */
+	VMFS_FIND_DAMAGE, /* information is lost or contradictory: not repaired by guessing */
 };
 
 struct vmfs_finding {
@@ -149,9 +150,9 @@ struct vmfs_finding {
 };
 
 struct vmfs_check_opts {
-	uint8_t		fix;		/* repair what VMFS_FIND_LEAK and _WRONG say, in place, in a safe order */
+	uint8_t fix; /* repair what VMFS_FIND_LEAK and _WRONG say, in place, in a safe order */
 	void		(*finding)(void *arg, const struct vmfs_finding *finding);
-	void		(*phase)(void *arg, const char *phase);		/* "LVM", "Resource files" ... may be NULL */
+	void (*phase)(void *arg, const char *phase); /* "LVM", "Resource files" ... may be NULL */
 	void		(*progress)(void *arg, uint64_t done, uint64_t total);	/* may be NULL */
 	void		*arg;
 };
@@ -166,7 +167,7 @@ struct vmfs_check_result {
  *   ST_REFUSED   fix wanted, but a journal is another host's business
  *   ST_READONLY  fix wanted on a VMFS-3, or on a device opened for reading */
 MUST_USE enum status vmfs_check(struct io_dev *const *devs, uint32_t dev_count,
-				const struct vmfs_check_opts *opts, struct vmfs_check_result *result,
-				struct why *why);
+				const struct vmfs_check_opts *opts,
+				struct vmfs_check_result *result, struct why *why);
 
 #endif

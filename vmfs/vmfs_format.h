@@ -6,12 +6,14 @@
 
 #include "iopath/base/le.h"
 
-typedef struct { uint8_t b[16]; } vmfs_uuid_disk;	/* u32 time_lo, u32 time_hi, u16 rand, u8[6] mac */
+typedef struct {
+	uint8_t b[16];
+} vmfs_uuid_disk; /* u32 time_lo, u32 time_hi, u16 rand, u8[6] mac */
 
-/* ---- LVM (partition offsets) ------------------------------------------------------------------ */
+/* ---- LVM (partition offsets) ----------------------------------------------------------------- */
 
 #define LVM_MAGIC		0xC001D00Du
-#define LVM_HEADER_AT		0x100000ull	/* device record; everything below is relative to it */
+#define LVM_HEADER_AT		0x100000ull /* device record; everything below is relative to it */
 #define LVM_VOLUME_AT		0x200u		/* volume table entry 0 */
 #define LVM_NAMES_AT		0x7E200u	/* 32 names of 256 bytes */
 #define LVM_NAME_BYTES		256u
@@ -113,7 +115,7 @@ struct lvm_region_disk {		/* a further metadata region of a device over 16 TiB *
 };
 DISK_SIZE(struct lvm_region_disk, 512);
 
-/* ---- file system (volume offsets) --------------------------------------------------------------- */
+/* ---- file system (volume offsets) ------------------------------------------------------------ */
 
 #define VMFS_FS_AT		0x200000ull
 #define VMFS_FS_MAGIC		0x2FABF15Eu
@@ -215,7 +217,7 @@ DISK_SIZE(struct vmfs_hb_disk, 512);
 DISK_AT(struct vmfs_hb_disk, journal_at, 0x64);
 DISK_AT(struct vmfs_hb_disk, replay_hb_at, 0x94);
 
-/* ---- addresses --------------------------------------------------------------------------------- */
+/* ---- addresses ------------------------------------------------------------------------------- */
 
 enum vmfs_addr_type {
 	VMFS_ADDR_NULL = 0, VMFS_ADDR_FB = 1, VMFS_ADDR_SB = 2, VMFS_ADDR_PB = 3,
@@ -245,10 +247,10 @@ enum vmfs_fixed_fd {
 	VMFS_FD_PB2 = 0x01800004, VMFS_FD_SDD = 0x01C00004,
 };
 
-/* ---- resource files ---------------------------------------------------------------------------- */
+/* ---- resource files -------------------------------------------------------------------------- */
 
 #define VMFS_RES_GROUP_AT	0x10000u	/* file offset of cluster group 0, always */
-#define VMFS_CLUSTER_BYTES	1024u		/* header of one cluster: lock sector, bitmap sector */
+#define VMFS_CLUSTER_BYTES	   1024u /* header of one cluster: lock sector, bitmap sector */
 #define VMFS_CLUSTER_RESOURCES_MAX 512u		/* bits of its bitmap */
 #define VMFS_GROUP_CLUSTERS_MAX	1024u		/* 32 and 64 are what hosts write */
 #define VMFS_SB_BYTES		0x2000u
@@ -280,7 +282,7 @@ struct vmfs_cluster_disk {		/* second sector of a cluster header */
 DISK_SIZE(struct vmfs_cluster_disk, 512);
 DISK_AT(struct vmfs_cluster_disk, fd_generation, 0x50);
 
-/* ---- file descriptors --------------------------------------------------------------------------- */
+/* ---- file descriptors ------------------------------------------------------------------------ */
 
 #define VMFS_FD_BYTES		2048u
 #define VMFS_FD_META_AT		0x200u
@@ -359,10 +361,10 @@ struct vmfs_dirent_disk {
 };
 DISK_SIZE(struct vmfs_dirent_disk, 140);
 
-/* ---- journal ----------------------------------------------------------------------------------- */
+/* ---- journal --------------------------------------------------------------------------------- */
 
 #define VMFS_JOURNAL_RECORDS_AT	0x350u
-#define VMFS_JOURNAL_TAIL_BYTES	4096u		/* ours: the last 4 KiB of the block hold our header */
+#define VMFS_JOURNAL_TAIL_BYTES 4096u /* ours: the last 4 KiB of the block hold our header */
 
 struct vmfs_journal_rec_disk {
 	le32	type;			/* 0x00  1: write */

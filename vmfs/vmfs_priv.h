@@ -10,7 +10,7 @@
 #include "vmfs/geom_priv.h"
 #include "vmfs/meta_priv.h"
 
-/* ---- a descriptor on the disk ------------------------------------------------------------------ */
+/* ---- a descriptor on the disk ---------------------------------------------------------------- */
 
 /* Where it lies in the cache; valid as long as the bracket, or pinned by a node. */
 struct vmfs_fd {
@@ -47,8 +47,8 @@ MUST_USE enum status vmfs_fd_get(struct vmfs_volume *vol, uint32_t addr, struct 
 MUST_USE enum status vmfs_fd_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t block,
 				  enum meta_how how, struct vmfs_slot *slot);
 /* The pointer to a block, checked for this file; 0: a hole. */
-MUST_USE enum status vmfs_fd_pointer(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t block,
-				     enum meta_how how, uint32_t *addr);
+MUST_USE enum status vmfs_fd_pointer(struct vmfs_volume *vol, const struct vmfs_fd *fd,
+				     uint64_t block, enum meta_how how, uint32_t *addr);
 /* Bytes of a file through the metadata cache: directories, links, small files. Holes read 0. */
 MUST_USE enum status vmfs_fd_read(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t at,
 				  void *buf, uint64_t bytes);
@@ -61,8 +61,8 @@ struct vmfs_fd_disk *vmfs_fd_edit(struct vmfs_volume *vol, const struct vmfs_fd 
 MUST_USE enum status vmfs_fd_touch(struct vmfs_volume *vol, const struct vmfs_fd *fd);
 MUST_USE enum status vmfs_fd_set_length(struct vmfs_volume *vol, const struct vmfs_fd *fd,
 					uint64_t length);
-MUST_USE enum status vmfs_fd_count(struct vmfs_volume *vol, const struct vmfs_fd *fd, int64_t blocks,
-				   int64_t tbz, int64_t pbs);
+MUST_USE enum status vmfs_fd_count(struct vmfs_volume *vol, const struct vmfs_fd *fd,
+				   int64_t blocks, int64_t tbz, int64_t pbs);
 MUST_USE enum status vmfs_fd_write(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t at,
 				   const void *buf, uint64_t bytes);
 /* Clear the descriptor and give it back; it has no blocks any more. */
@@ -73,26 +73,29 @@ MUST_USE enum status vmfs_fd_clear(struct vmfs_volume *vol, const struct vmfs_fd
 #define MAP_REACH_NEED	64u
 uint64_t vmfs_map_reach(const struct vmfs_volume *vol, const struct vmfs_fd *fd);
 /* Make the map able to name every byte below `bytes`, moving data that lies in smaller things. */
-MUST_USE enum status vmfs_map_extend(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t bytes);
+MUST_USE enum status vmfs_map_extend(struct vmfs_volume *vol, const struct vmfs_fd *fd,
+				     uint64_t bytes);
 /* As vmfs_fd_slot, but with pointer blocks made where none are. */
-MUST_USE enum status vmfs_map_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t block,
-				   struct vmfs_slot *slot);
-MUST_USE enum status vmfs_map_set(struct vmfs_volume *vol, const struct vmfs_slot *slot, uint32_t addr);
+MUST_USE enum status vmfs_map_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd,
+				   uint64_t block, struct vmfs_slot *slot);
+MUST_USE enum status vmfs_map_set(struct vmfs_volume *vol, const struct vmfs_slot *slot,
+				  uint32_t addr);
 static inline uint32_t vmfs_map_value(const struct vmfs_slot *slot)
 {
-	return slot->page ? le32_get(*(const le32 *)(const void *)(slot->page->data + slot->off)) : 0;
+	return slot->page ? le32_get(*(const le32 *)(const void *)(slot->page->data + slot->off))
+			  : 0;
 }
-/* Free blocks from the tail on down to `keep` blocks, at most one pointer block's worth; *more: call
- * again in a new operation. */
+/* Free blocks from the tail on down to `keep` blocks, at most one pointer block's worth; *more:
+ * call again in a new operation. */
 MUST_USE enum status vmfs_map_trim(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t keep,
 				   int *more);
 /* 1 when a pointer at or past block `keep` is not null. */
-MUST_USE enum status vmfs_map_beyond(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t keep,
-				     int *beyond);
+MUST_USE enum status vmfs_map_beyond(struct vmfs_volume *vol, const struct vmfs_fd *fd,
+				     uint64_t keep, int *beyond);
 /* Make a block that is about to become part of a file read as zeros. */
 MUST_USE enum status vmfs_block_clean(struct vmfs_volume *vol, uint64_t first, uint64_t count);
 
-/* ---- resources: alloc.c ------------------------------------------------------------------------- */
+/* ---- resources: alloc.c ---------------------------------------------------------------------- */
 
 #define ALLOC_PENDING_HASH	4096u	/* power of two, over twice META_GROUP_SECTORS */
 
@@ -106,7 +109,7 @@ struct vmfs_pool {			/* one kind of resource */
 
 struct vmfs_free { uint32_t cluster; uint16_t resource; uint8_t kind; };
 
-struct vmfs_pending {			/* resources of a cluster, freed by the group, not yet in the bitmap */
+struct vmfs_pending { /* resources of a cluster, freed by the group, not yet in the bitmap */
 	struct meta_page *page;
 	uint32_t	off, cluster;
 	uint8_t		kind;
@@ -132,7 +135,8 @@ MUST_USE enum status vmfs_alloc_blocks(struct vmfs_volume *vol, uint64_t goal, u
 /* Deferred: the resource can be taken again once the group is durable. ST_CORRUPT: it is free. */
 MUST_USE enum status vmfs_alloc_free(struct vmfs_volume *vol, uint32_t addr);
 /* ++ of the generation counter of an FD's cluster. */
-MUST_USE enum status vmfs_alloc_generation(struct vmfs_volume *vol, uint32_t fd, uint32_t *generation);
+MUST_USE enum status vmfs_alloc_generation(struct vmfs_volume *vol, uint32_t fd,
+					   uint32_t *generation);
 void vmfs_alloc_op_end(struct vmfs_volume *vol);
 void vmfs_alloc_op_abort(struct vmfs_volume *vol);
 /* At the start of a commit: put deferred frees into the bitmaps. */
@@ -140,7 +144,7 @@ void vmfs_alloc_apply(struct vmfs_volume *vol);
 /* Counts exactly; the first time it walks all bitmaps. */
 MUST_USE enum status vmfs_alloc_count(struct vmfs_volume *vol, enum vmfs_res kind,
 				      struct vmfs_count *count);
-/* The next free run at or after *block, inside one cluster and at most `want` long; 0 blocks: none. */
+/* The next free run at or after *block: inside one cluster, at most `want` long. *count 0: none. */
 MUST_USE enum status vmfs_alloc_next_free(struct vmfs_volume *vol, uint64_t *block, uint64_t want,
 					  uint64_t *count);
 /* For the mount, before there is a journal: find a free file block, take or free one in place. */
@@ -148,7 +152,7 @@ MUST_USE enum status vmfs_alloc_find_block(struct vmfs_volume *vol, uint64_t *bl
 MUST_USE enum status vmfs_alloc_take_now(struct vmfs_volume *vol, uint64_t block);
 MUST_USE enum status vmfs_alloc_free_now(struct vmfs_volume *vol, uint64_t block);
 
-/* ---- journal: journal.c --------------------------------------------------------------------------- */
+/* ---- journal: journal.c ---------------------------------------------------------------------- */
 
 #define JOURNAL_MAGIC		0x4C4E524A4E524143ull	/* "CARNJRNL" */
 #define JOURNAL_ORPHANS		29u
@@ -215,10 +219,11 @@ MUST_USE enum status vmfs_journal_clear(struct vmfs_volume *vol);
 void vmfs_journal_op_begin(struct vmfs_volume *vol);
 void vmfs_journal_op_abort(struct vmfs_volume *vol);
 /* In operations. ST_LIMIT: the table is full. */
-MUST_USE enum status vmfs_journal_add_orphan(struct vmfs_volume *vol, uint32_t fd, uint32_t generation);
+MUST_USE enum status vmfs_journal_add_orphan(struct vmfs_volume *vol, uint32_t fd,
+					     uint32_t generation);
 void vmfs_journal_drop_orphan(struct vmfs_volume *vol, uint32_t fd);
 
-/* ---- heartbeat: heartbeat.c ------------------------------------------------------------------------ */
+/* ---- heartbeat: heartbeat.c ------------------------------------------------------------------ */
 
 struct vmfs_beat {
 	uint64_t		at, gen;	/* our slot; at 0: none */
@@ -253,7 +258,7 @@ int vmfs_beat_holds(const struct vmfs_volume *vol, const struct vmfs_lock_disk *
 /* 1 when a slot is the one this mount took. */
 int vmfs_beat_is_ours(const struct vmfs_volume *vol, const struct vmfs_hb_disk *slot);
 
-/* ---- names: dir.c, path.c --------------------------------------------------------------------------- */
+/* ---- names: dir.c, path.c -------------------------------------------------------------------- */
 
 #define DIR_INDEXES	16u
 
@@ -278,21 +283,23 @@ struct vmfs_entry {
 void vmfs_dir_fini(struct vmfs_volume *vol);
 void vmfs_dir_op_abort(struct vmfs_volume *vol);
 /* ST_NOENT when there is no such name. */
-MUST_USE enum status vmfs_dir_find(struct vmfs_volume *vol, const struct vmfs_fd *dir, const char *name,
-				   struct vmfs_entry *entry);
-MUST_USE enum status vmfs_dir_entry(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t number,
-				    struct vmfs_entry *entry);
+MUST_USE enum status vmfs_dir_find(struct vmfs_volume *vol, const struct vmfs_fd *dir,
+				   const char *name, struct vmfs_entry *entry);
+MUST_USE enum status vmfs_dir_entry(struct vmfs_volume *vol, const struct vmfs_fd *dir,
+				    uint32_t number, struct vmfs_entry *entry);
 uint32_t vmfs_dir_count(const struct vmfs_fd *dir);
 MUST_USE enum status vmfs_dir_empty(struct vmfs_volume *vol, const struct vmfs_fd *dir, int *empty);
 /* In operations. */
 #define DIR_NEED	64u
-MUST_USE enum status vmfs_dir_init(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t parent);
-MUST_USE enum status vmfs_dir_add(struct vmfs_volume *vol, const struct vmfs_fd *dir, const char *name,
-				  const struct vmfs_fd *child);
-MUST_USE enum status vmfs_dir_remove(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t number);
+MUST_USE enum status vmfs_dir_init(struct vmfs_volume *vol, const struct vmfs_fd *dir,
+				   uint32_t parent);
+MUST_USE enum status vmfs_dir_add(struct vmfs_volume *vol, const struct vmfs_fd *dir,
+				  const char *name, const struct vmfs_fd *child);
+MUST_USE enum status vmfs_dir_remove(struct vmfs_volume *vol, const struct vmfs_fd *dir,
+				     uint32_t number);
 /* Let an entry name another descriptor. */
-MUST_USE enum status vmfs_dir_point(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t number,
-				    const struct vmfs_fd *child);
+MUST_USE enum status vmfs_dir_point(struct vmfs_volume *vol, const struct vmfs_fd *dir,
+				    uint32_t number, const struct vmfs_fd *child);
 
 struct vmfs_path {			/* the last name of a path and the directory it is in */
 	struct vmfs_fd	dir;
@@ -301,21 +308,25 @@ struct vmfs_path {			/* the last name of a path and the directory it is in */
 };
 
 /* ST_NOENT, ST_NOTDIR: a directory on the way; ST_NAME: a name that cannot be. */
-MUST_USE enum status vmfs_path_walk(struct vmfs_volume *vol, const char *path, struct vmfs_path *out,
-				    struct why *why);
+MUST_USE enum status vmfs_path_walk(struct vmfs_volume *vol, const char *path,
+				    struct vmfs_path *out, struct why *why);
 MUST_USE enum status vmfs_path_fd(struct vmfs_volume *vol, const char *path, struct vmfs_fd *fd,
 				  struct why *why);
 MUST_USE enum status vmfs_path_make(struct vmfs_volume *vol, const char *path, enum vmfs_type type,
-				    uint32_t mode, const char *target, uint32_t *fd, struct why *why);
+				    uint32_t mode, const char *target, uint32_t *fd,
+				    struct why *why);
 MUST_USE enum status vmfs_path_remove(struct vmfs_volume *vol, const char *path, struct why *why);
 MUST_USE enum status vmfs_path_rename(struct vmfs_volume *vol, const char *old_path,
 				      const char *new_path, int replace, struct why *why);
 
-/* ---- files: file.c, file_io.c ------------------------------------------------------------------------ */
+/* ---- files: file.c, file_io.c ---------------------------------------------------------------- */
 
 #define NODE_MEMOS	16u
 
-struct vmfs_memo { struct meta_page *page; uint64_t at, leaf; };	/* the page of a leaf of the map */
+struct vmfs_memo {			/* the page of a leaf of the map */
+	struct meta_page	*page;
+	uint64_t		at, leaf;
+};
 
 struct vmfs_node {			/* a file that somebody has open */
 	struct list		link;		/* vol->nodes */
@@ -381,7 +392,7 @@ void vmfs_worker_wake(struct vmfs_volume *vol);
 /* Called when a request that was held back may go on. */
 void vmfs_io_resume(struct io_req *req);
 
-/* ---- the volume ---------------------------------------------------------------------------------------- */
+/* ---- the volume ------------------------------------------------------------------------------ */
 
 #define GROUP_AGE_NS	(5ull * 1000000000)
 #define FILE_BYTES_MAX	(62 * TIB)
@@ -391,7 +402,7 @@ struct vmfs_volume {
 	struct lvm		lvm;
 	struct vmfs_layout	layout;
 	uint64_t		sb_bytes;
-	uint64_t		system_blocks;	/* 0 .. n - 1 are the system's; known when writable */
+	uint64_t system_blocks; /* 0 .. n - 1 are the system's; known when writable */
 	uint8_t			writable;
 	enum status		failed;		/* not ST_OK: nothing is written any more (I8) */
 	struct io_mutex		mutex;
@@ -406,14 +417,20 @@ struct vmfs_volume {
 	struct vmfs_hb_disk	*foreign;
 };
 
-static inline struct vmfs_volume *vmfs_of(struct store *s) { return container_of(s, struct vmfs_volume, store); }
+static inline struct vmfs_volume *vmfs_of(struct store *s)
+{
+	return container_of(s, struct vmfs_volume, store);
+}
 
 void vmfs_enter(struct vmfs_volume *vol);
 void vmfs_leave(struct vmfs_volume *vol);
 /* From now on nothing is written. Returns the status that every writer gets. */
 enum status vmfs_fail(struct vmfs_volume *vol, enum status st, const char *what);
 static inline uint32_t vmfs_now_s(void) { return (uint32_t)(port_wall_us() / 1000000); }
-static inline uint32_t vmfs_block_shift(const struct vmfs_volume *vol) { return vol->layout.block_shift; }
+static inline uint32_t vmfs_block_shift(const struct vmfs_volume *vol)
+{
+	return vol->layout.block_shift;
+}
 
 extern const struct store_ops vmfs_store_ops, vmfs_store_read_ops;
 

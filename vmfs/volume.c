@@ -18,12 +18,13 @@ enum status vmfs_fail(struct vmfs_volume *vol, enum status st, const char *what)
 	if (vol->failed != ST_OK)
 		return vol->failed;
 	vol->failed = st == ST_LOST ? ST_LOST : ST_DEVICE;
-	log_line(LOG_ERROR, "vmfs: %s: %s: %s -> nothing is written any more; mount again to recover", vol->store.name,
-		 what, status_text(st));
+	log_line(LOG_ERROR,
+		 "vmfs: %s: %s: %s -> nothing is written any more; mount again to recover",
+		 vol->store.name, what, status_text(st));
 	return vol->failed;
 }
 
-/* ---- mount ---------------------------------------------------------------------------------------------- */
+/* ---- mount ----------------------------------------------------------------------------------- */
 
 static void set_name(struct vmfs_volume *vol)
 {
@@ -46,8 +47,11 @@ static enum status check_alignment(struct vmfs_volume *vol, struct why *why)
 		const struct vmfs_geom *g = &vol->layout.geom[k];
 
 		if (g->clusters && (g->clusters_per_group % 4 || g->group_bytes % META_PAGE_BYTES))
-			return why_set(why, ST_UNSUPPORTED, "%s: %u clusters per group of %s: only multiples of 4 are "
-				       "supported", vol->store.name, g->clusters_per_group, vmfs_res_traits[k].file);
+			return why_set(why, ST_UNSUPPORTED,
+				       "%s: %u clusters per group of %s: only multiples of 4 are "
+				       "supported",
+				       vol->store.name, g->clusters_per_group,
+				       vmfs_res_traits[k].file);
 	}
 	return ST_OK;
 }
@@ -57,10 +61,13 @@ static enum status check_writable(struct vmfs_volume *vol, struct why *why)
 	uint32_t major = le32_get(vol->layout.fs.major);
 
 	if (major == VMFS_MAJOR_3)
-		return why_set(why, ST_REFUSED, "%s: VMFS-3 can only be read: mount for reading", vol->store.name);
+		return why_set(why, ST_REFUSED, "%s: VMFS-3 can only be read: mount for reading",
+			       vol->store.name);
 	if (vol->layout.geom[VMFS_RES_PB2].clusters == 0)
-		return why_set(why, ST_REFUSED, "%s: no secondary pointer blocks (upgraded from VMFS-3): mount for "
-			       "reading", vol->store.name);
+		return why_set(why, ST_REFUSED,
+			       "%s: no secondary pointer blocks (upgraded from VMFS-3): mount for "
+			       "reading",
+			       vol->store.name);
 	return ST_OK;
 }
 
@@ -73,7 +80,8 @@ static enum status open_devices(struct vmfs_volume *vol, struct io_dev *const *d
 		return st;
 	for (uint32_t i = 0; i < count && write; i++) {
 		if (!devs[i]->writable) {
-			st = why_set(why, ST_READONLY, "%s: opened for reading only", devs[i]->name);
+			st =
+			    why_set(why, ST_READONLY, "%s: opened for reading only", devs[i]->name);
 			goto close_lvm;
 		}
 	}
@@ -88,7 +96,7 @@ close_lvm:
 	return st;
 }
 
-/* ---- blocks of the system ------------------------------------------------------------------------------ */
+/* ---- blocks of the system -------------------------------------------------------------------- */
 
 #define SYSTEM_BLOCKS_MAX	4096u
 
@@ -109,8 +117,8 @@ static void mark_file(struct vmfs_volume *vol, uint32_t addr, uint8_t *set)
 			mark(set, VMFS_FB_BLOCK(le32_get(vmfs_fd_rec(&fd)->ptr[i])));
 }
 
-/* A volume begins with the blocks of its system files, one after the other. A damaged pointer of some
- * file into them is then told from a good one by one comparison (alloc.c, file_io.c). */
+/* A volume begins with the blocks of its system files, one after the other. A damaged pointer of
+ * some file into them is then told from a good one by one comparison (alloc.c, file_io.c). */
 static void find_system_blocks(struct vmfs_volume *vol)
 {
 	uint8_t set[SYSTEM_BLOCKS_MAX / 8] = { 0 };
@@ -188,8 +196,9 @@ static void init_volume(struct vmfs_volume *vol)
 	port_timer_init(&vol->beat.timer, NULL);
 }
 
-enum status vmfs_mount(struct io_dev *const *devs, uint32_t dev_count, const struct vmfs_mount_opts *opts,
-		       struct vmfs_volume **out, struct why *why)
+enum status vmfs_mount(struct io_dev *const *devs, uint32_t dev_count,
+		       const struct vmfs_mount_opts *opts, struct vmfs_volume **out,
+		       struct why *why)
 {
 	struct vmfs_volume *vol = port_alloc(sizeof(*vol));
 	enum status st;
@@ -228,7 +237,7 @@ free_volume:
 
 struct store *vmfs_store(struct vmfs_volume *vol) { return &vol->store; }
 
-/* ---- unmount ---------------------------------------------------------------------------------------------- */
+/* ---- unmount --------------------------------------------------------------------------------- */
 
 static enum status end_writing(struct vmfs_volume *vol)
 {
@@ -257,13 +266,14 @@ enum status vmfs_unmount(struct vmfs_volume *vol)
 	return st;
 }
 
-/* ---- what it tells -------------------------------------------------------------------------------------------- */
+/* ---- what it tells --------------------------------------------------------------------------- */
 
 static enum status count_all(struct vmfs_volume *vol, struct vmfs_info *info)
 {
 	struct vmfs_count *to[VMFS_RES_COUNT] = {
-		[VMFS_RES_FB] = &info->blocks, [VMFS_RES_FD] = &info->fds, [VMFS_RES_SB] = &info->sub_blocks,
-		[VMFS_RES_PB] = &info->pbs, [VMFS_RES_PB2] = &info->pb2s,
+	    [VMFS_RES_FB] = &info->blocks,     [VMFS_RES_FD] = &info->fds,
+	    [VMFS_RES_SB] = &info->sub_blocks, [VMFS_RES_PB] = &info->pbs,
+	    [VMFS_RES_PB2] = &info->pb2s,
 	};
 	enum status st = ST_OK;
 
@@ -286,14 +296,18 @@ enum status vmfs_info(struct vmfs_volume *vol, struct vmfs_info *info, struct wh
 	info->config = le32_get(vol->layout.fs.config);
 	info->dev_count = vol->lvm.dev_count;
 	for (uint32_t i = 0; i < vol->lvm.dev_count; i++)
-		mem_copy_text(info->dev_name[i], sizeof(info->dev_name[i]), vol->lvm.dev[i].dev->name);
+		mem_copy_text(info->dev_name[i], sizeof(info->dev_name[i]),
+			      vol->lvm.dev[i].dev->name);
 	vmfs_enter(vol);
 	st = count_all(vol, info);
 	vmfs_leave(vol);
-	return st == ST_OK ? ST_OK : why_set(why, st, "%s: counting its resources: %s", vol->store.name, status_text(st));
+	return st == ST_OK ? ST_OK
+			   : why_set(why, st, "%s: counting its resources: %s", vol->store.name,
+				     status_text(st));
 }
 
-static void decode_slot(const struct vmfs_volume *vol, const struct vmfs_hb_disk *s, struct vmfs_host_slot *out)
+static void decode_slot(const struct vmfs_volume *vol, const struct vmfs_hb_disk *s,
+			struct vmfs_host_slot *out)
 {
 	memset(out, 0, sizeof(*out));
 	out->slot_at = le64_get(s->at);
@@ -305,7 +319,8 @@ static void decode_slot(const struct vmfs_volume *vol, const struct vmfs_hb_disk
 	out->ours = (uint8_t)vmfs_beat_is_ours(vol, s);
 }
 
-enum status vmfs_hosts(struct vmfs_volume *vol, int (*fn)(void *arg, const struct vmfs_host_slot *), void *arg)
+enum status vmfs_hosts(struct vmfs_volume *vol, int (*fn)(void *arg, const struct vmfs_host_slot *),
+		       void *arg)
 {
 	struct vmfs_hb_disk *slot = port_dma_alloc(VMFS_HB_SLOTS * sizeof(*slot));
 	enum status st;
@@ -334,18 +349,33 @@ static void decode_meta(const struct vmfs_fd *fd, struct vmfs_file_meta *m)
 	const struct vmfs_fd_disk *d = &vmfs_fd_rec(fd)->meta;
 
 	*m = (struct vmfs_file_meta){
-		.lock_type = le32_get(l->type), .lock_mode = le32_get(l->mode),
-		.lock_holders = le32_get(l->num_holders), .lock_at = le64_get(l->at),
-		.lock_hb_at = le64_get(l->hb_at), .lock_hb_gen = le64_get(l->hb_gen),
-		.lock_token = le64_get(l->token), .lock_mtime = le64_get(l->mtime),
-		.fd = le32_get(d->fd), .generation = le32_get(d->generation), .links = le32_get(d->links),
-		.type = le32_get(d->type), .flags = le32_get(d->flags), .uid = le32_get(d->uid),
-		.gid = le32_get(d->gid), .mode = le32_get(d->mode), .zla = le32_get(d->zla),
-		.num_pbs = le32_get(d->num_pbs), .length = le64_get(d->length),
-		.block_bytes = le64_get(d->block_bytes), .num_blocks = le64_get(d->num_blocks),
-		.tbz_blocks = join(d->tbz_lo, d->tbz_hi), .cow_blocks = join(d->cow_lo, d->cow_hi),
-		.new_since_epoch = join(d->new_lo, d->new_hi), .mtime = le32_get(d->mtime),
-		.ctime = le32_get(d->ctime), .atime = le32_get(d->atime),
+	    .lock_type = le32_get(l->type),
+	    .lock_mode = le32_get(l->mode),
+	    .lock_holders = le32_get(l->num_holders),
+	    .lock_at = le64_get(l->at),
+	    .lock_hb_at = le64_get(l->hb_at),
+	    .lock_hb_gen = le64_get(l->hb_gen),
+	    .lock_token = le64_get(l->token),
+	    .lock_mtime = le64_get(l->mtime),
+	    .fd = le32_get(d->fd),
+	    .generation = le32_get(d->generation),
+	    .links = le32_get(d->links),
+	    .type = le32_get(d->type),
+	    .flags = le32_get(d->flags),
+	    .uid = le32_get(d->uid),
+	    .gid = le32_get(d->gid),
+	    .mode = le32_get(d->mode),
+	    .zla = le32_get(d->zla),
+	    .num_pbs = le32_get(d->num_pbs),
+	    .length = le64_get(d->length),
+	    .block_bytes = le64_get(d->block_bytes),
+	    .num_blocks = le64_get(d->num_blocks),
+	    .tbz_blocks = join(d->tbz_lo, d->tbz_hi),
+	    .cow_blocks = join(d->cow_lo, d->cow_hi),
+	    .new_since_epoch = join(d->new_lo, d->new_hi),
+	    .mtime = le32_get(d->mtime),
+	    .ctime = le32_get(d->ctime),
+	    .atime = le32_get(d->atime),
 	};
 	memcpy(m->lock_owner.b, l->owner.b, sizeof(m->lock_owner.b));
 }
@@ -364,8 +394,8 @@ enum status vmfs_file_meta(struct vmfs_volume *vol, const char *path, struct vmf
 	return st;
 }
 
-enum status vmfs_rdm_identity(struct vmfs_volume *vol, const char *path, char id[64], uint64_t *bytes,
-			      struct why *why)
+enum status vmfs_rdm_identity(struct vmfs_volume *vol, const char *path, char id[64],
+			      uint64_t *bytes, struct why *why)
 {
 	const struct lvm_scsi_id *scsi;
 	struct vmfs_fd fd;
@@ -374,7 +404,8 @@ enum status vmfs_rdm_identity(struct vmfs_volume *vol, const char *path, char id
 	vmfs_enter(vol);
 	st = vmfs_path_fd(vol, path, &fd, why);
 	if (st == ST_OK && vmfs_fd_type(&fd) != VMFS_TYPE_RDM)
-		st = why_set(why, ST_INVAL, "%s:%s: not a raw device mapping", vol->store.name, path);
+		st = why_set(why, ST_INVAL, "%s:%s: not a raw device mapping", vol->store.name,
+			     path);
 	if (st == ST_OK) {
 		scsi = (const void *)vmfs_fd_rec(&fd)->data;
 		memset(id, 0, 64);

@@ -24,7 +24,10 @@ static enum status take_op(struct vmfs_volume *vol, void *arg)
 	return st == ST_OK ? t->end : st;
 }
 
-static enum status free_op(struct vmfs_volume *vol, void *arg) { return vmfs_alloc_free(vol, *(uint32_t *)arg); }
+static enum status free_op(struct vmfs_volume *vol, void *arg)
+{
+	return vmfs_alloc_free(vol, *(uint32_t *)arg);
+}
 
 static enum status run(struct vol *v, vmfs_op_fn *fn, void *arg)
 {
@@ -48,7 +51,7 @@ static uint64_t free_of(struct vol *v, enum vmfs_res kind)
 
 static void test_each_resource_is_given_once(void)
 {
-	static const enum vmfs_res kinds[] = { VMFS_RES_SB, VMFS_RES_PB, VMFS_RES_PB2, VMFS_RES_FD };
+	static const enum vmfs_res kinds[] = {VMFS_RES_SB, VMFS_RES_PB, VMFS_RES_PB2, VMFS_RES_FD};
 
 	for (size_t k = 0; k < ARRAY_COUNT(kinds); k++) {
 		struct take t = { .kind = kinds[k] };

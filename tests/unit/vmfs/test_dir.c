@@ -5,7 +5,10 @@
 
 #define VOLUME_BYTES	(320 * MIB)
 
-static enum status mkdir_at(struct vol *v, const char *path) { return v->s->ops->mkdir(v->s, path, 0755, &v->why); }
+static enum status mkdir_at(struct vol *v, const char *path)
+{
+	return v->s->ops->mkdir(v->s, path, 0755, &v->why);
+}
 
 static enum status rename_to(struct vol *v, const char *from, const char *to, int replace)
 {
@@ -129,7 +132,7 @@ static void test_symlink_keeps_its_target(void)
 	CU_ASSERT_EQUAL(vol_finding_count(), 0);
 }
 
-/* ---- many entries ----------------------------------------------------------------------------------------- */
+/* ---- many entries ---------------------------------------------------------------------------- */
 
 #define MANY	400u
 

@@ -83,7 +83,7 @@ static void test_reserved_blocks_are_counted(void)
 	CU_ASSERT_EQUAL(vol_finding_count(), 0);
 }
 
-/* ---- damage ------------------------------------------------------------------------------------------------- */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
 /* A volume with a file of one pointer block; returns where its descriptor lies on the device. */
 static uint64_t make_victim(void)
@@ -138,8 +138,14 @@ static void try_everything(void)
 static void test_damaged_pointers_are_not_followed(void)
 {
 	static const uint32_t bad[] = {
-		VMFS_PB_MAKE(0x3FFFFF, 15), VMFS_PB_MAKE(0, 15) | 0x3FC0, VMFS_FB_MAKE(VMFS_FB_MAX - 1),
-		VMFS_FB_MAKE(5), VMFS_FD_ROOT, 0xFFFFFFFF, 7, VMFS_SB_MAKE(0, 3),
+	    VMFS_PB_MAKE(0x3FFFFF, 15),
+	    VMFS_PB_MAKE(0, 15) | 0x3FC0,
+	    VMFS_FB_MAKE(VMFS_FB_MAX - 1),
+	    VMFS_FB_MAKE(5),
+	    VMFS_FD_ROOT,
+	    0xFFFFFFFF,
+	    7,
+	    VMFS_SB_MAKE(0, 3),
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
@@ -153,7 +159,8 @@ static void test_damaged_pointers_are_not_followed(void)
 /* The file block pointer itself, inside of the pointer block. */
 static void test_damaged_leaf_pointers_are_not_followed(void)
 {
-	static const uint32_t bad[] = { VMFS_FB_MAKE(VMFS_FB_MAX - 1), VMFS_PB_MAKE(0, 0), 0xFFFFFFFF, 6 };
+	static const uint32_t bad[] = {VMFS_FB_MAKE(VMFS_FB_MAX - 1), VMFS_PB_MAKE(0, 0),
+				       0xFFFFFFFF, 6};
 
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
 		uint64_t at = make_victim(), leaf;
@@ -174,7 +181,8 @@ static void test_damaged_leaf_pointers_are_not_followed(void)
 	}
 }
 
-/* A pointer into the blocks of a system file is a good address; a write through it must not happen. */
+/* A pointer into the blocks of a system file is a good address; a write through it must not
+ * happen. */
 static void test_system_blocks_are_not_written(void)
 {
 	uint64_t at = make_victim(), writes;
@@ -194,7 +202,8 @@ static void test_system_blocks_are_not_written(void)
 	CU_ASSERT_EQUAL(vol_unmount(&v), ST_OK);
 }
 
-/* Any single byte of the descriptor's metadata: no call crashes, hangs, or reports success twice. */
+/* Any single byte of the descriptor's metadata: no call crashes, hangs, or reports success
+ * twice. */
 static void test_any_byte_of_metadata_may_be_wrong(void)
 {
 	static const uint8_t values[] = { 0x00, 0x01, 0x7F, 0xFF };
@@ -210,7 +219,8 @@ static void test_any_byte_of_metadata_may_be_wrong(void)
 			struct vol v;
 			char buf[4];
 
-			CU_ASSERT_EQUAL(sim_disk_poke(DISK, at + VMFS_FD_META_AT + off, &values[i], 1), ST_OK);
+			CU_ASSERT_EQUAL(
+			    sim_disk_poke(DISK, at + VMFS_FD_META_AT + off, &values[i], 1), ST_OK);
 			vol_mount(&v, 0);
 			if (v.s->ops->open(v.s, "/f", STORE_READ, &f, NULL) == ST_OK) {
 				(void)!store_read(f, 0, buf, sizeof(buf));

@@ -20,8 +20,8 @@ static void must(enum status st, const char *what, uint64_t at, uint64_t bytes)
 {
 	if (st == ST_OK)
 		return;
-	fprintf(stderr, "%s %llu+%llu: %s\n", what, (unsigned long long)at, (unsigned long long)bytes,
-		status_word(st));
+	fprintf(stderr, "%s %llu+%llu: %s\n", what, (unsigned long long)at,
+		(unsigned long long)bytes, status_word(st));
 	CU_FAIL_FATAL("an operation failed");
 }
 
@@ -53,8 +53,9 @@ static void check_range(struct model *m, uint8_t *buf, uint64_t at, uint64_t byt
 
 		while (buf[i] == m->data[at + i])
 			i++;
-		fprintf(stderr, "differs at %llu: %u not %u (read %llu+%llu)\n", (unsigned long long)(at + i), buf[i],
-			m->data[at + i], (unsigned long long)at, (unsigned long long)bytes);
+		fprintf(stderr, "differs at %llu: %u not %u (read %llu+%llu)\n",
+			(unsigned long long)(at + i), buf[i], m->data[at + i],
+			(unsigned long long)at, (unsigned long long)bytes);
 		CU_FAIL_FATAL("data differs");
 	}
 }

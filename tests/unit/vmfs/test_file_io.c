@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* The data path with many requests under way: worlds that share a file and a volume, each with a range
- * of its own to answer for. */
+/* The data path with many requests under way: worlds that share a file and a volume, each with a
+ * range of its own to answer for. */
 #include "tests/unit/vmfs/vol.h"
 
 #define WORLDS		8u
@@ -36,7 +36,8 @@ static void worker_main(void *arg)
 	struct worker *w = arg;
 
 	for (uint32_t n = 0; n < STEPS; n++) {
-		uint64_t off = rnd(&w->r, RANGE - 1), bytes = 1 + rnd(&w->r, (uint32_t)MIN(RANGE - off, 2 * MIB));
+		uint64_t off = rnd(&w->r, RANGE - 1),
+			 bytes = 1 + rnd(&w->r, (uint32_t)MIN(RANGE - off, 2 * MIB));
 
 		switch (rnd(&w->r, 6)) {
 		case 0: case 1:
@@ -53,8 +54,11 @@ static void worker_main(void *arg)
 			CU_ASSERT_EQUAL(vol_io(w->f, PORT_UNMAP, w->at + off, bytes), ST_OK);
 			break;
 		case 4:
-			CU_ASSERT_EQUAL(rnd(&w->r, 4) ? store_flush(w->f) : w->f->store->ops->file_allocate(
-					w->f, w->at + off, bytes, STORE_ALLOC_LAZY), ST_OK);
+			CU_ASSERT_EQUAL(rnd(&w->r, 4)
+					    ? store_flush(w->f)
+					    : w->f->store->ops->file_allocate(
+						  w->f, w->at + off, bytes, STORE_ALLOC_LAZY),
+					ST_OK);
 			break;
 		default:
 			check(w, off, bytes);
@@ -103,11 +107,16 @@ static void test_worlds_that_share_a_file(void)
 		run_workers(seed);
 }
 
-/* ---- requests that outlive a shrinking file ------------------------------------------------------------------ */
+/* ---- requests that outlive a shrinking file -------------------------------------------------- */
 
 #define DEPTH	24u
 
-struct load { struct io_req req[DEPTH]; uint8_t *buf; uint32_t under_way; struct port_world *parent; };
+struct load {
+	struct io_req req[DEPTH];
+	uint8_t *buf;
+	uint32_t under_way;
+	struct port_world *parent;
+};
 
 static void count_done(struct io_req *req)
 {
@@ -118,8 +127,8 @@ static void count_done(struct io_req *req)
 		port_world_wake(l->parent);
 }
 
-/* Reads in flight while the file is cut: each sees its own data, zeros, or the end; never what the next
- * owner of the blocks writes there. */
+/* Reads in flight while the file is cut: each sees its own data, zeros, or the end; never what
+ * the next owner of the blocks writes there. */
 static void test_reads_never_see_the_next_owner(void)
 {
 	struct load *l = port_alloc(sizeof(*l));

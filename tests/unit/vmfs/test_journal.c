@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* The journal: a power cut after every single device write of a scenario. After recovery the checker
- * finds nothing, what was synced is there, and each operation has happened whole or not at all. */
+/* The journal: a power cut after every single device write of a scenario. After recovery the
+ * checker finds nothing, what was synced is there, and each operation has happened whole or not
+ * at all. */
 #include "tests/unit/vmfs/vol.h"
 #include "vmfs/vmfs_priv.h"
 
@@ -10,7 +11,7 @@ struct scenario {
 	const char	*name;
 	void		(*before)(struct vol *v);	/* synced before the machine may stop */
 	enum status	(*run)(struct vol *v);		/* ends early once it has */
-	void		(*after)(struct vol *v, enum status ran);	/* what must hold after recovery */
+	void (*after)(struct vol *v, enum status ran);	/* what must hold after recovery */
 };
 
 static int exists(struct vol *v, const char *path)
@@ -42,7 +43,7 @@ static void has_text(struct vol *v, const char *path, const char *text)
 	port_free(got);
 }
 
-/* ---- scenarios ------------------------------------------------------------------------------------------ */
+/* ---- scenarios ------------------------------------------------------------------------------- */
 
 static void before_names(struct vol *v)
 {
@@ -189,7 +190,10 @@ static void after_allocate(struct vol *v, enum status ran)
 	vol_close(v, f);
 }
 
-static void before_many(struct vol *v) { CU_ASSERT_EQUAL(v->s->ops->mkdir(v->s, "/m", 0755, NULL), ST_OK); }
+static void before_many(struct vol *v)
+{
+	CU_ASSERT_EQUAL(v->s->ops->mkdir(v->s, "/m", 0755, NULL), ST_OK);
+}
 
 static enum status run_many(struct vol *v)
 {
@@ -223,7 +227,7 @@ static const struct scenario scenarios[] = {
 	{ "many", before_many, run_many, after_many },
 };
 
-/* ---- the sweep -------------------------------------------------------------------------------------------- */
+/* ---- the sweep ------------------------------------------------------------------------------- */
 
 static void abandon(struct vol *v)
 {
@@ -256,8 +260,8 @@ static int run_stopped(const struct scenario *sc, uint64_t n, uint64_t seed, int
 	sc->after(&v, st);
 	CU_ASSERT_EQUAL(vol_unmount(&v), ST_OK);
 	if (vol_finding_count())
-		fprintf(stderr, "%s: the checker finds something after %llu writes, drop %d\n", sc->name,
-			(unsigned long long)n, drop);
+		fprintf(stderr, "%s: the checker finds something after %llu writes, drop %d\n",
+			sc->name, (unsigned long long)n, drop);
 	CU_ASSERT_EQUAL(vol_finding_count(), 0);
 	return stopped;
 }

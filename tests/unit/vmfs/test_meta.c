@@ -87,7 +87,8 @@ static void test_neighbour_sectors_are_not_written(void)
 	CU_ASSERT_EQUAL(vol_unmount(&v), ST_OK);
 }
 
-/* A group that would not fit the journal is committed before the operation that would overflow it. */
+/* A group that would not fit the journal is committed before the operation that would overflow
+ * it. */
 static void test_group_stays_within_its_limit(void)
 {
 	struct vol v;

@@ -24,8 +24,8 @@ static uint32_t slots_in_use(void)
 	return n;
 }
 
-/* Mounted: one slot, one block for the journal. Unmounted: the image is as it was, but for the slot's
- * generation and stamp. */
+/* Mounted: one slot, one block for the journal. Unmounted: the image is as it was, but for the
+ * slot's generation and stamp. */
 static void test_mount_leaves_nothing_behind(void)
 {
 	struct vmfs_info before, during;
@@ -163,7 +163,8 @@ static void test_lost_slot_stops_all_writing(void)
 	CU_ASSERT_EQUAL(v.s->ops->sync(v.s), ST_OK);
 	peek_slot(v.volume->beat.at, &s);
 	memset(&s.owner, 1, sizeof(s.owner));
-	CU_ASSERT_EQUAL(sim_disk_poke(DISK, PARTITION_AT + v.volume->beat.at, &s, sizeof(s)), ST_OK);
+	CU_ASSERT_EQUAL(sim_disk_poke(DISK, PARTITION_AT + v.volume->beat.at, &s, sizeof(s)),
+			ST_OK);
 	port_world_sleep_ns(2 * VMFS_BEAT_NS);
 	writes = sim_write_count();
 	CU_ASSERT_EQUAL(store_write(f, 0, "more", 4), ST_LOST);
@@ -186,10 +187,13 @@ static void test_full_volume_can_be_mounted_and_emptied(void)
 	vol_mount(&v, 1);
 	vol_info(&v, &empty);
 	f = vol_create(&v, "/all");
-	CU_ASSERT_EQUAL(v.s->ops->file_allocate(f, 0, (empty.blocks.free + 1) * MIB, STORE_ALLOC_LAZY), ST_NOSPACE);
+	CU_ASSERT_EQUAL(
+	    v.s->ops->file_allocate(f, 0, (empty.blocks.free + 1) * MIB, STORE_ALLOC_LAZY),
+	    ST_NOSPACE);
 	vol_info(&v, &info);
 	CU_ASSERT_EQUAL(info.blocks.free, empty.blocks.free);
-	CU_ASSERT_EQUAL(v.s->ops->file_allocate(f, 0, empty.blocks.free * MIB, STORE_ALLOC_LAZY), ST_OK);
+	CU_ASSERT_EQUAL(v.s->ops->file_allocate(f, 0, empty.blocks.free * MIB, STORE_ALLOC_LAZY),
+			ST_OK);
 	CU_ASSERT_EQUAL(store_write(f, empty.blocks.free * MIB, "x", 1), ST_NOSPACE);
 	vol_close(&v, f);
 	vol_info(&v, &info);
@@ -198,7 +202,8 @@ static void test_full_volume_can_be_mounted_and_emptied(void)
 	CU_ASSERT_EQUAL(vol_remove(&v, "/all"), ST_OK);
 	/* What was just freed can be had again at once: the group is committed first. */
 	f = vol_create(&v, "/again");
-	CU_ASSERT_EQUAL(v.s->ops->file_allocate(f, 0, empty.blocks.free * MIB, STORE_ALLOC_LAZY), ST_OK);
+	CU_ASSERT_EQUAL(v.s->ops->file_allocate(f, 0, empty.blocks.free * MIB, STORE_ALLOC_LAZY),
+			ST_OK);
 	vol_close(&v, f);
 	CU_ASSERT_EQUAL(vol_remove(&v, "/again"), ST_OK);
 	vol_info(&v, &info);
@@ -218,7 +223,8 @@ static void test_full_volume_can_be_recovered(void)
 	vol_mount(&v, 1);
 	vol_info(&v, &info);
 	f = vol_create(&v, "/all");
-	CU_ASSERT_EQUAL(v.s->ops->file_allocate(f, 0, info.blocks.free * MIB, STORE_ALLOC_LAZY), ST_OK);
+	CU_ASSERT_EQUAL(v.s->ops->file_allocate(f, 0, info.blocks.free * MIB, STORE_ALLOC_LAZY),
+			ST_OK);
 	vol_close(&v, f);
 	CU_ASSERT_EQUAL(v.s->ops->sync(v.s), ST_OK);
 	sim_stop_after_writes(0);
@@ -230,7 +236,7 @@ static void test_full_volume_can_be_recovered(void)
 	CU_ASSERT_EQUAL(vol_finding_count(), 0);
 }
 
-/* ---- faults ----------------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 static enum status some_work(struct vol *v)
 {
@@ -317,18 +323,20 @@ static void test_every_write_may_fail(void) { fail_transfers(PORT_WRITE); }
 static void test_every_flush_may_fail(void) { fail_transfers(PORT_FLUSH); }
 
 static const struct cu_case cases[] = {
-	{ "mount leaves nothing behind", test_mount_leaves_nothing_behind },
-	{ "reading writes nothing", test_reading_writes_nothing },
-	{ "a second writer is refused and writes nothing", test_second_writer_is_refused_and_writes_nothing },
-	{ "a live host makes it busy", test_live_host_makes_it_busy },
-	{ "a silent idle host is left alone after a lease", test_silent_idle_host_is_left_alone_after_a_lease },
-	{ "an unfinished foreign journal refuses", test_unfinished_foreign_journal_refuses },
-	{ "a lost slot stops all writing", test_lost_slot_stops_all_writing },
-	{ "a full volume can be mounted and emptied", test_full_volume_can_be_mounted_and_emptied },
-	{ "a full volume can be recovered", test_full_volume_can_be_recovered },
-	{ "every allocation may fail", test_every_allocation_may_fail },
-	{ "every read may fail", test_every_read_may_fail },
-	{ "every write may fail", test_every_write_may_fail },
-	{ "every flush may fail", test_every_flush_may_fail },
+    {"mount leaves nothing behind", test_mount_leaves_nothing_behind},
+    {"reading writes nothing", test_reading_writes_nothing},
+    {"a second writer is refused and writes nothing",
+     test_second_writer_is_refused_and_writes_nothing},
+    {"a live host makes it busy", test_live_host_makes_it_busy},
+    {"a silent idle host is left alone after a lease",
+     test_silent_idle_host_is_left_alone_after_a_lease},
+    {"an unfinished foreign journal refuses", test_unfinished_foreign_journal_refuses},
+    {"a lost slot stops all writing", test_lost_slot_stops_all_writing},
+    {"a full volume can be mounted and emptied", test_full_volume_can_be_mounted_and_emptied},
+    {"a full volume can be recovered", test_full_volume_can_be_recovered},
+    {"every allocation may fail", test_every_allocation_may_fail},
+    {"every read may fail", test_every_read_may_fail},
+    {"every write may fail", test_every_write_may_fail},
+    {"every flush may fail", test_every_flush_may_fail},
 };
 CU_MAIN("vmfs/volume", cases)

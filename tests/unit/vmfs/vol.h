@@ -103,7 +103,8 @@ static inline enum status vol_remove(struct vol *v, const char *path)
 }
 
 /* Requests other than reads and writes, waited for. */
-static inline enum status vol_io(struct store_file *f, enum port_io_op op, uint64_t offset, uint64_t bytes)
+static inline enum status vol_io(struct store_file *f, enum port_io_op op, uint64_t offset,
+				 uint64_t bytes)
 {
 	struct io_wait w;
 
@@ -129,7 +130,8 @@ static inline void vol_print_finding(void *arg, const struct vmfs_finding *findi
 {
 	(void)arg;
 	if (finding->severity != VMFS_FIND_NOTE)
-		fprintf(stderr, "%s at 0x%llx: %s\n", finding->rule, (unsigned long long)finding->at, finding->text);
+		fprintf(stderr, "%s at 0x%llx: %s\n", finding->rule,
+			(unsigned long long)finding->at, finding->text);
 }
 
 /* The checker's verdict on the unmounted disk. */
