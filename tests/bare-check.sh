@@ -7,7 +7,8 @@ cd "$(dirname "$0")/.."
 ld -r -o build/bare/core.o "$@"
 printf '#include "iopath/port/port.h"\n' >build/bare/decl.c
 gcc -std=gnu11 -I. -fsyntax-only -aux-info build/bare/decl.txt build/bare/decl.c
-declared=$(sed -n 's/.*[ *]\([a-z_0-9]*\) (.*/\1/p' build/bare/decl.txt | sort -u)
+# The name is the first word before a " (": later ones belong to parameters that are functions.
+declared=$(grep -oP '^[^(]*[ *]\K[a-z_0-9]+(?= \()' build/bare/decl.txt | sort -u)
 undefined=$(nm -u build/bare/core.o | awk '{print $2}' | sort -u)
 missing=$(comm -23 <(echo "$undefined") <(echo "$declared"))
 if [ -n "$missing" ]; then
