@@ -10,8 +10,8 @@
 
 /* ---- findings -------------------------------------------------------------------------------- */
 
-static void find(struct check *c, int fixed, enum vmfs_severity severity, const char *rule, uint64_t at,
-		 const char *format, va_list ap)
+static void find(struct check *c, int fixed, enum vmfs_severity severity, const char *rule,
+		 uint64_t at, const char *format, va_list ap)
 {
 	uint64_t *const counter[] = {
 		[VMFS_FIND_NOTE] = &c->result->notes, [VMFS_FIND_LEAK] = &c->result->leaks,
@@ -38,8 +38,8 @@ void check_find(struct check *c, enum vmfs_severity severity, const char *rule, 
 	va_end(ap);
 }
 
-void check_report(struct check *c, int fixed, enum vmfs_severity severity, const char *rule, uint64_t at,
-		  const char *format, ...)
+void check_report(struct check *c, int fixed, enum vmfs_severity severity, const char *rule,
+		  uint64_t at, const char *format, ...)
 {
 	va_list ap;
 
@@ -60,10 +60,11 @@ static void phase(struct check *c, const char *name)
 		c->opts->phase(c->opts->arg, name);
 }
 
-/* ---- reading and writing ---------------------------------------------------------------------- */
+/* ---- reading and writing --------------------------------------------------------------------- */
 
 /* Lay a record's bytes over what was read at `at`. */
-static void overlay(const struct vmfs_journal_rec_disk *rec, uint64_t at, uint8_t *buf, uint64_t bytes)
+static void overlay(const struct vmfs_journal_rec_disk *rec, uint64_t at, uint8_t *buf,
+		    uint64_t bytes)
 {
 	uint64_t from = le64_get(rec->at), to = from + le64_get(rec->bytes);
 	uint64_t low = MAX(from, at), high = MIN(to, at + bytes);
@@ -77,13 +78,14 @@ enum status check_read(struct check *c, uint64_t at, void *buf, uint64_t bytes)
 	enum status st = lvm_read(&c->lvm, at, buf, bytes);
 
 	if (st != ST_OK)
-		return why_set(c->why, st, "reading %ju bytes at volume offset 0x%jx: %s", bytes, at,
-			       status_text(st));
+		return why_set(c->why, st, "reading %ju bytes at volume offset 0x%jx: %s", bytes,
+			       at, status_text(st));
 	for (uint32_t i = 0; i < c->journals; i++) {
 		uint32_t pos = VMFS_JOURNAL_RECORDS_AT;
 
 		for (uint32_t k = 0; k < c->journal[i].records; k++) {
-			const struct vmfs_journal_rec_disk *rec = (const void *)(c->journal[i].buf + pos);
+			const struct vmfs_journal_rec_disk *rec =
+			    (const void *)(c->journal[i].buf + pos);
 
 			overlay(rec, at, buf, bytes);
 			pos += (uint32_t)(sizeof(*rec) + le64_get(rec->bytes));
@@ -92,8 +94,8 @@ enum status check_read(struct check *c, uint64_t at, void *buf, uint64_t bytes)
 	return ST_OK;
 }
 
-enum status check_read_map(struct check *c, const struct vmfs_sysmap *map, uint64_t offset, void *buf,
-			   uint64_t bytes)
+enum status check_read_map(struct check *c, const struct vmfs_sysmap *map, uint64_t offset,
+			   void *buf, uint64_t bytes)
 {
 	uint64_t block = 1ull << map->block_shift;
 	uint8_t *to = buf;
@@ -104,7 +106,8 @@ enum status check_read_map(struct check *c, const struct vmfs_sysmap *map, uint6
 
 		n = MIN(bytes, block - offset % block);
 		if (at == ~0ull)
-			return why_set(c->why, ST_CORRUPT, "file offset 0x%jx is past a system file's end", offset);
+			return why_set(c->why, ST_CORRUPT,
+				       "file offset 0x%jx is past a system file's end", offset);
 		st = check_read(c, at, to, n);
 	}
 	return st;
@@ -117,8 +120,8 @@ enum status check_write(struct check *c, uint64_t at, const void *buf, uint64_t 
 	VERIFY(c->opts->fix);
 	st = lvm_write(&c->lvm, at, buf, bytes);
 	if (st != ST_OK)
-		return why_set(c->why, st, "writing %ju bytes at volume offset 0x%jx: %s", bytes, at,
-			       status_text(st));
+		return why_set(c->why, st, "writing %ju bytes at volume offset 0x%jx: %s", bytes,
+			       at, status_text(st));
 	return ST_OK;
 }
 
@@ -139,7 +142,7 @@ uint32_t check_fd_addr(const struct check *c, uint32_t index)
 	return VMFS_FD_MAKE(index / g->per_cluster, index % g->per_cluster);
 }
 
-/* ---- the run -------------------------------------------------------------------------------------- */
+/* ---- the run --------------------------------------------------------------------------------- */
 
 static enum status allocate(struct check *c)
 {
@@ -237,8 +240,9 @@ static void release(struct check *c)
 	port_free(c);
 }
 
-enum status vmfs_check(struct io_dev *const *devs, uint32_t dev_count, const struct vmfs_check_opts *opts,
-		       struct vmfs_check_result *result, struct why *why)
+enum status vmfs_check(struct io_dev *const *devs, uint32_t dev_count,
+		       const struct vmfs_check_opts *opts, struct vmfs_check_result *result,
+		       struct why *why)
 {
 	struct why local = { 0 };
 	struct check *c = port_alloc(sizeof(*c));

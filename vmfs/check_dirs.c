@@ -20,7 +20,7 @@ struct dir_walk {
 	uint32_t		names, entries;
 };
 
-/* ---- reading a directory ------------------------------------------------------------------------------ */
+/* ---- reading a directory --------------------------------------------------------------------- */
 
 static enum status read_range(struct dir_walk *w, uint64_t offset, uint8_t *to, uint64_t bytes)
 {
@@ -46,7 +46,7 @@ static enum status read_range(struct dir_walk *w, uint64_t offset, uint8_t *to, 
 	return st;
 }
 
-/* ---- entries ---------------------------------------------------------------------------------------------- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 static uint64_t hash_name(const char *name, size_t n)
 {
@@ -74,8 +74,8 @@ static const char *name_check(const struct vmfs_dirent_disk *e, size_t *len)
 	return NULL;
 }
 
-static void bad_entry(struct dir_walk *w, const char *rule, uint32_t entry, const struct vmfs_dirent_disk *e,
-		      const char *bad)
+static void bad_entry(struct dir_walk *w, const char *rule, uint32_t entry,
+		      const struct vmfs_dirent_disk *e, const char *bad)
 {
 	char name[sizeof(e->name) + 1] = { 0 };
 	int plain;
@@ -83,13 +83,14 @@ static void bad_entry(struct dir_walk *w, const char *rule, uint32_t entry, cons
 	memcpy(name, e->name, sizeof(e->name));
 	plain = fmt_utf8_valid(name, strlen(name));
 	check_find(w->c, VMFS_FIND_DAMAGE, rule, vmfs_layout_addr_at(&w->c->layout, w->addr),
-		   "directory 0x%08x, entry %u \"%s\" (type %u, 0x%08x, generation %u): %s", w->addr, entry,
-		   plain ? name : "?", le32_get(e->type), le32_get(e->fd), le32_get(e->generation), bad);
+		   "directory 0x%08x, entry %u \"%s\" (type %u, 0x%08x, generation %u): %s",
+		   w->addr, entry, plain ? name : "?", le32_get(e->type), le32_get(e->fd),
+		   le32_get(e->generation), bad);
 }
 
 /* What an entry names, ~0u when that is nothing valid (reported). */
-static enum status entry_target(struct dir_walk *w, uint32_t number, const struct vmfs_dirent_disk *e,
-				uint32_t *target)
+static enum status entry_target(struct dir_walk *w, uint32_t number,
+				const struct vmfs_dirent_disk *e, uint32_t *target)
 {
 	struct check *c = w->c;
 	uint32_t index = check_fd_index(c, le32_get(e->fd));
@@ -127,7 +128,8 @@ static void compare_target(struct dir_walk *w, uint32_t number, const struct vmf
 }
 
 /* N1: the first two entries. */
-static void dot_entry(struct dir_walk *w, uint32_t number, const struct vmfs_dirent_disk *e, uint32_t target)
+static void dot_entry(struct dir_walk *w, uint32_t number, const struct vmfs_dirent_disk *e,
+		      uint32_t target)
 {
 	const char *want = number ? ".." : ".";
 
@@ -139,7 +141,8 @@ static void dot_entry(struct dir_walk *w, uint32_t number, const struct vmfs_dir
 		w->c->fd[w->index].dotdot = target;
 }
 
-static void named_entry(struct dir_walk *w, uint32_t number, const struct vmfs_dirent_disk *e, uint32_t target)
+static void named_entry(struct dir_walk *w, uint32_t number, const struct vmfs_dirent_disk *e,
+			uint32_t target)
 {
 	struct fd_info *info = &w->c->fd[target];
 
@@ -179,11 +182,12 @@ static enum status take_entry(struct dir_walk *w, uint32_t number, const struct 
 	if (bad)
 		bad_entry(w, "N3", number, e, bad);
 	if (!bad && w->name)
-		w->name[w->names++] = (struct name_hash){ hash_name((const char *)e->name, len), number };
+		w->name[w->names++] =
+		    (struct name_hash){ hash_name((const char *)e->name, len), number };
 	return ST_OK;
 }
 
-/* ---- N3: no name twice ---------------------------------------------------------------------------------- */
+/* ---- N3: no name twice ----------------------------------------------------------------------- */
 
 static void sift(struct name_hash *h, uint32_t root, uint32_t count)
 {
@@ -213,14 +217,17 @@ static void sort_names(struct name_hash *h, uint32_t count)
 }
 
 /* Equal hashes: read both entries and compare. */
-static enum status compare_names(struct dir_walk *w, const struct name_hash *a, const struct name_hash *b)
+static enum status compare_names(struct dir_walk *w, const struct name_hash *a,
+				 const struct name_hash *b)
 {
 	struct vmfs_dirent_disk one, two;
-	enum status st = read_range(w, (uint64_t)a->entry * ENTRY_BYTES, (uint8_t *)&one, sizeof(one));
+	enum status st =
+	    read_range(w, (uint64_t)a->entry * ENTRY_BYTES, (uint8_t *)&one, sizeof(one));
 
 	if (st == ST_OK)
 		st = read_range(w, (uint64_t)b->entry * ENTRY_BYTES, (uint8_t *)&two, sizeof(two));
-	if (st == ST_OK && !strncmp((const char *)one.name, (const char *)two.name, sizeof(one.name)))
+	if (st == ST_OK &&
+	    !strncmp((const char *)one.name, (const char *)two.name, sizeof(one.name)))
 		bad_entry(w, "N3", b->entry, &two, "has the name of another entry");
 	return st;
 }
@@ -236,7 +243,7 @@ static enum status check_duplicates(struct dir_walk *w)
 	return st;
 }
 
-/* ---- one directory ------------------------------------------------------------------------------------------- */
+/* ---- one directory --------------------------------------------------------------------------- */
 
 static enum status walk_entries(struct dir_walk *w)
 {
@@ -246,7 +253,8 @@ static enum status walk_entries(struct dir_walk *w)
 		n = MIN(BATCH, w->entries - first);
 		if (port_interrupted())
 			return why_set(w->c->why, ST_CANCELLED, "the check was interrupted");
-		st = read_range(w, (uint64_t)first * ENTRY_BYTES, (uint8_t *)w->batch, n * ENTRY_BYTES);
+		st = read_range(w, (uint64_t)first * ENTRY_BYTES, (uint8_t *)w->batch,
+				n * ENTRY_BYTES);
 		for (uint32_t i = 0; i < n && st == ST_OK; i++)
 			st = take_entry(w, first + i, &w->batch[i]);
 	}
@@ -262,14 +270,17 @@ static enum status measure(struct dir_walk *w)
 
 	if (length % ENTRY_BYTES || entries < 2)
 		check_find(w->c, VMFS_FIND_DAMAGE, "N1", at,
-			   "directory 0x%08x: a length of %ju bytes is not that of 2 or more entries of 140", w->addr,
-			   length);
+			   "directory 0x%08x: a length of %ju bytes is not that of 2 or more "
+			   "entries of 140",
+			   w->addr, length);
 	if (entries > SORTED_MAX)
-		check_find(w->c, VMFS_FIND_DAMAGE, "N3", at, "directory 0x%08x: %ju entries; only %u are looked at",
-			   w->addr, entries, SORTED_MAX);
+		check_find(w->c, VMFS_FIND_DAMAGE, "N3", at,
+			   "directory 0x%08x: %ju entries; only %u are looked at", w->addr, entries,
+			   SORTED_MAX);
 	w->entries = (uint32_t)MIN(entries, SORTED_MAX);
 	w->name = port_alloc((w->entries + 1) * sizeof(*w->name));
-	return w->name ? ST_OK : why_set(w->c->why, ST_NOMEM, "no memory for the names of a directory");
+	return w->name ? ST_OK
+		       : why_set(w->c->why, ST_NOMEM, "no memory for the names of a directory");
 }
 
 static enum status walk_dir(struct check *c, uint32_t index)
@@ -297,7 +308,7 @@ static enum status walk_dir(struct check *c, uint32_t index)
 	return st;
 }
 
-/* ---- the tree ------------------------------------------------------------------------------------------------- */
+/* ---- the tree -------------------------------------------------------------------------------- */
 
 /* Follow parents up to the root, something reached, or a loop; mark the way. */
 static void reach(struct check *c, uint32_t index)
@@ -332,11 +343,14 @@ static void check_tree(struct check *c)
 		reach(c, i);
 		if (d->flags & FDI_NAMED && !(d->flags & FDI_REACHED))
 			check_find(c, VMFS_FIND_DAMAGE, "N5", vmfs_layout_addr_at(&c->layout, addr),
-				   "directory 0x%08x is in a tree that the root does not reach", addr);
+				   "directory 0x%08x is in a tree that the root does not reach",
+				   addr);
 		if (d->flags & FDI_NAMED && d->dotdot != d->parent)
-			check_find(c, VMFS_FIND_DAMAGE, "N1", vmfs_layout_addr_at(&c->layout, addr),
-				   "directory 0x%08x: \"..\" names 0x%08x, but it is an entry of 0x%08x", addr,
-				   d->dotdot == ~0u ? 0 : check_fd_addr(c, d->dotdot), check_fd_addr(c, d->parent));
+			check_find(
+			    c, VMFS_FIND_DAMAGE, "N1", vmfs_layout_addr_at(&c->layout, addr),
+			    "directory 0x%08x: \"..\" names 0x%08x, but it is an entry of 0x%08x",
+			    addr, d->dotdot == ~0u ? 0 : check_fd_addr(c, d->dotdot),
+			    check_fd_addr(c, d->parent));
 	}
 }
 
@@ -366,7 +380,7 @@ enum status check_dirs(struct check *c)
 	return st;
 }
 
-/* ---- N4, N5 ------------------------------------------------------------------------------------------------------ */
+/* ---- N4, N5 ---------------------------------------------------------------------------------- */
 
 static enum status fix_links(struct check *c, uint32_t addr, uint32_t links)
 {
@@ -398,14 +412,16 @@ enum status check_links(struct check *c)
 		if (!(f->flags & FDI_NAMED)) {
 			if (f->links)
 				check_find(c, VMFS_FIND_DAMAGE, "N5", at,
-					   "file descriptor 0x%08x (type %u, %u links): no directory names it", addr,
-					   f->type, f->links);
+					   "file descriptor 0x%08x (type %u, %u links): no "
+					   "directory names it",
+					   addr, f->type, f->links);
 			continue;
 		}
 		if (f->links == f->names)
 			continue;
 		check_report(c, may_fix, VMFS_FIND_WRONG, "N4", at,
-			     "file descriptor 0x%08x: linkCount is %u, %u entries name it", addr, f->links, f->names);
+			     "file descriptor 0x%08x: linkCount is %u, %u entries name it", addr,
+			     f->links, f->names);
 		if (may_fix)
 			st = fix_links(c, addr, f->names);
 	}

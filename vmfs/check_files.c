@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* check_files - rules F1 to F4: file descriptors and their block maps.
- * Two passes over .fdc.sf: the first notes what each descriptor claims to be, so that directories can
- * be checked against it; the second follows all pointers, once it is known who is named. A pointer
- * block that two files share is followed once, so crossed links cost no time. */
+ * Two passes over .fdc.sf: the first notes what each descriptor claims to be, so that directories
+ * can be checked against it; the second follows all pointers, once it is known who is named. A
+ * pointer block that two files share is followed once, so crossed links cost no time. */
 #include "vmfs/check_priv.h"
 
 #define SYSTEM_FDS 8u
 
-/* ---- walking .fdc.sf ----------------------------------------------------------------------------- */
+/* ---- walking .fdc.sf ------------------------------------------------------------------------- */
 
 typedef enum status (*fd_fn)(struct check *c, uint32_t index, struct vmfs_fd_record *fd);
 
@@ -15,7 +15,8 @@ typedef enum status (*fd_fn)(struct check *c, uint32_t index, struct vmfs_fd_rec
 static enum status each_in_cluster(struct check *c, uint32_t cluster, uint8_t flags, fd_fn fn)
 {
 	const struct vmfs_geom *g = &c->layout.geom[VMFS_RES_FD];
-	uint32_t base = (uint32_t)check_index(g, cluster, 0), total = vmfs_geom_cluster_total(g, cluster);
+	uint32_t base = (uint32_t)check_index(g, cluster, 0),
+		 total = vmfs_geom_cluster_total(g, cluster);
 	uint32_t low = total, high = 0;
 	enum status st;
 
@@ -26,11 +27,12 @@ static enum status each_in_cluster(struct check *c, uint32_t cluster, uint8_t fl
 		}
 	if (low >= high)
 		return ST_OK;
-	st = check_read_map(c, &c->layout.map[VMFS_RES_FD], vmfs_geom_resource_at(g, cluster, low), c->chunk,
-			    (uint64_t)(high - low) * VMFS_FD_BYTES);
+	st = check_read_map(c, &c->layout.map[VMFS_RES_FD], vmfs_geom_resource_at(g, cluster, low),
+			    c->chunk, (uint64_t)(high - low) * VMFS_FD_BYTES);
 	for (uint32_t i = low; i < high && st == ST_OK; i++)
 		if (c->fd[base + i].flags & flags)
-			st = fn(c, base + i, (struct vmfs_fd_record *)(c->chunk + (i - low) * VMFS_FD_BYTES));
+			st = fn(c, base + i,
+				(struct vmfs_fd_record *)(c->chunk + (i - low) * VMFS_FD_BYTES));
 	return st;
 }
 
@@ -39,7 +41,8 @@ static enum status each_fd(struct check *c, uint8_t flags, fd_fn fn)
 	const struct vmfs_geom *g = &c->layout.geom[VMFS_RES_FD];
 	enum status st = ST_OK;
 
-	_Static_assert(VMFS_CLUSTER_RESOURCES_MAX * VMFS_FD_BYTES <= CHECK_CHUNK_BYTES, "FDs of a cluster fit");
+	_Static_assert(VMFS_CLUSTER_RESOURCES_MAX * VMFS_FD_BYTES <= CHECK_CHUNK_BYTES,
+		       "FDs of a cluster fit");
 	for (uint32_t i = 0; i < g->clusters && st == ST_OK; i++) {
 		if (port_interrupted())
 			return why_set(c->why, ST_CANCELLED, "the check was interrupted");
@@ -49,7 +52,7 @@ static enum status each_fd(struct check *c, uint8_t flags, fd_fn fn)
 	return st;
 }
 
-/* ---- F1: what a descriptor says of itself ------------------------------------------------------------ */
+/* ---- F1: what a descriptor says of itself ---------------------------------------------------- */
 
 /* How many blocks the pointers of a ZLA can name. */
 static uint64_t reach_blocks(uint32_t zla)
@@ -88,8 +91,8 @@ static enum status check_fd_lock(struct check *c, uint32_t addr, struct vmfs_fd_
 	fmt(what, sizeof(what), "file descriptor 0x%08x", addr);
 	if (le32_get(fd->lock.type) != type || le64_get(fd->lock.at) != at) {
 		check_report(c, c->opts->fix, VMFS_FIND_WRONG, "F1", at,
-			     "%s: lock type 0x%08x and address 0x%jx instead of 0x%08x and 0x%jx", what,
-			     le32_get(fd->lock.type), le64_get(fd->lock.at), type, at);
+			     "%s: lock type 0x%08x and address 0x%jx instead of 0x%08x and 0x%jx",
+			     what, le32_get(fd->lock.type), le64_get(fd->lock.at), type, at);
 		le32_set(&fd->lock.type, type);
 		le64_set(&fd->lock.at, at);
 		if (c->opts->fix)
@@ -124,8 +127,9 @@ static enum status scan_fd(struct check *c, uint32_t index, struct vmfs_fd_recor
 		bad = addressing_check(c, &fd->meta);
 	if (bad) {
 		check_find(c, VMFS_FIND_DAMAGE, "F1", vmfs_layout_addr_at(&c->layout, addr),
-			   "file descriptor 0x%08x: %s (type %u, length %ju, blockSize %ju, addressing 0x%x)", addr,
-			   bad, le32_get(fd->meta.type), le64_get(fd->meta.length),
+			   "file descriptor 0x%08x: %s (type %u, length %ju, blockSize %ju, "
+			   "addressing 0x%x)",
+			   addr, bad, le32_get(fd->meta.type), le64_get(fd->meta.length),
 			   le64_get(fd->meta.block_bytes), le32_get(fd->meta.zla));
 		return ST_OK;
 	}
@@ -183,7 +187,7 @@ enum status check_fd_revive(struct check *c, uint32_t index, uint32_t type, uint
 	return st;
 }
 
-/* ---- F2 to F4: pointers --------------------------------------------------------------------------------- */
+/* ---- F2 to F4: pointers ---------------------------------------------------------------------- */
 
 struct tally {
 	uint64_t	blocks, tbz, pbs;
@@ -205,7 +209,8 @@ static void bad_pointer(struct tally *t, uint64_t block, uint32_t addr)
 }
 
 /* Count a reference. 0: the address names nothing. *again: somebody else refers to it, too. */
-static int refer(struct check *c, struct tally *t, enum vmfs_res kind, uint32_t addr, uint64_t block, int *again)
+static int refer(struct check *c, struct tally *t, enum vmfs_res kind, uint32_t addr,
+		 uint64_t block, int *again)
 {
 	const struct vmfs_geom *g = &c->layout.geom[kind];
 	uint32_t cluster, resource, cow = kind == VMFS_RES_FB ? VMFS_FB_COW : VMFS_SUB_COW;
@@ -247,7 +252,8 @@ static void data_pointer(struct check *c, struct tally *t, uint32_t addr, uint64
 }
 
 /* A pointer to a pointer block with `level` levels below it (0: it holds data pointers). */
-static enum status indirect(struct check *c, struct tally *t, uint32_t addr, uint64_t block, int level)
+static enum status indirect(struct check *c, struct tally *t, uint32_t addr, uint64_t block,
+			    int level)
 {
 	uint64_t step = level ? VMFS_PB_POINTERS : 1;
 	enum vmfs_res kind = VMFS_ADDR_TYPE(addr) == VMFS_ADDR_PB2 ? VMFS_RES_PB2 : VMFS_RES_PB;
@@ -279,7 +285,8 @@ static enum status indirect(struct check *c, struct tally *t, uint32_t addr, uin
 	return st;
 }
 
-/* .fbb.sf when growing it over 256 blocks was interrupted: its first pointer is ahead of its ZLA. */
+/* .fbb.sf when growing it over 256 blocks was interrupted: its first pointer is ahead of its
+ * ZLA. */
 static int grow_interrupted(const struct vmfs_fd_record *fd)
 {
 	return le32_get(fd->meta.fd) == VMFS_FD_FBB && le32_get(fd->meta.zla) == VMFS_ZLA_FB &&
@@ -315,7 +322,8 @@ static enum status walk(struct check *c, struct tally *t, const struct vmfs_fd_r
 }
 
 /* One count of the descriptor against what was counted. */
-static int wrong_count(struct check *c, uint32_t addr, const char *what, uint64_t is, uint64_t counted)
+static int wrong_count(struct check *c, uint32_t addr, const char *what, uint64_t is,
+		       uint64_t counted)
 {
 	if (is == counted)
 		return 0;
@@ -324,7 +332,8 @@ static int wrong_count(struct check *c, uint32_t addr, const char *what, uint64_
 	return 1;
 }
 
-static enum status compare_counts(struct check *c, uint32_t addr, struct vmfs_fd_disk *m, const struct tally *t)
+static enum status compare_counts(struct check *c, uint32_t addr, struct vmfs_fd_disk *m,
+				  const struct tally *t)
 {
 	uint64_t tbz = (uint64_t)le32_get(m->tbz_hi) << 32 | le32_get(m->tbz_lo);
 	int wrong = wrong_count(c, addr, "numBlocks", le64_get(m->num_blocks), t->blocks);
@@ -347,17 +356,22 @@ static void report_pointers(struct check *c, uint32_t addr, const struct tally *
 	uint64_t at = vmfs_layout_addr_at(&c->layout, addr);
 
 	if (t->bad)
-		check_find(c, VMFS_FIND_DAMAGE, "F2", at,
-			   "file descriptor 0x%08x: %ju bad pointers, the first is 0x%08x for block %ju", addr,
-			   t->bad, t->bad_addr, t->bad_block);
+		check_find(
+		    c, VMFS_FIND_DAMAGE, "F2", at,
+		    "file descriptor 0x%08x: %ju bad pointers, the first is 0x%08x for block %ju",
+		    addr, t->bad, t->bad_addr, t->bad_block);
 	if (t->shared)
 		check_find(c, VMFS_FIND_DAMAGE, "F2", at,
-			   "file descriptor 0x%08x: %ju blocks belong to another file or place, too; the first is "
-			   "0x%08x for block %ju", addr, t->shared, t->shared_addr, t->shared_block);
+			   "file descriptor 0x%08x: %ju blocks belong to another file or place, "
+			   "too; the first is "
+			   "0x%08x for block %ju",
+			   addr, t->shared, t->shared_addr, t->shared_block);
 	if (t->past)
 		check_find(c, VMFS_FIND_NOTE, "F4", at,
-			   "file descriptor 0x%08x: %ju blocks lie past its length (reserved, or left by an "
-			   "interrupted truncation)", addr, t->past);
+			   "file descriptor 0x%08x: %ju blocks lie past its length (reserved, or "
+			   "left by an "
+			   "interrupted truncation)",
+			   addr, t->past);
 }
 
 /* What nobody names and has no links: about to be freed when its host died. 1 when it is one. */
@@ -371,7 +385,9 @@ static enum status check_orphan(struct check *c, uint32_t index, int *orphan)
 		return ST_OK;
 	if (check_is_pending_orphan(c, addr, info->generation)) {
 		check_find(c, VMFS_FIND_NOTE, "N5", vmfs_layout_addr_at(&c->layout, addr),
-			   "file descriptor 0x%08x is being removed; the next mount for writing finishes it", addr);
+			   "file descriptor 0x%08x is being removed; the next mount for writing "
+			   "finishes it",
+			   addr);
 		return ST_OK;
 	}
 	*orphan = 1;
@@ -427,7 +443,7 @@ enum status check_fd_pointers(struct check *c)
 	return each_fd(c, FDI_USED, follow_fd);
 }
 
-/* ---- for directories --------------------------------------------------------------------------------- */
+/* ---- for directories ------------------------------------------------------------------------- */
 
 static enum status entry_of(struct check *c, uint32_t pb, uint64_t k, uint32_t *addr)
 {
@@ -435,7 +451,8 @@ static enum status entry_of(struct check *c, uint32_t pb, uint64_t k, uint32_t *
 	le32 raw = { { 0 } };
 	enum status st = ST_OK;
 
-	if (pb && (VMFS_ADDR_TYPE(pb) == VMFS_ADDR_PB || VMFS_ADDR_TYPE(pb) == VMFS_ADDR_PB2) && at != ~0ull)
+	if (pb && (VMFS_ADDR_TYPE(pb) == VMFS_ADDR_PB || VMFS_ADDR_TYPE(pb) == VMFS_ADDR_PB2) &&
+	    at != ~0ull)
 		st = check_read(c, at + k * sizeof(raw), &raw, sizeof(raw));
 	else if (pb)
 		raw = le32_make(~0u);
@@ -443,7 +460,8 @@ static enum status entry_of(struct check *c, uint32_t pb, uint64_t k, uint32_t *
 	return st;
 }
 
-enum status check_block_at(struct check *c, const struct vmfs_fd_record *fd, uint64_t k, uint64_t *at)
+enum status check_block_at(struct check *c, const struct vmfs_fd_record *fd, uint64_t k,
+			   uint64_t *at)
 {
 	uint32_t zla = le32_get(fd->meta.zla), addr = 0;
 	enum status st = ST_OK;
@@ -454,11 +472,13 @@ enum status check_block_at(struct check *c, const struct vmfs_fd_record *fd, uin
 	if (zla == VMFS_ZLA_FB || zla == VMFS_ZLA_SB) {
 		addr = le32_get(fd->ptr[k]);
 	} else if (zla == VMFS_ZLA_PB) {
-		st = entry_of(c, le32_get(fd->ptr[k / VMFS_PB_POINTERS]), k % VMFS_PB_POINTERS, &addr);
+		st = entry_of(c, le32_get(fd->ptr[k / VMFS_PB_POINTERS]), k % VMFS_PB_POINTERS,
+			      &addr);
 	} else {
 		uint64_t top = k / VMFS_PB_POINTERS;
 
-		st = entry_of(c, le32_get(fd->ptr[top / VMFS_PB_POINTERS]), top % VMFS_PB_POINTERS, &addr);
+		st = entry_of(c, le32_get(fd->ptr[top / VMFS_PB_POINTERS]), top % VMFS_PB_POINTERS,
+			      &addr);
 		if (st == ST_OK)
 			st = entry_of(c, addr, k % VMFS_PB_POINTERS, &addr);
 	}

@@ -19,10 +19,13 @@ static enum status refuse_old(struct check *c)
 	struct vmfs_fs_disk fs;
 	enum status st = lvm_read(&c->lvm, VMFS_FS_AT, &fs, sizeof(fs));
 
-	if (st == ST_OK && le32_get(fs.magic) == VMFS_FS_MAGIC && le32_get(fs.major) == VMFS_MAJOR_3)
-		return why_set(c->why, ST_READONLY, "%s: a VMFS-3 volume is read only here: check without fix",
+	if (st == ST_OK && le32_get(fs.magic) == VMFS_FS_MAGIC &&
+	    le32_get(fs.major) == VMFS_MAJOR_3)
+		return why_set(c->why, ST_READONLY,
+			       "%s: a VMFS-3 volume is read only here: check without fix",
 			       c->devs[0]->name);
-	return st == ST_OK ? ST_OK : why_set(c->why, st, "file system descriptor: %s", status_text(st));
+	return st == ST_OK ? ST_OK
+			   : why_set(c->why, st, "file system descriptor: %s", status_text(st));
 }
 
 /* A dead mount is recovered by the code that every mount uses: its journal is replayed, its
@@ -36,7 +39,8 @@ enum status check_fix_recover(struct check *c)
 
 	for (uint32_t i = 0; i < c->dev_count; i++)
 		if (!c->devs[i]->writable)
-			return why_set(c->why, ST_READONLY, "%s: opened for reading only", c->devs[i]->name);
+			return why_set(c->why, ST_READONLY, "%s: opened for reading only",
+				       c->devs[i]->name);
 	st = lvm_open(&c->lvm, c->devs, c->dev_count, c->why);
 	if (st == ST_OK)
 		st = refuse_old(c);
@@ -51,7 +55,8 @@ enum status check_fix_recover(struct check *c)
 	if (st != ST_OK)
 		return why_at(c->why, st, "recovering the hosts that left without unmounting");
 	st = vmfs_unmount(vol);
-	return st == ST_OK ? ST_OK : why_set(c->why, st, "unmounting after recovery: %s", status_text(st));
+	return st == ST_OK ? ST_OK
+			   : why_set(c->why, st, "unmounting after recovery: %s", status_text(st));
 }
 
 enum status check_fix_lock(struct check *c, uint64_t at, const struct vmfs_lock_disk *lock)
@@ -61,7 +66,8 @@ enum status check_fix_lock(struct check *c, uint64_t at, const struct vmfs_lock_
 
 enum status check_fix_fd(struct check *c, uint32_t addr, const struct vmfs_fd_disk *meta)
 {
-	return check_write(c, vmfs_layout_addr_at(&c->layout, addr) + VMFS_FD_META_AT, meta, sizeof(*meta));
+	return check_write(c, vmfs_layout_addr_at(&c->layout, addr) + VMFS_FD_META_AT, meta,
+			   sizeof(*meta));
 }
 
 enum status check_fix_orphan(struct check *c, uint32_t addr)
@@ -84,7 +90,8 @@ static void wanted_bits(const struct check *c, enum vmfs_res kind, uint32_t numb
 	memset(meta->bitmap, 0, sizeof(meta->bitmap));
 	le32_set(&meta->total, total);
 	for (uint32_t i = 0; i < total; i++) {
-		int held = bit_get(c->ref[kind], first + i) || (!release && bit_get(c->used[kind], first + i));
+		int held = bit_get(c->ref[kind], first + i) ||
+			   (!release && bit_get(c->used[kind], first + i));
 
 		if (!held)
 			bit_set(meta->bitmap, i);
@@ -92,7 +99,8 @@ static void wanted_bits(const struct check *c, enum vmfs_res kind, uint32_t numb
 	vmfs_cluster_count(meta);
 }
 
-static enum status fix_cluster(struct check *c, enum vmfs_res kind, const struct check_cluster *k, int release)
+static enum status fix_cluster(struct check *c, enum vmfs_res kind, const struct check_cluster *k,
+			       int release)
 {
 	struct vmfs_cluster_header want = *k->header;
 

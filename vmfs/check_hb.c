@@ -22,8 +22,8 @@ static void describe(const struct vmfs_hb_disk *s, char *text, size_t size)
 	memcpy(&owner, &s->owner, sizeof(owner));
 	memcpy(ip, s->ip, sizeof(s->ip));
 	vmfs_uuid_format(&owner, uuid);
-	fmt(text, size, "host %s%s%s%s", uuid, ip[0] ? " (" : "", fmt_utf8_valid(ip, strlen(ip)) ? ip : "",
-	    ip[0] ? ")" : "");
+	fmt(text, size, "host %s%s%s%s", uuid, ip[0] ? " (" : "",
+	    fmt_utf8_valid(ip, strlen(ip)) ? ip : "", ip[0] ? ")" : "");
 }
 
 static enum status check_slot(struct check *c, uint32_t i)
@@ -33,12 +33,13 @@ static enum status check_slot(struct check *c, uint32_t i)
 	uint64_t at = le64_get(s->at);
 
 	if (state != VMFS_HB_FREE && state != VMFS_HB_USED)
-		check_find(c, VMFS_FIND_DAMAGE, "H1", slot_place(i), "heartbeat slot %u: unknown state 0x%08x",
-			   i, state);
+		check_find(c, VMFS_FIND_DAMAGE, "H1", slot_place(i),
+			   "heartbeat slot %u: unknown state 0x%08x", i, state);
 	if (at == slot_place(i))
 		return ST_OK;
 	check_report(c, c->opts->fix, VMFS_FIND_WRONG, "H1", slot_place(i),
-		     "heartbeat slot %u: carries address 0x%jx instead of 0x%jx", i, at, slot_place(i));
+		     "heartbeat slot %u: carries address 0x%jx instead of 0x%jx", i, at,
+		     slot_place(i));
 	le64_set(&s->at, slot_place(i));
 	return c->opts->fix ? check_write(c, slot_place(i), s, sizeof(*s)) : ST_OK;
 }
@@ -66,16 +67,18 @@ static void check_active(struct check *c, uint32_t i)
 	char who[128];
 
 	describe(s, who, sizeof(who));
-	check_find(c, VMFS_FIND_NOTE, "H1", slot_place(i), "heartbeat slot %u is in use by %s, generation %ju",
-		   i, who, le64_get(s->gen));
+	check_find(c, VMFS_FIND_NOTE, "H1", slot_place(i),
+		   "heartbeat slot %u is in use by %s, generation %ju", i, who, le64_get(s->gen));
 	for (uint32_t k = 0; k < i; k++)
-		if (slot_used(&c->slot[k]) && !memcmp(&c->slot[k].owner, &s->owner, sizeof(s->owner)))
+		if (slot_used(&c->slot[k]) &&
+		    !memcmp(&c->slot[k].owner, &s->owner, sizeof(s->owner)))
 			check_find(c, VMFS_FIND_DAMAGE, "H2", slot_place(i),
 				   "heartbeat slots %u and %u are in use by the same host", k, i);
 	if (has_journal(s) && !journal_place_ok(c, s))
-		check_find(c, VMFS_FIND_DAMAGE, "H3", slot_place(i),
-			   "heartbeat slot %u: journal block 0x%08x and journal offset 0x%jx do not agree", i,
-			   le32_get(s->journal_fb), le64_get(s->journal_at));
+		check_find(
+		    c, VMFS_FIND_DAMAGE, "H3", slot_place(i),
+		    "heartbeat slot %u: journal block 0x%08x and journal offset 0x%jx do not agree",
+		    i, le32_get(s->journal_fb), le64_get(s->journal_at));
 }
 
 void check_journal_blocks(struct check *c)
@@ -88,15 +91,17 @@ void check_journal_blocks(struct check *c)
 			continue;
 		if (bit_get(c->ref[VMFS_RES_FB], block))
 			check_find(c, VMFS_FIND_DAMAGE, "H3", slot_place(i),
-				   "heartbeat slot %u: its journal block %u belongs to a file, too", i, block);
+				   "heartbeat slot %u: its journal block %u belongs to a file, too",
+				   i, block);
 		else if (bit_get(c->used[VMFS_RES_FB], block))
-			check_find(c, VMFS_FIND_NOTE, "H3", (uint64_t)block << c->layout.block_shift,
+			check_find(c, VMFS_FIND_NOTE, "H3",
+				   (uint64_t)block << c->layout.block_shift,
 				   "block %u is the journal of heartbeat slot %u", block, i);
 		bit_set(c->ref[VMFS_RES_FB], block);
 	}
 }
 
-/* ---- journals ----------------------------------------------------------------------------------- */
+/* ---- journals -------------------------------------------------------------------------------- */
 
 static int header_ok(const struct vmfs_journal_disk *h, const struct vmfs_hb_disk *s)
 {
@@ -105,7 +110,8 @@ static int header_ok(const struct vmfs_journal_disk *h, const struct vmfs_hb_dis
 	le32_set(&copy.crc, 0);
 	return le64_get(h->magic) == JOURNAL_MAGIC && le32_get(h->version) == 1 &&
 	       port_accel()->crc32c(0, &copy, sizeof(copy)) == le32_get(h->crc) &&
-	       le32_get(h->orphans) <= JOURNAL_ORPHANS && !memcmp(&h->host, &s->owner, sizeof(h->host)) &&
+	       le32_get(h->orphans) <= JOURNAL_ORPHANS &&
+	       !memcmp(&h->host, &s->owner, sizeof(h->host)) &&
 	       le64_get(h->hb_at) == le64_get(s->at) && le64_get(h->hb_gen) == le64_get(s->gen);
 }
 
@@ -122,8 +128,8 @@ static int records_ok(const struct check *c, const uint8_t *buf, uint32_t count,
 			return 0;
 		to = le64_get(rec->at);
 		bytes = le64_get(rec->bytes);
-		if (le32_get(rec->type) != 1 || bytes > end - at - sizeof(*rec) || to > c->lvm.bytes ||
-		    bytes > c->lvm.bytes - to || (to | bytes) % SECTOR_BYTES)
+		if (le32_get(rec->type) != 1 || bytes > end - at - sizeof(*rec) ||
+		    to > c->lvm.bytes || bytes > c->lvm.bytes - to || (to | bytes) % SECTOR_BYTES)
 			return 0;
 		at += (uint32_t)(sizeof(*rec) + bytes);
 	}
@@ -159,8 +165,8 @@ static enum status take_records(struct check *c, uint32_t i, struct check_journa
 
 	if (le32_get(h->state) != 1 || end < VMFS_JOURNAL_RECORDS_AT ||
 	    end > JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES ||
-	    port_accel()->crc32c(0, j->buf + VMFS_JOURNAL_RECORDS_AT, end - VMFS_JOURNAL_RECORDS_AT) !=
-		    le32_get(h->records_crc))
+	    port_accel()->crc32c(0, j->buf + VMFS_JOURNAL_RECORDS_AT,
+				 end - VMFS_JOURNAL_RECORDS_AT) != le32_get(h->records_crc))
 		return ST_OK;
 	if (!records_ok(c, j->buf, count, end)) {
 		check_find(c, VMFS_FIND_DAMAGE, "H3", le64_get(c->slot[i].journal_at),
@@ -171,8 +177,10 @@ static enum status take_records(struct check *c, uint32_t i, struct check_journa
 	if (st == ST_OK && differs) {
 		j->records = count;
 		check_find(c, VMFS_FIND_WRONG, "H3", le64_get(c->slot[i].journal_at),
-			   "journal of slot %u holds a finished transaction that was not applied: mount for "
-			   "writing, or -f fix", i);
+			   "journal of slot %u holds a finished transaction that was not applied: "
+			   "mount for "
+			   "writing, or -f fix",
+			   i);
 	}
 	return st;
 }
@@ -182,8 +190,10 @@ static void check_foreign(struct check *c, uint32_t i, const uint8_t *buf)
 {
 	if (!port_accel()->is_zero(buf, VMFS_JOURNAL_RECORDS_AT))
 		check_find(c, VMFS_FIND_DAMAGE, "H3", le64_get(c->slot[i].journal_at),
-			   "journal of slot %u may hold an unfinished transaction of an ESXi host: let that "
-			   "host mount the volume", i);
+			   "journal of slot %u may hold an unfinished transaction of an ESXi host: "
+			   "let that "
+			   "host mount the volume",
+			   i);
 }
 
 static enum status load_journal(struct check *c, uint32_t i)
@@ -194,8 +204,9 @@ static enum status load_journal(struct check *c, uint32_t i)
 	enum status st;
 
 	if (c->journals == CHECK_JOURNALS) {
-		check_find(c, VMFS_FIND_NOTE, "H3", at, "journal of slot %u: not looked at, there are more than %u",
-			   i, CHECK_JOURNALS);
+		check_find(c, VMFS_FIND_NOTE, "H3", at,
+			   "journal of slot %u: not looked at, there are more than %u", i,
+			   CHECK_JOURNALS);
 		return ST_OK;
 	}
 	j->buf = port_dma_alloc(JOURNAL_BUF_BYTES);
@@ -221,7 +232,8 @@ static enum status load_journal(struct check *c, uint32_t i)
 	}
 	port_dma_free(j->buf, JOURNAL_BUF_BYTES);
 	*j = (struct check_journal){ 0 };
-	return st == ST_OK ? ST_OK : why_set(c->why, st, "journal of slot %u: %s", i, status_text(st));
+	return st == ST_OK ? ST_OK
+			   : why_set(c->why, st, "journal of slot %u: %s", i, status_text(st));
 }
 
 void check_journals_free(struct check *c)
@@ -235,7 +247,8 @@ int check_is_pending_orphan(const struct check *c, uint32_t fd, uint32_t generat
 {
 	for (uint32_t i = 0; i < c->journals; i++)
 		for (uint32_t k = 0; k < c->journal[i].orphans; k++)
-			if (c->journal[i].orphan[k].fd == fd && c->journal[i].orphan[k].generation == generation)
+			if (c->journal[i].orphan[k].fd == fd &&
+			    c->journal[i].orphan[k].generation == generation)
 				return 1;
 	return 0;
 }
@@ -251,17 +264,19 @@ enum status check_heartbeats(struct check *c)
 		if (st != ST_OK || !slot_used(&c->slot[i]))
 			continue;
 		check_active(c, i);
-		if (c->layout.version >= 5 && has_journal(&c->slot[i]) && journal_place_ok(c, &c->slot[i]))
+		if (c->layout.version >= 5 && has_journal(&c->slot[i]) &&
+		    journal_place_ok(c, &c->slot[i]))
 			st = load_journal(c, i);
 	}
 	for (uint32_t i = 0; i < c->journals && st == ST_OK; i++)
 		if (c->opts->fix && c->journal[i].records)
-			st = why_set(c->why, ST_REFUSED, "a host of another machine left a finished transaction "
+			st = why_set(c->why, ST_REFUSED,
+				     "a host of another machine left a finished transaction "
 				     "that is not applied: mount the volume there first");
 	return st;
 }
 
-/* ---- locks ---------------------------------------------------------------------------------------- */
+/* ---- locks ----------------------------------------------------------------------------------- */
 
 void check_lock(struct check *c, const struct vmfs_lock_disk *lock, const char *what)
 {
@@ -277,17 +292,18 @@ void check_lock(struct check *c, const struct vmfs_lock_disk *lock, const char *
 		return;
 	}
 	if (hb < VMFS_HB_AT || hb >= slot_place(VMFS_HB_SLOTS) || hb % sizeof(*s)) {
-		check_find(c, VMFS_FIND_DAMAGE, "R3", at, "%s: locked, but its heartbeat address 0x%jx is no slot",
-			   what, hb);
+		check_find(c, VMFS_FIND_DAMAGE, "R3", at,
+			   "%s: locked, but its heartbeat address 0x%jx is no slot", what, hb);
 		return;
 	}
 	slot = (uint32_t)((hb - VMFS_HB_AT) / sizeof(*s));
 	s = &c->slot[slot];
 	if (slot_used(s) && le64_get(s->gen) == le64_get(lock->hb_gen) &&
 	    (mode != 1 || !memcmp(&s->owner, &lock->owner, sizeof(s->owner))))
-		check_find(c, VMFS_FIND_NOTE, "R3", at, "%s: locked by the host of heartbeat slot %u", what,
-			   slot);
+		check_find(c, VMFS_FIND_NOTE, "R3", at,
+			   "%s: locked by the host of heartbeat slot %u", what, slot);
 	else
 		check_find(c, VMFS_FIND_NOTE, "R3", at,
-			   "%s: locked by a host that is gone; the next writer breaks the lock", what);
+			   "%s: locked by a host that is gone; the next writer breaks the lock",
+			   what);
 }

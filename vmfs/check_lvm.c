@@ -31,7 +31,8 @@ static enum status fix_bitmaps(struct check *c, struct lvm_device *d)
 			memset(map, 0, LVM_PES_PER_MAP / 8);
 			for (uint32_t b = 0; b < n; b++)
 				bit_set(map, b);
-			st = io_dev_write(d->dev, d->region[i].at + LVM_PE_MAP_AT(k / LVM_PES_PER_MAP), map,
+			st = io_dev_write(d->dev,
+					  d->region[i].at + LVM_PE_MAP_AT(k / LVM_PES_PER_MAP), map,
 					  LVM_PES_PER_MAP / 8);
 		}
 	return st;
@@ -64,7 +65,8 @@ static enum status check_record(struct check *c, struct lvm_device *d)
 		st = lvm_write_record(d);
 	}
 	check_report(c, c->opts->fix && st == ST_OK, VMFS_FIND_WRONG, "L1", ~0ull,
-		     "%s: lastPEIndex is %u, with %u PEs it must be %u", d->dev->name, last, pes, pes - 1);
+		     "%s: lastPEIndex is %u, with %u PEs it must be %u", d->dev->name, last, pes,
+		     pes - 1);
 	return st;
 }
 
@@ -98,8 +100,8 @@ static enum status check_agreement(struct check *c, struct lvm_device *d)
 		st = fix_ahead(c, d);
 	check_report(c, c->opts->fix && st == ST_OK, VMFS_FIND_WRONG, "L3", ~0ull,
 		     "%s: says %ju bytes on %u devices, %s says %ju on %u: an interrupted grow",
-		     d->dev->name, bytes, devs, c->lvm.dev[0].dev->name, le64_get(head->logical_bytes),
-		     le32_get(head->num_devs));
+		     d->dev->name, bytes, devs, c->lvm.dev[0].dev->name,
+		     le64_get(head->logical_bytes), le32_get(head->num_devs));
 	return st;
 }
 
@@ -123,7 +125,7 @@ enum status check_lvm(struct check *c)
 	return st;
 }
 
-/* ---- the descriptor -------------------------------------------------------------------------------- */
+/* ---- the descriptor -------------------------------------------------------------------------- */
 
 static void check_identity(struct check *c)
 {
@@ -132,8 +134,9 @@ static void check_identity(struct check *c)
 	size_t label = 0;
 
 	if (memcmp(&fs->lv_id, &head->lv_id, sizeof(fs->lv_id)))
-		check_find(c, VMFS_FIND_DAMAGE, "D2", VMFS_FS_AT,
-			   "the descriptor was written on another logical volume than this one (a copy?)");
+		check_find(
+		    c, VMFS_FIND_DAMAGE, "D2", VMFS_FS_AT,
+		    "the descriptor was written on another logical volume than this one (a copy?)");
 	else if (le32_get(fs->lv_snap_id) != le32_get(head->snap_id))
 		check_find(c, VMFS_FIND_DAMAGE, "D2", VMFS_FS_AT,
 			   "snapshot id %u in the descriptor, %u in the LVM header",
@@ -152,13 +155,15 @@ static int check_fd_copy(struct check *c, const char *name, le64 *at, uint32_t f
 	if (le64_get(*at) == 0 && fd == 0)
 		return 0;
 	if (VMFS_ADDR_TYPE(fd) != VMFS_ADDR_FD || want == ~0ull) {
-		check_find(c, VMFS_FIND_DAMAGE, "D3", VMFS_FS_AT, "%sFDAddr 0x%08x is no file descriptor", name, fd);
+		check_find(c, VMFS_FIND_DAMAGE, "D3", VMFS_FS_AT,
+			   "%sFDAddr 0x%08x is no file descriptor", name, fd);
 		return 0;
 	}
 	if (le64_get(*at) == want)
 		return 0;
 	check_report(c, c->opts->fix, VMFS_FIND_WRONG, "D3", VMFS_FS_AT,
-		     "%sVolAddr is 0x%jx, its file descriptor 0x%08x is at 0x%jx", name, le64_get(*at), fd, want);
+		     "%sVolAddr is 0x%jx, its file descriptor 0x%08x is at 0x%jx", name,
+		     le64_get(*at), fd, want);
 	le64_set(at, want);
 	return 1;
 }
@@ -174,8 +179,9 @@ enum status check_descriptor(struct check *c)
 		wrong |= check_fd_copy(c, "sdd", &fs->sdd_at, le32_get(fs->sdd_fd));
 	}
 	if (c->lvm.bytes - (c->layout.blocks << c->layout.block_shift) >= c->layout.block_bytes)
-		check_find(c, VMFS_FIND_NOTE, "R1", ~0ull,
-			   "the file system uses %ju of %ju MiB: growing it was interrupted, repeat it",
-			   (c->layout.blocks << c->layout.block_shift) >> 20, c->lvm.bytes >> 20);
+		check_find(
+		    c, VMFS_FIND_NOTE, "R1", ~0ull,
+		    "the file system uses %ju of %ju MiB: growing it was interrupted, repeat it",
+		    (c->layout.blocks << c->layout.block_shift) >> 20, c->lvm.bytes >> 20);
 	return wrong && c->opts->fix ? lvm_write(&c->lvm, VMFS_FS_AT, fs, sizeof(*fs)) : ST_OK;
 }

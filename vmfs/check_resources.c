@@ -4,8 +4,11 @@
 #include "vmfs/check_priv.h"
 
 static const char *const kind_name[VMFS_RES_COUNT] = {
-	[VMFS_RES_FB] = "file block", [VMFS_RES_FD] = "file descriptor", [VMFS_RES_SB] = "sub-block",
-	[VMFS_RES_PB] = "pointer block", [VMFS_RES_PB2] = "secondary pointer block",
+	[VMFS_RES_FB] = "file block",
+	[VMFS_RES_FD] = "file descriptor",
+	[VMFS_RES_SB] = "sub-block",
+	[VMFS_RES_PB] = "pointer block",
+	[VMFS_RES_PB2] = "secondary pointer block",
 };
 
 /* How many bytes of headers follow each other in the file from cluster `number` on. */
@@ -32,8 +35,10 @@ enum status check_each_cluster(struct check *c, enum vmfs_res kind,
 
 		if (port_interrupted())
 			return why_set(c->why, ST_CANCELLED, "the check was interrupted");
-		st = check_read_map(c, &c->layout.map[kind], vmfs_geom_cluster_at(g, k.number), c->chunk, bytes);
-		for (uint64_t in = 0; in < bytes && st == ST_OK; in += VMFS_CLUSTER_BYTES, k.number++) {
+		st = check_read_map(c, &c->layout.map[kind], vmfs_geom_cluster_at(g, k.number),
+				    c->chunk, bytes);
+		for (uint64_t in = 0; in < bytes && st == ST_OK;
+		     in += VMFS_CLUSTER_BYTES, k.number++) {
 			k.header = (struct vmfs_cluster_header *)(c->chunk + in);
 			k.at = vmfs_layout_cluster_at(&c->layout, kind, k.number);
 			st = fn(c, kind, &k);
@@ -47,7 +52,8 @@ int check_header_ours(const struct check *c, enum vmfs_res kind, const struct ch
 {
 	return le32_get(k->header->lock.type) == VMFS_LOCK_TYPE_BASE + vmfs_res_traits[kind].lock &&
 	       le32_get(k->header->meta.cluster) == k->number &&
-	       le32_get(k->header->meta.total) <= vmfs_geom_cluster_total(&c->layout.geom[kind], k->number) &&
+	       le32_get(k->header->meta.total) <=
+		   vmfs_geom_cluster_total(&c->layout.geom[kind], k->number) &&
 	       le32_get(k->header->meta.total) > 0;
 }
 
@@ -69,20 +75,23 @@ static void lost_header(struct check *c, enum vmfs_res kind, const struct check_
 	uint32_t total = vmfs_geom_cluster_total(g, k->number);
 
 	check_find(c, VMFS_FIND_DAMAGE, "R2", k->at,
-		   "%s cluster %u: its header is not there (lock type 0x%08x, number %u, %u resources instead of "
-		   "0x%08x, %u, %u)", vmfs_res_traits[kind].file, k->number, le32_get(k->header->lock.type),
+		   "%s cluster %u: its header is not there (lock type 0x%08x, number %u, %u "
+		   "resources instead of "
+		   "0x%08x, %u, %u)",
+		   vmfs_res_traits[kind].file, k->number, le32_get(k->header->lock.type),
 		   le32_get(k->header->meta.cluster), le32_get(k->header->meta.total),
 		   VMFS_LOCK_TYPE_BASE + vmfs_res_traits[kind].lock, k->number, total);
 	for (uint32_t i = 0; i < total && kind != VMFS_RES_FD; i++)
 		bit_set(c->used[kind], check_index(g, k->number, i));
 }
 
-static void wrong(struct check *c, enum vmfs_res kind, const struct check_cluster *k, const char *what,
-		  uint64_t is, uint64_t should)
+static void wrong(struct check *c, enum vmfs_res kind, const struct check_cluster *k,
+		  const char *what, uint64_t is, uint64_t should)
 {
 	c->recount |= (uint8_t)(1u << kind);
-	check_report(c, c->opts->fix, VMFS_FIND_WRONG, "R2", k->at, "%s cluster %u: %s is 0x%jx instead of 0x%jx",
-		     vmfs_res_traits[kind].file, k->number, what, is, should);
+	check_report(c, c->opts->fix, VMFS_FIND_WRONG, "R2", k->at,
+		     "%s cluster %u: %s is 0x%jx instead of 0x%jx", vmfs_res_traits[kind].file,
+		     k->number, what, is, should);
 }
 
 static int stray_bits(const struct vmfs_cluster_disk *meta)
@@ -94,9 +103,10 @@ static int stray_bits(const struct vmfs_cluster_disk *meta)
 	return count;
 }
 
-/* The lowest free resource on the VMFS-5 volume that was seen; a VMFS-3 of an ESX host has a higher one
- * here and there, so it is a hint: only one that is no resource at all is wrong. */
-static void check_next_free(struct check *c, enum vmfs_res kind, const struct check_cluster *k, uint32_t lowest)
+/* The lowest free resource on the VMFS-5 volume that was seen; a VMFS-3 of an ESX host has a higher
+ * one here and there, so it is a hint: only one that is no resource at all is wrong. */
+static void check_next_free(struct check *c, enum vmfs_res kind, const struct check_cluster *k,
+			    uint32_t lowest)
 {
 	uint32_t is = le32_get(k->header->meta.next_free);
 
@@ -107,8 +117,10 @@ static void check_next_free(struct check *c, enum vmfs_res kind, const struct ch
 		return;
 	}
 	c->recount |= (uint8_t)(1u << kind);
-	check_report(c, c->opts->fix, VMFS_FIND_NOTE, "R2", k->at, "%s cluster %u: nextFreeIdx is %u, the lowest free "
-		     "resource is %u", vmfs_res_traits[kind].file, k->number, is, lowest);
+	check_report(c, c->opts->fix, VMFS_FIND_NOTE, "R2", k->at,
+		     "%s cluster %u: nextFreeIdx is %u, the lowest free "
+		     "resource is %u",
+		     vmfs_res_traits[kind].file, k->number, is, lowest);
 }
 
 static enum status check_cluster(struct check *c, enum vmfs_res kind, const struct check_cluster *k)
@@ -133,7 +145,8 @@ static enum status check_cluster(struct check *c, enum vmfs_res kind, const stru
 		wrong(c, kind, k, "the number of bits past its resources", (uint64_t)stray, 0);
 	vmfs_cluster_count(&counted);
 	if (le32_get(counted.free) != le32_get(k->header->meta.free))
-		wrong(c, kind, k, "freeResources", le32_get(k->header->meta.free), le32_get(counted.free));
+		wrong(c, kind, k, "freeResources", le32_get(k->header->meta.free),
+		      le32_get(counted.free));
 	check_next_free(c, kind, k, le32_get(counted.next_free));
 	fmt(what, sizeof(what), "%s cluster %u", vmfs_res_traits[kind].file, k->number);
 	check_lock(c, &k->header->lock, what);
@@ -145,10 +158,12 @@ static void check_length(struct check *c, enum vmfs_res kind)
 	uint64_t is = c->layout.map[kind].file_bytes, need = c->layout.geom[kind].file_bytes;
 	uint64_t at = vmfs_layout_addr_at(&c->layout, vmfs_res_traits[kind].fd);
 
-	if (is == need || (kind == VMFS_RES_FD && need < c->layout.block_bytes && is == c->layout.block_bytes))
+	if (is == need ||
+	    (kind == VMFS_RES_FD && need < c->layout.block_bytes && is == c->layout.block_bytes))
 		return;
 	check_find(c, kind == VMFS_RES_FB ? VMFS_FIND_NOTE : VMFS_FIND_DAMAGE, "R1", at,
-		   "%s is %ju bytes long, its header needs %ju%s", vmfs_res_traits[kind].file, is, need,
+		   "%s is %ju bytes long, its header needs %ju%s", vmfs_res_traits[kind].file, is,
+		   need,
 		   kind == VMFS_RES_FB ? ": growing the volume was interrupted, repeat it" : "");
 }
 
@@ -165,7 +180,7 @@ enum status check_resources(struct check *c)
 	return st;
 }
 
-/* ---- G1 --------------------------------------------------------------------------------------------- */
+/* ---- G1 -------------------------------------------------------------------------------------- */
 
 struct range { uint64_t first, count; };
 
@@ -178,22 +193,26 @@ static uint64_t place(const struct check *c, enum vmfs_res kind, uint64_t index)
 	return vmfs_layout_addr_at(&c->layout, addr);
 }
 
-static void report_range(struct check *c, enum vmfs_res kind, const struct range *r, int leak, int fixed)
+static void report_range(struct check *c, enum vmfs_res kind, const struct range *r, int leak,
+			 int fixed)
 {
-	const char *what = leak ? "marked used, but nothing refers to it" : "referred to, but marked free";
+	const char *what =
+	    leak ? "marked used, but nothing refers to it" : "referred to, but marked free";
 	enum vmfs_severity severity = leak ? VMFS_FIND_LEAK : VMFS_FIND_WRONG;
 	uint64_t at = place(c, kind, r->first);
 
 	if (r->count == 1)
-		check_report(c, fixed, severity, "G1", at, "%s %ju: %s", kind_name[kind], r->first, what);
+		check_report(c, fixed, severity, "G1", at, "%s %ju: %s", kind_name[kind], r->first,
+			     what);
 	else
-		check_report(c, fixed, severity, "G1", at, "%ss %ju to %ju: %s", kind_name[kind], r->first,
-			     r->first + r->count - 1, what);
+		check_report(c, fixed, severity, "G1", at, "%ss %ju to %ju: %s", kind_name[kind],
+			     r->first, r->first + r->count - 1, what);
 }
 
-/* Ranges of bits that are set in a and not in b. The first CHECK_LEAK_RANGES are named one by one. */
-static uint64_t report_difference(struct check *c, enum vmfs_res kind, const uint8_t *a, const uint8_t *b,
-				  int leak, int fixed)
+/* Ranges of bits that are set in a and not in b. The first CHECK_LEAK_RANGES are named one by
+ * one. */
+static uint64_t report_difference(struct check *c, enum vmfs_res kind, const uint8_t *a,
+				  const uint8_t *b, int leak, int fixed)
 {
 	uint64_t count = c->layout.geom[kind].count, total = 0, ranges = 0, more = 0;
 	struct range r = { 0 };
@@ -216,9 +235,10 @@ static uint64_t report_difference(struct check *c, enum vmfs_res kind, const uin
 		r.count = 0;
 	}
 	if (more)
-		check_report(c, fixed, leak ? VMFS_FIND_LEAK : VMFS_FIND_WRONG, "G1", ~0ull, "%ju %ss more: %s",
-			     more, kind_name[kind],
-			     leak ? "marked used, but nothing refers to them" : "referred to, but marked free");
+		check_report(c, fixed, leak ? VMFS_FIND_LEAK : VMFS_FIND_WRONG, "G1", ~0ull,
+			     "%ju %ss more: %s", more, kind_name[kind],
+			     leak ? "marked used, but nothing refers to them"
+				  : "referred to, but marked free");
 	return total;
 }
 
@@ -227,16 +247,19 @@ static uint64_t count_bits(const uint8_t *map, uint64_t count)
 	uint64_t n = 0;
 
 	for (uint64_t i = 0; i < div_round_up(count, 8); i++)
-		n += (uint64_t)__builtin_popcount(map[i]);
+		n += vmfs_count_bits(&map[i], 1);
 	return n;
 }
 
-/* Report one kind; set what is missing at once. Returns through *leaks what is to be freed later. */
-static enum status compare_kind(struct check *c, enum vmfs_res kind, int may_release, uint64_t *leaks)
+/* Report one kind; set what is missing at once. Returns through *leaks what is to be freed
+ * later. */
+static enum status compare_kind(struct check *c, enum vmfs_res kind, int may_release,
+				uint64_t *leaks)
 {
 	uint64_t missing = report_difference(c, kind, c->ref[kind], c->used[kind], 0, c->opts->fix);
 
-	*leaks = report_difference(c, kind, c->used[kind], c->ref[kind], 1, c->opts->fix && may_release);
+	*leaks = report_difference(c, kind, c->used[kind], c->ref[kind], 1,
+				   c->opts->fix && may_release);
 	if (c->opts->fix && (missing || c->recount >> kind & 1))
 		return check_fix_clusters(c, kind, 0);
 	return ST_OK;

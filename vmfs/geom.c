@@ -29,7 +29,8 @@ void vmfs_geom_derive(struct vmfs_geom *g)
 
 	g->clusters = (uint32_t)div_round_up(g->count, g->per_cluster);
 	g->groups = (uint32_t)div_round_up(g->clusters, g->clusters_per_group);
-	g->group_bytes = headers + (uint64_t)g->clusters_per_group * g->per_cluster * g->resource_bytes;
+	g->group_bytes =
+	    headers + (uint64_t)g->clusters_per_group * g->per_cluster * g->resource_bytes;
 	g->file_bytes = VMFS_RES_GROUP_AT + g->groups * headers + g->count * g->resource_bytes;
 }
 
@@ -50,9 +51,11 @@ void vmfs_geom_for_volume(struct vmfs_geom g[VMFS_RES_COUNT], uint64_t blocks)
 					     .resource_bytes = VMFS_FD_BYTES };
 	g[VMFS_RES_SB] = (struct vmfs_geom){ .per_cluster = sbs <= 2048 ? 32 : 64, .count = sbs,
 					     .resource_bytes = VMFS_SB_BYTES };
-	g[VMFS_RES_PB] = (struct vmfs_geom){ .per_cluster = 16, .count = clamp(blocks / 8, 16, 64512),
+	g[VMFS_RES_PB] = (struct vmfs_geom){ .per_cluster = 16,
+					     .count = clamp(blocks / 8, 16, 64512),
 					     .resource_bytes = VMFS_PB_BYTES };
-	g[VMFS_RES_PB2] = (struct vmfs_geom){ .per_cluster = 16, .count = clamp(blocks / 32, 16, 256),
+	g[VMFS_RES_PB2] = (struct vmfs_geom){ .per_cluster = 16,
+					      .count = clamp(blocks / 32, 16, 256),
 					      .resource_bytes = VMFS_PB_BYTES };
 	for (int kind = 0; kind < VMFS_RES_COUNT; kind++) {
 		g[kind].clusters_per_group = 64;
@@ -90,7 +93,8 @@ static const char *resource_size_check(const struct vmfs_geom *g, enum vmfs_res 
 	}
 }
 
-const char *vmfs_geom_decode(const struct vmfs_res_disk *disk, enum vmfs_res kind, struct vmfs_geom *g)
+const char *vmfs_geom_decode(const struct vmfs_res_disk *disk, enum vmfs_res kind,
+			     struct vmfs_geom *g)
 {
 	const char *bad;
 
@@ -98,7 +102,8 @@ const char *vmfs_geom_decode(const struct vmfs_res_disk *disk, enum vmfs_res kin
 		.per_cluster = le32_get(disk->resources_per_cluster),
 		.clusters_per_group = le32_get(disk->clusters_per_group),
 		.resource_bytes = le32_get(disk->resource_bytes),
-		.count = (uint64_t)le32_get(disk->num_resources_hi) << 32 | le32_get(disk->num_resources_lo),
+		.count = (uint64_t)le32_get(disk->num_resources_hi) << 32 |
+			 le32_get(disk->num_resources_lo),
 	};
 	if (g->per_cluster == 0 || g->per_cluster > limits[kind].per_cluster_max)
 		return "resources per cluster are out of range";
@@ -109,7 +114,8 @@ const char *vmfs_geom_decode(const struct vmfs_res_disk *disk, enum vmfs_res kin
 	bad = resource_size_check(g, kind);
 	if (bad)
 		return bad;
-	if (g->count > limits[kind].clusters_max * g->per_cluster || (kind == VMFS_RES_FB && g->count > VMFS_FB_MAX))
+	if (g->count > limits[kind].clusters_max * g->per_cluster ||
+	    (kind == VMFS_RES_FB && g->count > VMFS_FB_MAX))
 		return "more resources than addresses can name";
 	if (g->count == 0 && (kind == VMFS_RES_FB || kind == VMFS_RES_FD))
 		return "no resources";
@@ -169,7 +175,8 @@ int vmfs_geom_split(const struct vmfs_geom *g, enum vmfs_res kind, uint32_t addr
 	return *cluster < g->clusters && *resource < vmfs_geom_cluster_total(g, *cluster);
 }
 
-uint32_t vmfs_geom_addr(enum vmfs_res kind, const struct vmfs_geom *g, uint32_t cluster, uint32_t resource)
+uint32_t vmfs_geom_addr(enum vmfs_res kind, const struct vmfs_geom *g, uint32_t cluster,
+			uint32_t resource)
 {
 	switch (kind) {
 	case VMFS_RES_FB:

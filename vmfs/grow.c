@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* grow - a larger volume: its last device has grown (vmfs_grow), or one is added (vmfs_span).
  *
- * First the logical volume: PE records and a new device's header are written where nobody looks yet;
- * the head's volume entry, one sector, is written last and makes them count. Then the file system
- * (grow_fs.c). Between the two the volume is the old one with an unused tail, and repeating the
- * command goes on from there. The volume is not mounted; the device locks are held throughout. */
+ * First the logical volume: PE records and a new device's header are written where nobody looks
+ * yet; the head's volume entry, one sector, is written last and makes them count. Then the file
+ * system (grow_fs.c). Between the two the volume is the old one with an unused tail, and repeating
+ * the command goes on from there. The volume is not mounted; the device locks are held
+ * throughout. */
 #include "vmfs/format_priv.h"
 
 struct grow {
@@ -44,9 +45,11 @@ static enum status refuse_mounted(struct grow *g)
 		why_set(g->why, st, "heartbeat region: %s", status_text(st));
 	for (uint32_t i = 0; i < VMFS_HB_SLOTS && st == ST_OK; i++)
 		if (le32_get(slot[i].state) != VMFS_HB_FREE)
-			st = why_set(g->why, ST_BUSY, "%s: heartbeat slot %u is in use: a host has the volume "
-				     "mounted, or left it without unmounting (mount and unmount it there)",
-				     g->lvm.dev[0].dev->name, i);
+			st = why_set(
+			    g->why, ST_BUSY,
+			    "%s: heartbeat slot %u is in use: a host has the volume "
+			    "mounted, or left it without unmounting (mount and unmount it there)",
+			    g->lvm.dev[0].dev->name, i);
 	port_dma_free(slot, bytes);
 	return st;
 }
@@ -68,7 +71,7 @@ static enum status refuse_unfit(struct grow *g)
 	return st == ST_OK ? refuse_mounted(g) : st;
 }
 
-/* ---- the logical volume -------------------------------------------------------------------------- */
+/* ---- the logical volume ---------------------------------------------------------------------- */
 
 static enum status check_place(void *arg, uint32_t number, const struct lvm_pe_disk *pe, int in_map)
 {
@@ -86,8 +89,10 @@ static enum status refuse_scattered(struct grow *g, struct lvm_device *d)
 	enum status st = lvm_pe_walk(d, check_place, &in_a_row, g->why);
 
 	if (st == ST_OK && !in_a_row)
-		st = why_set(g->why, ST_UNSUPPORTED, "%s: its PEs do not follow each other, it cannot be grown in "
-			     "place", d->dev->name);
+		st = why_set(g->why, ST_UNSUPPORTED,
+			     "%s: its PEs do not follow each other, it cannot be grown in "
+			     "place",
+			     d->dev->name);
 	return st;
 }
 
@@ -156,7 +161,8 @@ static enum status grow_last_device(struct grow *g)
 	pes = MAX(lvm_room_pes(d->dev->size_bytes), old);
 	pes = (uint32_t)MIN(pes, LVM_PES_MAX - first);
 	if (pes > old) {
-		st = lvm_write_pes(d->dev, old, pes - old, (first + old) * LVM_PE_BYTES, LVM_PE_BYTES, g->why);
+		st = lvm_write_pes(d->dev, old, pes - old, (first + old) * LVM_PE_BYTES,
+				   LVM_PE_BYTES, g->why);
 		bytes = (first + pes) * LVM_PE_BYTES;
 	}
 	if (st != ST_OK || bytes == g->lvm.bytes)
@@ -166,24 +172,27 @@ static enum status grow_last_device(struct grow *g)
 	return publish_size(g, bytes, pes - old);
 }
 
-/* ---- another device -------------------------------------------------------------------------------- */
+/* ---- another device -------------------------------------------------------------------------- */
 
 static enum status refuse_device(struct grow *g, struct io_dev *added, uint64_t pes)
 {
 	const char *head = g->lvm.dev[0].dev->name;
 
 	if (g->lvm.bytes % LVM_PE_BYTES)
-		return why_set(g->why, ST_UNSUPPORTED, "%s: a test volume of less than 256 MiB cannot be spanned",
-			       head);
+		return why_set(g->why, ST_UNSUPPORTED,
+			       "%s: a test volume of less than 256 MiB cannot be spanned", head);
 	if (pes == 0)
-		return why_set(g->why, ST_RANGE, "%s: too small: a device of a volume needs 273 MiB", added->name);
+		return why_set(g->why, ST_RANGE,
+			       "%s: too small: a device of a volume needs 273 MiB", added->name);
 	if (g->lvm.bytes / LVM_PE_BYTES + pes > LVM_PES_MAX)
-		return why_set(g->why, ST_RANGE, "%s: with it the volume would be over 64 TiB", added->name);
+		return why_set(g->why, ST_RANGE, "%s: with it the volume would be over 64 TiB",
+			       added->name);
 	return ST_OK;
 }
 
 /* Everything of the new device but its record, which carries the magic. */
-static enum status prepare_device(struct grow *g, struct lvm_device *d, uint64_t first, uint32_t pes)
+static enum status prepare_device(struct grow *g, struct lvm_device *d, uint64_t first,
+				  uint32_t pes)
 {
 	enum status st = lvm_clear(d->dev, LVM_HEADER_AT, SECTOR_BYTES);
 
@@ -199,8 +208,9 @@ static enum status prepare_device(struct grow *g, struct lvm_device *d, uint64_t
 		st = io_dev_flush(d->dev);
 	if (st == ST_OK)
 		st = lvm_write_name(g->lvm.dev[0].dev, g->lvm.dev_count - 1, d->dev->name);
-	return st == ST_OK ? ST_OK : why_set(g->why, st, "%s: writing its LVM header: %s", d->dev->name,
-					     status_text(st));
+	return st == ST_OK ? ST_OK
+			   : why_set(g->why, st, "%s: writing its LVM header: %s", d->dev->name,
+				     status_text(st));
 }
 
 /* The last device so far may be ahead of the head; it ends where the new one begins. */
@@ -234,7 +244,7 @@ static enum status add_device(struct grow *g, struct io_dev *added)
 	return st == ST_OK ? publish_size(g, (first + pes) * LVM_PE_BYTES, pes) : st;
 }
 
-/* ---- both --------------------------------------------------------------------------------------------- */
+/* ---- both ------------------------------------------------------------------------------------ */
 
 static enum status grow_fs(struct grow *g, uint64_t *added_bytes)
 {
@@ -245,7 +255,8 @@ static enum status grow_fs(struct grow *g, uint64_t *added_bytes)
 	return st == ST_OK ? vmfs_fs_grow(&g->lvm, added_bytes, g->why) : st;
 }
 
-static enum status begin(struct io_dev *const *devs, uint32_t dev_count, struct why *why, struct grow **out)
+static enum status begin(struct io_dev *const *devs, uint32_t dev_count, struct why *why,
+			 struct grow **out)
 {
 	struct grow *g;
 
@@ -277,10 +288,13 @@ static enum status refresh_last(struct grow *g)
 	struct io_dev *dev = g->lvm.dev[g->lvm.dev_count - 1].dev;
 	enum status st = dev->ops->refresh ? dev->ops->refresh(dev) : ST_OK;
 
-	return st == ST_OK ? ST_OK : why_set(g->why, st, "%s: reading its size: %s", dev->name, status_text(st));
+	return st == ST_OK
+		   ? ST_OK
+		   : why_set(g->why, st, "%s: reading its size: %s", dev->name, status_text(st));
 }
 
-enum status vmfs_grow(struct io_dev *const *devs, uint32_t dev_count, uint64_t *added_bytes, struct why *why)
+enum status vmfs_grow(struct io_dev *const *devs, uint32_t dev_count, uint64_t *added_bytes,
+		      struct why *why)
 {
 	struct grow *g;
 	enum status st = begin(devs, dev_count, why, &g);
@@ -303,7 +317,8 @@ enum status vmfs_grow(struct io_dev *const *devs, uint32_t dev_count, uint64_t *
 	return st;
 }
 
-enum status vmfs_span(struct io_dev *const *devs, uint32_t dev_count, struct io_dev *added, struct why *why)
+enum status vmfs_span(struct io_dev *const *devs, uint32_t dev_count, struct io_dev *added,
+		      struct why *why)
 {
 	struct grow *g;
 	uint64_t ignored = 0;
@@ -311,7 +326,8 @@ enum status vmfs_span(struct io_dev *const *devs, uint32_t dev_count, struct io_
 
 	for (uint32_t i = 0; i < dev_count; i++)
 		if (devs[i] == added)
-			return why_set(why, ST_INVAL, "%s is a device of the volume already", added->name);
+			return why_set(why, ST_INVAL, "%s is a device of the volume already",
+				       added->name);
 	st = begin(devs, dev_count, why, &g);
 	if (st != ST_OK)
 		return st;

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* grow_fs - more file blocks: a longer .fbb.sf.
  *
- * Only the number of file blocks grows; the other counts are fixed when a VMFS-5 is made. The order:
- *	1. take blocks for the longer file (and pointer blocks) out of the old space: at worst a leak
+ * Only the number of file blocks grows; the other counts are fixed when a VMFS-5 is made. The
+ * order:
+ *	1. take blocks and pointer blocks for the file out of the old space: at worst a leak
  *	2. zero them, write the new cluster headers into them: nobody looks there
  *	3. the file's pointers, then its length: more file than its header names
  *	4. the header: the new blocks exist
  *	5. the old last cluster, which was partial: until then its new blocks count as used
- * Each step ends with a flush. Step 4 before 5, and not after: a cluster that claims more blocks than
- * the header knows would be handed out past the end; one that claims fewer only wastes them.
+ * Each step ends with a flush. Step 4 before 5, and not after: a cluster that claims more blocks
+ * than the header knows would be handed out past the end; one that claims fewer only wastes them.
  *
- * When the file crosses 256 blocks its pointers move into a pointer block. pointer[0] then changes its
- * meaning with the sector beside it, so there is a moment with addressing "FB" whose first pointer
- * names a pointer block; vmfs_sysmap_read() and the checker know it. */
+ * When the file crosses 256 blocks its pointers move into a pointer block. pointer[0] then changes
+ * its meaning with the sector beside it, so there is a moment with addressing "FB" whose first
+ * pointer names a pointer block; vmfs_sysmap_read() and the checker know it. */
 #include "vmfs/format_priv.h"
 
 #define FBB_MTIME	0x202u	/* of cluster 0 when mkfs made it */
@@ -22,7 +23,7 @@ struct fs_grow {
 	struct why		*why;
 	struct vmfs_layout	old, new;	/* new: borrows all maps but .fbb.sf's from old */
 	uint32_t		have, need;	/* file blocks of .fbb.sf */
-	uint32_t		adopted;	/* behind those it has: left by a grow that was interrupted */
+	uint32_t		adopted;	/* behind those it has, of an interrupted grow */
 	uint32_t		pbs_have, pbs_need;
 	uint32_t		*pb;		/* addresses, pbs_need of them */
 	struct vmfs_fd_record	*fd;		/* of .fbb.sf */
@@ -31,14 +32,17 @@ struct fs_grow {
 
 static enum status io_failed(struct fs_grow *g, enum status st, const char *what)
 {
-	return st == ST_OK ? ST_OK : why_set(g->why, st, "growing the file system: %s: %s", what, status_text(st));
+	return st == ST_OK
+		   ? ST_OK
+		   : why_set(g->why, st, "growing the file system: %s: %s", what, status_text(st));
 }
 
-/* ---- plan -------------------------------------------------------------------------------------------- */
+/* ---- plan ------------------------------------------------------------------------------------ */
 
 static int is_indirect(const struct vmfs_fd_record *fd)
 {
-	return le32_get(fd->meta.zla) == VMFS_ZLA_PB || VMFS_ADDR_TYPE(le32_get(fd->ptr[0])) == VMFS_ADDR_PB;
+	return le32_get(fd->meta.zla) == VMFS_ZLA_PB ||
+	       VMFS_ADDR_TYPE(le32_get(fd->ptr[0])) == VMFS_ADDR_PB;
 }
 
 static enum status plan_pointers(struct fs_grow *g)
@@ -56,7 +60,7 @@ static enum status plan_pointers(struct fs_grow *g)
 	return ST_OK;
 }
 
-/* ---- what an interrupted grow left ------------------------------------------------------------------- */
+/* ---- what an interrupted grow left ----------------------------------------------------------- */
 
 /* Pointer k of the file, which may lie past its length. */
 static enum status pointer_at(struct fs_grow *g, uint32_t k, uint32_t *addr)
@@ -82,13 +86,14 @@ static enum status is_used(struct fs_grow *g, uint32_t addr, int *used)
 	*used = 0;
 	if (!vmfs_geom_split(&g->old.geom[VMFS_RES_FB], VMFS_RES_FB, addr, 0, &cluster, &resource))
 		return ST_OK;
-	st = lvm_read(g->lvm, vmfs_layout_cluster_at(&g->old, VMFS_RES_FB, cluster) + SECTOR_BYTES, &meta,
-		      sizeof(meta));
+	st = lvm_read(g->lvm, vmfs_layout_cluster_at(&g->old, VMFS_RES_FB, cluster) + SECTOR_BYTES,
+		      &meta, sizeof(meta));
 	*used = st == ST_OK && !(meta.bitmap[resource / 8] >> (resource % 8) & 1);
 	return st;
 }
 
-/* Step 3 stopped between pointers and length: the blocks are the file's already, go on with them. */
+/* Step 3 stopped between pointers and length: the blocks are the file's already, go on with
+ * them. */
 static enum status adopt(struct fs_grow *g)
 {
 	uint32_t *block = g->new.map[VMFS_RES_FB].block;
@@ -119,7 +124,8 @@ static enum status plan(struct fs_grow *g, uint64_t blocks)
 	geom->count = blocks;
 	vmfs_geom_derive(geom);
 	g->new.blocks = blocks;
-	g->have = g->old.map[VMFS_RES_FB].block_count;	/* more than the header needs after an interruption */
+	g->have = g->old.map[VMFS_RES_FB]
+		      .block_count; /* more than the header needs after an interruption */
 	g->need = (uint32_t)MAX(div_round_up(geom->file_bytes, g->old.block_bytes), g->have);
 	map->file_bytes = MAX(geom->file_bytes, map->file_bytes);
 	map->block_count = g->need;
@@ -135,11 +141,11 @@ static enum status plan(struct fs_grow *g, uint64_t blocks)
 	return st == ST_OK ? adopt(g) : st;
 }
 
-/* ---- 1: take -------------------------------------------------------------------------------------------- */
+/* ---- 1: take --------------------------------------------------------------------------------- */
 
 /* Take up to `want` free resources of one cluster; their numbers within the kind go to out. */
-static enum status take_in_cluster(struct fs_grow *g, enum vmfs_res kind, uint32_t cluster, uint32_t want,
-				   uint32_t *out, uint32_t *got)
+static enum status take_in_cluster(struct fs_grow *g, enum vmfs_res kind, uint32_t cluster,
+				   uint32_t want, uint32_t *out, uint32_t *got)
 {
 	const struct vmfs_geom *geom = &g->old.geom[kind];
 	uint64_t at = vmfs_layout_cluster_at(&g->old, kind, cluster);
@@ -153,7 +159,8 @@ static enum status take_in_cluster(struct fs_grow *g, enum vmfs_res kind, uint32
 		return io_failed(g, st, "reading a bitmap");
 	bad = vmfs_cluster_check(&h.lock, &h.meta, at, kind, cluster, total);
 	if (bad)
-		return why_set(g->why, ST_CORRUPT, "%s cluster %u: %s", vmfs_res_traits[kind].file, cluster, bad);
+		return why_set(g->why, ST_CORRUPT, "%s cluster %u: %s", vmfs_res_traits[kind].file,
+			       cluster, bad);
 	for (uint32_t i = 0; i < total && *got < want; i++)
 		if (h.meta.bitmap[i / 8] >> (i % 8) & 1) {
 			out[(*got)++] = cluster * geom->per_cluster + i;
@@ -173,7 +180,8 @@ static enum status take(struct fs_grow *g, enum vmfs_res kind, uint32_t want, ui
 		want -= got;
 	}
 	if (st == ST_OK && want)
-		st = why_set(g->why, ST_NOSPACE, "no room in the old part of the volume for a longer .fbb.sf: delete "
+		st = why_set(g->why, ST_NOSPACE,
+			     "no room in the old part of the volume for a longer .fbb.sf: delete "
 			     "something first");
 	return st;
 }
@@ -184,8 +192,9 @@ static enum status count_free(struct fs_grow *g, enum vmfs_res kind, uint64_t *f
 	*free = 0;
 	for (uint32_t c = 0; c < g->old.geom[kind].clusters && *free < g->need; c++) {
 		struct vmfs_cluster_disk meta;
-		enum status st = lvm_read(g->lvm, vmfs_layout_cluster_at(&g->old, kind, c) + SECTOR_BYTES, &meta,
-					  sizeof(meta));
+		enum status st =
+		    lvm_read(g->lvm, vmfs_layout_cluster_at(&g->old, kind, c) + SECTOR_BYTES, &meta,
+			     sizeof(meta));
 
 		if (st != ST_OK)
 			return io_failed(g, st, "reading a bitmap");
@@ -204,8 +213,11 @@ static enum status take_all(struct fs_grow *g)
 	if (st == ST_OK)
 		st = count_free(g, VMFS_RES_PB, &free_pbs);
 	if (st == ST_OK && (free_fbs < g->need - have || free_pbs < pbs))
-		st = why_set(g->why, ST_NOSPACE, "no room in the old part of the volume for a longer .fbb.sf (%u blocks "
-			     "and %u pointer blocks): delete something first", g->need - have, pbs);
+		st =
+		    why_set(g->why, ST_NOSPACE,
+			    "no room in the old part of the volume for a longer .fbb.sf (%u blocks "
+			    "and %u pointer blocks): delete something first",
+			    g->need - have, pbs);
 	if (st == ST_OK)
 		st = take(g, VMFS_RES_FB, g->need - have, block);
 	if (st == ST_OK)
@@ -218,7 +230,7 @@ static enum status take_all(struct fs_grow *g)
 	return st == ST_OK ? io_failed(g, lvm_flush(g->lvm), "flushing") : st;
 }
 
-/* ---- 2: fill -------------------------------------------------------------------------------------------- */
+/* ---- 2: fill --------------------------------------------------------------------------------- */
 
 static enum status fill(struct fs_grow *g)
 {
@@ -232,7 +244,8 @@ static enum status fill(struct fs_grow *g)
 	if (!w)
 		return why_set(g->why, ST_NOMEM, "no memory to grow .fbb.sf");
 	for (uint32_t k = g->have; k < g->need && st == ST_OK; k++)
-		st = lvm_zero(g->lvm, (uint64_t)map->block[k] << map->block_shift, g->old.block_bytes);
+		st = lvm_zero(g->lvm, (uint64_t)map->block[k] << map->block_shift,
+			      g->old.block_bytes);
 	if (st == ST_OK)
 		st = vmfs_writer_init(w, g->lvm, g->old.block_bytes);
 	if (st == ST_OK) {
@@ -250,7 +263,7 @@ static enum status fill(struct fs_grow *g)
 	return io_failed(g, st, "writing cluster headers");
 }
 
-/* ---- 3: the file ------------------------------------------------------------------------------------------ */
+/* ---- 3: the file ----------------------------------------------------------------------------- */
 
 static enum status write_pbs(struct fs_grow *g)
 {
@@ -262,9 +275,11 @@ static enum status write_pbs(struct fs_grow *g)
 		return ST_NOMEM;
 	for (uint32_t i = 0; i < g->pbs_need && st == ST_OK; i++) {
 		memset(entry, 0, VMFS_PB_BYTES);
-		for (uint32_t k = 0; k < VMFS_PB_POINTERS && i * VMFS_PB_POINTERS + k < g->need; k++)
+		for (uint32_t k = 0; k < VMFS_PB_POINTERS && i * VMFS_PB_POINTERS + k < g->need;
+		     k++)
 			le32_set(&entry[k], VMFS_FB_MAKE(map->block[i * VMFS_PB_POINTERS + k]));
-		st = lvm_write(g->lvm, vmfs_layout_addr_at(&g->old, g->pb[i]), entry, VMFS_PB_BYTES);
+		st =
+		    lvm_write(g->lvm, vmfs_layout_addr_at(&g->old, g->pb[i]), entry, VMFS_PB_BYTES);
 	}
 	port_dma_free(entry, VMFS_PB_BYTES);
 	return st;
@@ -305,8 +320,8 @@ static enum status write_length(struct fs_grow *g)
 	return st == ST_OK ? lvm_flush(g->lvm) : st;
 }
 
-/* The sector with pointer[0] goes first: if that names a pointer block from now on, the others are not
- * looked at any more. */
+/* The sector with pointer[0] goes first: if that names a pointer block from now on, the others are
+ * not looked at any more. */
 static enum status extend_file(struct fs_grow *g)
 {
 	enum status st = write_pbs(g);
@@ -323,7 +338,7 @@ static enum status extend_file(struct fs_grow *g)
 	return io_failed(g, st, "extending .fbb.sf");
 }
 
-/* ---- 4 and 5: the blocks exist -------------------------------------------------------------------------------- */
+/* ---- 4 and 5: the blocks exist --------------------------------------------------------------- */
 
 static enum status write_header(struct fs_grow *g)
 {
@@ -342,7 +357,8 @@ static enum status write_header(struct fs_grow *g)
 }
 
 /* A cluster as it was read; written back when it lacks resources that the header has. */
-static enum status raise_cluster(struct fs_grow *g, uint32_t cluster, struct vmfs_cluster_disk *meta)
+static enum status raise_cluster(struct fs_grow *g, uint32_t cluster,
+				 struct vmfs_cluster_disk *meta)
 {
 	uint64_t at = vmfs_layout_cluster_at(&g->new, VMFS_RES_FB, cluster) + SECTOR_BYTES;
 	uint32_t total = vmfs_geom_cluster_total(&g->new.geom[VMFS_RES_FB], cluster);
@@ -360,13 +376,16 @@ static enum status raise_in_block(struct fs_grow *g, uint32_t k, uint8_t *buf)
 	const struct vmfs_geom *geom = &g->new.geom[VMFS_RES_FB];
 	uint64_t start = (uint64_t)k << g->new.block_shift, first = MAX(start, VMFS_RES_GROUP_AT);
 	uint32_t c = (uint32_t)((first - VMFS_RES_GROUP_AT) / VMFS_CLUSTER_BYTES);
-	enum status st = lvm_read(g->lvm, vmfs_sysmap_at(&g->new.map[VMFS_RES_FB], start), buf, g->new.block_bytes);
+	enum status st = lvm_read(g->lvm, vmfs_sysmap_at(&g->new.map[VMFS_RES_FB], start), buf,
+				  g->new.block_bytes);
 
-	for (uint64_t in = first - start; in < g->new.block_bytes && c < geom->clusters && st == ST_OK;
+	for (uint64_t in = first - start;
+	     in < g->new.block_bytes &&c < geom->clusters &&st == ST_OK;
 	     in += VMFS_CLUSTER_BYTES, c++) {
 		struct vmfs_cluster_header *h = (struct vmfs_cluster_header *)(buf + in);
 
-		if (le32_get(h->meta.cluster) == c && le32_get(h->meta.total) < vmfs_geom_cluster_total(geom, c))
+		if (le32_get(h->meta.cluster) == c &&
+		    le32_get(h->meta.total) < vmfs_geom_cluster_total(geom, c))
 			st = raise_cluster(g, c, &h->meta);
 	}
 	return st;
@@ -417,7 +436,8 @@ enum status vmfs_fs_grow(struct lvm *lvm, uint64_t *added_bytes, struct why *why
 	g->lvm = lvm;
 	g->why = why;
 	g->fd = port_dma_alloc(sizeof(*g->fd));
-	st = g->fd ? vmfs_layout_read(lvm, &g->old, why) : why_set(why, ST_NOMEM, "no memory to grow .fbb.sf");
+	st = g->fd ? vmfs_layout_read(lvm, &g->old, why)
+		   : why_set(why, ST_NOMEM, "no memory to grow .fbb.sf");
 	if (st == ST_OK) {
 		blocks = MIN(lvm->bytes >> g->old.block_shift, VMFS_FB_MAX);
 		st = run(g, blocks);

@@ -2,12 +2,12 @@
 /* layout - from the descriptor to the place of every resource.
  *
  * What is found with what: the descriptor is at 2 MiB; it tells where the first block of .fdc.sf is
- * and how its first cluster group begins; there lie the FDs of all system files; their pointers give
- * the maps through which the other resource files are read. .pbc.sf comes first of those, for
+ * and how its first cluster group begins; there lie the FDs of all system files; their pointers
+ * give the maps through which the other resource files are read. .pbc.sf comes first of those, for
  * another system file may be so long that it needs pointer blocks. */
 #include "vmfs/geom_priv.h"
 
-/* ---- maps of system files ----------------------------------------------------------------------- */
+/* ---- maps of system files -------------------------------------------------------------------- */
 
 void vmfs_sysmap_free(struct vmfs_sysmap *map)
 {
@@ -27,19 +27,22 @@ uint64_t vmfs_sysmap_at(const struct vmfs_sysmap *map, uint64_t file_offset)
 
 static enum status bad_pointer(uint64_t fd_at, uint32_t k, uint32_t addr, struct why *why)
 {
-	return why_set(why, ST_CORRUPT, "system file at 0x%jx: pointer %u is 0x%08x, no block of the volume",
-		       fd_at, k, addr);
+	return why_set(why, ST_CORRUPT,
+		       "system file at 0x%jx: pointer %u is 0x%08x, no block of the volume", fd_at,
+		       k, addr);
 }
 
 /* Decode `count` block pointers into map->block[first...]. */
-static enum status take_pointers(struct lvm *lvm, struct vmfs_sysmap *map, uint32_t first, const le32 *pointer,
-				 uint32_t count, uint64_t fd_at, struct why *why)
+static enum status take_pointers(struct lvm *lvm, struct vmfs_sysmap *map, uint32_t first,
+				 const le32 *pointer, uint32_t count, uint64_t fd_at,
+				 struct why *why)
 {
 	for (uint32_t k = 0; k < count; k++) {
 		uint32_t addr = le32_get(pointer[k]);
 		uint64_t block = VMFS_FB_BLOCK(addr);
 
-		if (VMFS_ADDR_TYPE(addr) != VMFS_ADDR_FB || (block + 1) << map->block_shift > lvm->bytes)
+		if (VMFS_ADDR_TYPE(addr) != VMFS_ADDR_FB ||
+		    (block + 1) << map->block_shift > lvm->bytes)
 			return bad_pointer(fd_at, first + k, addr, why);
 		map->block[first + k] = (uint32_t)block;
 	}
@@ -47,9 +50,9 @@ static enum status take_pointers(struct lvm *lvm, struct vmfs_sysmap *map, uint3
 }
 
 /* ZLA 3: through pointer blocks, which .pbc.sf locates. */
-static enum status take_indirect(struct lvm *lvm, struct vmfs_sysmap *map, const struct vmfs_fd_record *fd,
-				 const struct vmfs_sysmap *pbc, const struct vmfs_geom *pbc_geom,
-				 uint64_t fd_at, struct why *why)
+static enum status take_indirect(struct lvm *lvm, struct vmfs_sysmap *map,
+				 const struct vmfs_fd_record *fd, const struct vmfs_sysmap *pbc,
+				 const struct vmfs_geom *pbc_geom, uint64_t fd_at, struct why *why)
 {
 	le32 *entry = port_dma_alloc(VMFS_PB_BYTES);
 	enum status st = ST_OK;
@@ -61,7 +64,8 @@ static enum status take_indirect(struct lvm *lvm, struct vmfs_sysmap *map, const
 		uint64_t at = ~0ull;
 
 		if (vmfs_geom_split(pbc_geom, VMFS_RES_PB, addr, 0, &cluster, &resource))
-			at = vmfs_sysmap_at(pbc, vmfs_geom_resource_at(pbc_geom, cluster, resource));
+			at =
+			    vmfs_sysmap_at(pbc, vmfs_geom_resource_at(pbc_geom, cluster, resource));
 		if (at == ~0ull) {
 			st = bad_pointer(fd_at, done / VMFS_PB_POINTERS, addr, why);
 			break;
@@ -71,8 +75,8 @@ static enum status take_indirect(struct lvm *lvm, struct vmfs_sysmap *map, const
 			why_set(why, st, "pointer block at 0x%jx: %s", at, status_text(st));
 			break;
 		}
-		st = take_pointers(lvm, map, done, entry, MIN(VMFS_PB_POINTERS, map->block_count - done),
-				   fd_at, why);
+		st = take_pointers(lvm, map, done, entry,
+				   MIN(VMFS_PB_POINTERS, map->block_count - done), fd_at, why);
 	}
 	port_dma_free(entry, VMFS_PB_BYTES);
 	return st;
@@ -82,10 +86,12 @@ static enum status take_indirect(struct lvm *lvm, struct vmfs_sysmap *map, const
  * blocks was interrupted between two sectors (grow_fs.c). */
 static int is_indirect(const struct vmfs_fd_record *fd)
 {
-	return le32_get(fd->meta.zla) == VMFS_ZLA_PB || VMFS_ADDR_TYPE(le32_get(fd->ptr[0])) == VMFS_ADDR_PB;
+	return le32_get(fd->meta.zla) == VMFS_ZLA_PB ||
+	       VMFS_ADDR_TYPE(le32_get(fd->ptr[0])) == VMFS_ADDR_PB;
 }
 
-static const char *sysfile_check(const struct vmfs_fd_record *fd, uint32_t block_bytes, int indirect_ok)
+static const char *sysfile_check(const struct vmfs_fd_record *fd, uint32_t block_bytes,
+				 int indirect_ok)
 {
 	const char *bad = vmfs_fd_check(&fd->meta, le32_get(fd->meta.fd));
 	uint32_t zla = le32_get(fd->meta.zla);
@@ -103,7 +109,8 @@ static const char *sysfile_check(const struct vmfs_fd_record *fd, uint32_t block
 		return "zeroLevelAddrType is neither 1 (FB) nor 3 (PB)";
 	if (is_indirect(fd) && !indirect_ok)
 		return "it needs pointer blocks before they can be located";
-	if (length == 0 || blocks > (uint64_t)VMFS_FD_POINTERS * (zla == VMFS_ZLA_PB ? VMFS_PB_POINTERS : 1))
+	if (length == 0 ||
+	    blocks > (uint64_t)VMFS_FD_POINTERS * (zla == VMFS_ZLA_PB ? VMFS_PB_POINTERS : 1))
 		return "the length does not fit its pointers";
 	return NULL;
 }
@@ -146,7 +153,7 @@ free_fd:
 	return st;
 }
 
-/* ---- the whole layout --------------------------------------------------------------------------- */
+/* ---- the whole layout ------------------------------------------------------------------------ */
 
 static enum status read_descriptor(struct lvm *lvm, struct vmfs_layout *l, struct why *why)
 {
@@ -156,8 +163,10 @@ static enum status read_descriptor(struct lvm *lvm, struct vmfs_layout *l, struc
 	if (st != ST_OK)
 		return why_set(why, st, "file system descriptor at 0x200000: %s", status_text(st));
 	if (le32_get(l->fs.magic) == VMFS_FS_MAGIC && le32_get(l->fs.major) >= VMFS_MAJOR_6)
-		return why_set(why, ST_UNSUPPORTED, "VMFS-6 (raw major version %u): this version reads "
-			       "VMFS-3 and VMFS-5", le32_get(l->fs.major));
+		return why_set(why, ST_UNSUPPORTED,
+			       "VMFS-6 (raw major version %u): this version reads "
+			       "VMFS-3 and VMFS-5",
+			       le32_get(l->fs.major));
 	bad = vmfs_fs_check(&l->fs);
 	if (bad)
 		return why_set(why, ST_CORRUPT, "file system descriptor at 0x200000: %s", bad);
@@ -181,7 +190,8 @@ static int straddles_apart(const struct vmfs_geom *g, const struct vmfs_sysmap *
 {
 	uint64_t first = vmfs_geom_resource_at(g, 0, 0);
 
-	if (g->resource_bytes == 0 || (first % g->resource_bytes == 0 && g->group_bytes % g->resource_bytes == 0))
+	if (g->resource_bytes == 0 ||
+	    (first % g->resource_bytes == 0 && g->group_bytes % g->resource_bytes == 0))
 		return 0;
 	for (uint32_t k = 1; k < map->block_count; k++)
 		if (map->block[k] != map->block[k - 1] + 1)
@@ -189,8 +199,8 @@ static int straddles_apart(const struct vmfs_geom *g, const struct vmfs_sysmap *
 	return 0;
 }
 
-static enum status read_header(struct lvm *lvm, struct vmfs_layout *l, enum vmfs_res kind, uint64_t at,
-			       struct why *why)
+static enum status read_header(struct lvm *lvm, struct vmfs_layout *l, enum vmfs_res kind,
+			       uint64_t at, struct why *why)
 {
 	struct vmfs_res_disk header;
 	enum status st = lvm_read(lvm, at, &header, sizeof(header));
@@ -205,13 +215,14 @@ static enum status read_header(struct lvm *lvm, struct vmfs_layout *l, enum vmfs
 	if (kind == VMFS_RES_SB && l->geom[kind].resource_bytes != l->sub_block_bytes)
 		return bad_header(kind, "resourceSize is not the descriptor's subBlockSize", why);
 	if (kind == VMFS_RES_SB && !l->dense_sb && l->geom[kind].per_cluster > 16)
-		return bad_header(kind, "more than 16 resources per cluster without dense addresses", why);
+		return bad_header(
+		    kind, "more than 16 resources per cluster without dense addresses", why);
 	return ST_OK;
 }
 
 /* Map and header of one resource file whose FD is at fd_at. */
-static enum status read_file(struct lvm *lvm, struct vmfs_layout *l, enum vmfs_res kind, uint64_t fd_at,
-			     struct why *why)
+static enum status read_file(struct lvm *lvm, struct vmfs_layout *l, enum vmfs_res kind,
+			     uint64_t fd_at, struct why *why)
 {
 	const struct vmfs_sysmap *pbc = kind == VMFS_RES_PB ? NULL : &l->map[VMFS_RES_PB];
 	struct vmfs_sysmap *map = &l->map[kind];
@@ -226,8 +237,10 @@ static enum status read_file(struct lvm *lvm, struct vmfs_layout *l, enum vmfs_r
 	if (l->geom[kind].file_bytes > map->file_bytes)
 		return bad_header(kind, "names more resources than the file has room for", why);
 	if (straddles_apart(&l->geom[kind], map))
-		return why_set(why, ST_UNSUPPORTED, "%s: a sub-block straddles two file blocks that do not "
-			       "follow each other", vmfs_res_traits[kind].file);
+		return why_set(why, ST_UNSUPPORTED,
+			       "%s: a sub-block straddles two file blocks that do not "
+			       "follow each other",
+			       vmfs_res_traits[kind].file);
 	return ST_OK;
 }
 
@@ -243,17 +256,20 @@ static enum status bootstrap(struct lvm *lvm, struct vmfs_layout *l, struct why 
 	enum status st;
 
 	if (l->fdc_base + l->block_bytes > lvm->bytes)
-		return why_set(why, ST_CORRUPT, "the volume of %ju bytes ends before .fdc.sf", lvm->bytes);
+		return why_set(why, ST_CORRUPT, "the volume of %ju bytes ends before .fdc.sf",
+			       lvm->bytes);
 	st = read_header(lvm, l, VMFS_RES_FD, l->fdc_base, why);
 	if (st != ST_OK)
 		return st;
 	if (g->clusters_per_group != le32_get(l->fs.fdc_clusters_per_group))
-		return why_set(why, ST_CORRUPT, "fdcClustersPerGroup is %u in the descriptor and %u in the "
-			       ".fdc.sf header", le32_get(l->fs.fdc_clusters_per_group),
-			       g->clusters_per_group);
+		return why_set(why, ST_CORRUPT,
+			       "fdcClustersPerGroup is %u in the descriptor and %u in the "
+			       ".fdc.sf header",
+			       le32_get(l->fs.fdc_clusters_per_group), g->clusters_per_group);
 	if (g->count < 8 || g->per_cluster < 8 ||
 	    bootstrap_at(l, VMFS_FD_SDD) + VMFS_FD_BYTES > l->fdc_base + l->block_bytes)
-		return bad_header(VMFS_RES_FD, "no room for the system files in its first block", why);
+		return bad_header(VMFS_RES_FD, "no room for the system files in its first block",
+				  why);
 	return ST_OK;
 }
 
@@ -265,7 +281,8 @@ static enum status read_pb2(struct lvm *lvm, struct vmfs_layout *l, struct why *
 	if (l->version == 3 || at == 0)
 		return ST_OK;
 	if (at % SECTOR_BYTES || at > lvm->bytes || lvm->bytes - at < VMFS_FD_BYTES)
-		return why_set(why, ST_CORRUPT, "descriptor: pb2VolAddr 0x%jx is outside of the volume", at);
+		return why_set(why, ST_CORRUPT,
+			       "descriptor: pb2VolAddr 0x%jx is outside of the volume", at);
 	return read_file(lvm, l, VMFS_RES_PB2, at, why);
 }
 
@@ -279,13 +296,16 @@ enum status vmfs_layout_read(struct lvm *lvm, struct vmfs_layout *l, struct why 
 	if (st == ST_OK)
 		st = bootstrap(lvm, l, why);
 	for (size_t i = 0; i < ARRAY_COUNT(order) && st == ST_OK; i++)
-		st = read_file(lvm, l, order[i], bootstrap_at(l, vmfs_res_traits[order[i]].fd), why);
+		st =
+		    read_file(lvm, l, order[i], bootstrap_at(l, vmfs_res_traits[order[i]].fd), why);
 	if (st == ST_OK)
 		st = read_pb2(lvm, l, why);
 	l->blocks = l->geom[VMFS_RES_FB].count;
 	if (st == ST_OK && l->blocks << l->block_shift > lvm->bytes)
-		st = why_set(why, ST_CORRUPT, ".fbb.sf header: %ju blocks of %u bytes, but the volume has "
-			     "%ju bytes", l->blocks, l->block_bytes, lvm->bytes);
+		st = why_set(why, ST_CORRUPT,
+			     ".fbb.sf header: %ju blocks of %u bytes, but the volume has "
+			     "%ju bytes",
+			     l->blocks, l->block_bytes, lvm->bytes);
 	if (st == ST_OK && l->map[VMFS_RES_FD].block[0] != l->fdc_base >> l->block_shift)
 		st = why_set(why, ST_CORRUPT, ".fdc.sf: its first block is %u, not %ju",
 			     l->map[VMFS_RES_FD].block[0], l->fdc_base >> l->block_shift);
@@ -318,7 +338,8 @@ uint64_t vmfs_layout_addr_at(const struct vmfs_layout *l, uint32_t addr)
 		return ~0ull;
 	if (kind == VMFS_RES_FB)
 		return (uint64_t)VMFS_FB_BLOCK(addr) << l->block_shift;
-	return vmfs_sysmap_at(&l->map[kind], vmfs_geom_resource_at(&l->geom[kind], cluster, resource));
+	return vmfs_sysmap_at(&l->map[kind],
+			      vmfs_geom_resource_at(&l->geom[kind], cluster, resource));
 }
 
 uint64_t vmfs_layout_cluster_at(const struct vmfs_layout *l, enum vmfs_res kind, uint32_t cluster)

@@ -52,9 +52,11 @@ static enum status missing(struct lvm *lvm, uint32_t index, struct why *why)
 		return why_set(why, ST_NOENT, "%s: the first device of its volume is missing",
 			       lvm->dev[0].dev->name);
 	recorded_name(lvm, index, name, sizeof(name));
-	return why_set(why, ST_NOENT, "%s: device %u of %u of the volume is missing (called %s by the "
-		       "host that made it)", lvm->dev[0].dev->name, index + 1,
-		       le32_get(lvm->dev[0].volume.num_devs), name);
+	return why_set(why, ST_NOENT,
+		       "%s: device %u of %u of the volume is missing (called %s by the "
+		       "host that made it)",
+		       lvm->dev[0].dev->name, index + 1, le32_get(lvm->dev[0].volume.num_devs),
+		       name);
 }
 
 /* Rule L3: each device starts where the one before ends, and all of them are here. */
@@ -74,14 +76,18 @@ static enum status check_order(struct lvm *lvm, struct why *why)
 		if (first > next)
 			return missing(lvm, i, why);
 		if (i >= want)
-			return why_set(why, ST_CORRUPT, "%s: not a device of the volume yet: adding it was "
-				       "interrupted; leave it out, or add it again", d->dev->name);
+			return why_set(why, ST_CORRUPT,
+				       "%s: not a device of the volume yet: adding it was "
+				       "interrupted; leave it out, or add it again",
+				       d->dev->name);
 		if (first < next)
 			return why_set(why, ST_CORRUPT, "%s and %s both claim PE %ju of the volume",
 				       lvm->dev[i - 1].dev->name, d->dev->name, first);
 		if (le64_get(d->volume.generation) < le64_get(head->generation))
-			return why_set(why, ST_CORRUPT, "%s: generation %ju of its volume entry is behind the "
-				       "%ju of %s", d->dev->name, le64_get(d->volume.generation),
+			return why_set(why, ST_CORRUPT,
+				       "%s: generation %ju of its volume entry is behind the "
+				       "%ju of %s",
+				       d->dev->name, le64_get(d->volume.generation),
 				       le64_get(head->generation), lvm->dev[0].dev->name);
 		next = le64_get(d->volume.last_pe) + 1;
 	}
@@ -113,7 +119,8 @@ static enum status run_room(struct map_arg *m)
 
 static int continues(const struct lvm_run *a, const struct lvm_run *b)
 {
-	return a->dev == b->dev && a->at + a->bytes == b->at && a->physical + a->bytes == b->physical;
+	return a->dev == b->dev && a->at + a->bytes == b->at &&
+	       a->physical + a->bytes == b->physical;
 }
 
 static enum status map_pe(void *arg, uint32_t number, const struct lvm_pe_disk *pe, int in_map)
@@ -121,20 +128,24 @@ static enum status map_pe(void *arg, uint32_t number, const struct lvm_pe_disk *
 	struct map_arg *m = arg;
 	struct lvm *lvm = m->lvm;
 	struct lvm_device *d = &lvm->dev[m->dev];
-	struct lvm_run run = { le64_get(pe->logical), le64_get(pe->bytes), le64_get(pe->physical), m->dev };
+	struct lvm_run run = { le64_get(pe->logical), le64_get(pe->bytes), le64_get(pe->physical),
+			       m->dev };
 	const char *bad = lvm_pe_check(d, pe, number);
 	enum status st;
 
 	(void)in_map;	/* the records decide; the checker compares the bitmap */
 	if (bad)
-		return why_set(m->why, ST_CORRUPT, "%s: PE record %u %s", d->dev->name, number, bad);
+		return why_set(m->why, ST_CORRUPT, "%s: PE record %u %s", d->dev->name, number,
+			       bad);
 	if (run.at >= lvm->bytes)
 		return ST_OK;	/* of a grow that was interrupted */
 	if (run.at / LVM_PE_BYTES < le64_get(d->volume.first_pe) ||
 	    run.at / LVM_PE_BYTES > le64_get(d->volume.last_pe))
-		return why_set(m->why, ST_CORRUPT, "%s: PE record %u has logical offset 0x%jx, not in PEs "
-			       "%ju..%ju of this device", d->dev->name, number, run.at,
-			       le64_get(d->volume.first_pe), le64_get(d->volume.last_pe));
+		return why_set(m->why, ST_CORRUPT,
+			       "%s: PE record %u has logical offset 0x%jx, not in PEs "
+			       "%ju..%ju of this device",
+			       d->dev->name, number, run.at, le64_get(d->volume.first_pe),
+			       le64_get(d->volume.last_pe));
 	if (lvm->run_count && continues(&lvm->run[lvm->run_count - 1], &run)) {
 		lvm->run[lvm->run_count - 1].bytes += run.bytes;
 		return ST_OK;
@@ -193,7 +204,8 @@ static enum status check_physical(struct lvm *lvm, struct why *why)
 		const struct lvm_run *a = &lvm->run[i - 1], *b = &lvm->run[i];
 
 		if (a->dev == b->dev && a->physical + a->bytes > b->physical)
-			return why_set(why, ST_CORRUPT, "%s: two PE records share device offset 0x%jx",
+			return why_set(why, ST_CORRUPT,
+				       "%s: two PE records share device offset 0x%jx",
 				       lvm->dev[a->dev].dev->name, b->physical);
 	}
 	return ST_OK;
@@ -212,7 +224,8 @@ static enum status check_logical(struct lvm *lvm, struct why *why)
 		if (run.at != next)
 			return why_set(why, ST_CORRUPT, "%s: PE records %s at volume offset 0x%jx",
 				       lvm->dev[run.dev].dev->name,
-				       run.at > next ? "leave a hole" : "overlap", MIN(run.at, next));
+				       run.at > next ? "leave a hole" : "overlap",
+				       MIN(run.at, next));
 		next += run.bytes;
 		if (kept && continues(&lvm->run[kept - 1], &run))
 			lvm->run[kept - 1].bytes += run.bytes;
@@ -221,8 +234,10 @@ static enum status check_logical(struct lvm *lvm, struct why *why)
 	}
 	lvm->run_count = kept;
 	if (next < lvm->bytes)
-		return why_set(why, ST_CORRUPT, "%s: PE records end at volume offset 0x%jx, the volume at "
-			       "0x%jx", lvm->dev[lvm->dev_count - 1].dev->name, next, lvm->bytes);
+		return why_set(why, ST_CORRUPT,
+			       "%s: PE records end at volume offset 0x%jx, the volume at "
+			       "0x%jx",
+			       lvm->dev[lvm->dev_count - 1].dev->name, next, lvm->bytes);
 	if (next > lvm->bytes)
 		lvm->run[kept - 1].bytes -= next - lvm->bytes;
 	return ST_OK;
@@ -244,12 +259,14 @@ static enum status build_map(struct lvm *lvm, struct why *why)
 	if (st == ST_OK)
 		st = check_logical(lvm, why);
 	if (st == ST_OK && lvm->bytes < VMFS_FDC_MIN_AT + MIB)
-		st = why_set(why, ST_CORRUPT, "%s: a logical volume of %ju bytes is too small for a VMFS",
+		st = why_set(why, ST_CORRUPT,
+			     "%s: a logical volume of %ju bytes is too small for a VMFS",
 			     lvm->dev[0].dev->name, lvm->bytes);
 	return st;
 }
 
-enum status lvm_open(struct lvm *lvm, struct io_dev *const *devs, uint32_t dev_count, struct why *why)
+enum status lvm_open(struct lvm *lvm, struct io_dev *const *devs, uint32_t dev_count,
+		     struct why *why)
 {
 	enum status st = ST_OK;
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* lvm_format - new LVM headers.
- * Where hosts put the chained metadata regions of a device over 16 TiB is not public. We put each at
- * the end of the 16 TiB of data before it, its own data 16 MiB later (FORMAT.md, our choices). */
+ * Where hosts put the chained metadata regions of a device over 16 TiB is not public. We put each
+ * at the end of the 16 TiB of data before it, its own data 16 MiB later (FORMAT.md, our
+ * choices). */
 #include "vmfs/format_priv.h"
 #include "iopath/base/fmt.h"
 
@@ -28,7 +29,8 @@ uint32_t lvm_room_pes(uint64_t device_bytes)
 	data = device_bytes - LVM_DATA_AT;
 	regions = data / REGION_STRIDE;
 	rest = data % REGION_STRIDE;
-	return (uint32_t)MIN(LVM_PES_MAX, regions * LVM_REGION_PES + MIN(rest / LVM_PE_BYTES, LVM_REGION_PES));
+	return (uint32_t)MIN(LVM_PES_MAX,
+			     regions * LVM_REGION_PES + MIN(rest / LVM_PE_BYTES, LVM_REGION_PES));
 }
 
 /* The partition offset that the map offsets of a region are relative to. */
@@ -79,9 +81,10 @@ static enum status write_table(struct io_dev *dev, uint32_t first, uint32_t coun
 		n = MIN(PE_CHUNK, count - done);
 		memset(pe, 0, n * sizeof(*pe));
 		for (uint32_t i = 0; i < n; i++)
-			make_pe(&pe[i], first + done + i, logical + (done + i) * LVM_PE_BYTES, pe_bytes);
-		st = io_dev_write(dev, base + LVM_PE_TABLE_AT(map) + (index + done) * sizeof(*pe), pe,
-				  n * sizeof(*pe));
+			make_pe(&pe[i], first + done + i, logical + (done + i) * LVM_PE_BYTES,
+				pe_bytes);
+		st = io_dev_write(dev, base + LVM_PE_TABLE_AT(map) + (index + done) * sizeof(*pe),
+				  pe, n * sizeof(*pe));
 	}
 	port_dma_free(pe, PE_CHUNK * sizeof(*pe));
 	return st == ST_OK ? set_bits(dev, base + LVM_PE_MAP_AT(map), index, count) : st;
@@ -132,14 +135,17 @@ void lvm_set_pes(struct lvm_device *d, uint32_t pes)
 
 	le32_set(&r->num_pes, pes);
 	le32_set(&r->last_pe, pes - 1);
-	le32_set(&r->num_pe_maps, (uint32_t)div_round_up(MIN(pes, LVM_REGION_PES), LVM_PES_PER_MAP));
+	le32_set(&r->num_pe_maps,
+		 (uint32_t)div_round_up(MIN(pes, LVM_REGION_PES), LVM_PES_PER_MAP));
 	le64_set(&r->ext_offset, pes > LVM_REGION_PES ? lvm_region_place(1) : 0);
 	le32_set(&d->volume.num_pes, pes);
 	le64_set(&d->volume.last_pe, first + pes - 1);
 	d->region_count = (uint32_t)div_round_up(pes, LVM_REGION_PES);
 	for (uint32_t i = 0; i < d->region_count; i++)
-		d->region[i] = (struct lvm_region){ .at = region_base(i), .first = i * LVM_REGION_PES,
-						    .pes = MIN(pes - i * LVM_REGION_PES, LVM_REGION_PES) };
+		d->region[i] =
+		    (struct lvm_region){ .at = region_base(i),
+					 .first = i * LVM_REGION_PES,
+					 .pes = MIN(pes - i * LVM_REGION_PES, LVM_REGION_PES) };
 }
 
 void lvm_new_device(struct lvm_device *d, struct io_dev *dev, const struct vmfs_uuid *dev_id,
@@ -171,10 +177,12 @@ enum status lvm_write_name(struct io_dev *head, uint32_t index, const char *name
 	const char *base = strrchr(name, '/');
 
 	mem_copy_text(slot, sizeof(slot), base ? base + 1 : name);
-	/* Other readers insist on UTF-8; a name that is none, or was cut within a character, is left out. */
+	/* Other readers insist on UTF-8; a name that is none, or was cut within a character, is
+	 * left out. */
 	if (!fmt_utf8_valid(slot, strlen(slot)))
 		memset(slot, 0, sizeof(slot));
-	return io_dev_write(head, LVM_HEADER_AT + LVM_NAMES_AT + index * LVM_NAME_BYTES, slot, sizeof(slot));
+	return io_dev_write(head, LVM_HEADER_AT + LVM_NAMES_AT + index * LVM_NAME_BYTES, slot,
+			    sizeof(slot));
 }
 
 enum status lvm_write_volume(const struct lvm_device *d)

@@ -82,16 +82,20 @@ static enum status regions_read(struct lvm_device *d, struct why *why)
 			return ST_OK;
 		if (next < LVM_DATA_AT || next % SECTOR_BYTES || next > d->dev->size_bytes ||
 		    d->dev->size_bytes - next < LVM_REGION_BYTES)
-			return why_set(why, ST_CORRUPT,
-				       "%s: LVM header: %u PEs need one more metadata region, the chain "
-				       "points to 0x%jx", d->dev->name, pes, next);
+			return why_set(
+			    why, ST_CORRUPT,
+			    "%s: LVM header: %u PEs need one more metadata region, the chain "
+			    "points to 0x%jx",
+			    d->dev->name, pes, next);
 		st = io_dev_read(d->dev, next, &link, sizeof(link));
 		if (st != ST_OK)
 			return why_set(why, st, "%s: LVM region at 0x%jx: %s", d->dev->name, next,
 				       status_text(st));
 		if (le32_get(link.magic) != LVM_MAGIC || le32_get(link.num_pe_maps) == 0)
-			return why_set(why, ST_CORRUPT, "%s: no LVM metadata region at 0x%jx, where the "
-				       "chain points to", d->dev->name, next);
+			return why_set(why, ST_CORRUPT,
+				       "%s: no LVM metadata region at 0x%jx, where the "
+				       "chain points to",
+				       d->dev->name, next);
 		at = next;
 		maps = le32_get(link.num_pe_maps);
 		next = le64_get(link.next);
@@ -115,19 +119,23 @@ enum status lvm_device_read(struct lvm_device *d, struct io_dev *dev, struct why
 	d->record = head.record;
 	d->volume = head.volume;
 	if (le32_get(d->record.magic) != LVM_MAGIC)
-		return why_set(why, ST_NOENT, "%s: no VMFS here (no LVM header at 1 MiB)", dev->name);
+		return why_set(why, ST_NOENT, "%s: no VMFS here (no LVM header at 1 MiB)",
+			       dev->name);
 	if (le32_get(d->record.major) == 6)
 		return why_set(why, ST_UNSUPPORTED, "%s: an LVM 6 device of a VMFS-6 volume: this "
 			       "version reads VMFS-3 and VMFS-5", dev->name);
 	if (le32_get(d->record.major) < 3 || le32_get(d->record.major) > 5)
-		return why_set(why, ST_UNSUPPORTED, "%s: LVM version %u.%u is not known (3, 4 and 5 are)",
-			       dev->name, le32_get(d->record.major), le32_get(d->record.minor));
+		return why_set(why, ST_UNSUPPORTED,
+			       "%s: LVM version %u.%u is not known (3, 4 and 5 are)", dev->name,
+			       le32_get(d->record.major), le32_get(d->record.minor));
 	bad = record_check(&d->record);
 	if (bad)
-		return why_set(why, ST_CORRUPT, "%s: LVM device record at 0x100000: %s", dev->name, bad);
+		return why_set(why, ST_CORRUPT, "%s: LVM device record at 0x100000: %s", dev->name,
+			       bad);
 	bad = volume_check(&d->volume);
 	if (bad)
-		return why_set(why, ST_CORRUPT, "%s: LVM volume entry at 0x100200: %s", dev->name, bad);
+		return why_set(why, ST_CORRUPT, "%s: LVM volume entry at 0x100200: %s", dev->name,
+			       bad);
 	return regions_read(d, why);
 }
 
@@ -168,7 +176,7 @@ const char *lvm_pe_check(const struct lvm_device *d, const struct lvm_pe_disk *p
 
 struct pe_batch {
 	struct lvm_pe_disk	pe[PE_BATCH];
-	uint8_t			bits[PE_BATCH / 8];	/* the bitmap's part, from a whole byte on */
+	uint8_t bits[PE_BATCH / 8]; /* the bitmap's part, from a whole byte on */
 };
 
 /* Read the records `number` .. number + n - 1 of a region; they are in one table. */
@@ -183,7 +191,8 @@ static enum status pe_read(struct lvm_device *d, const struct lvm_region *r, uin
 			 b->pe, n * sizeof(b->pe[0]));
 	if (st != ST_OK)
 		return st;
-	return io_dev_read(d->dev, r->at + LVM_PE_MAP_AT(map) + index / 8, b->bits, div_round_up(n, 8));
+	return io_dev_read(d->dev, r->at + LVM_PE_MAP_AT(map) + index / 8, b->bits,
+			   div_round_up(n, 8));
 }
 
 enum status lvm_pe_walk(struct lvm_device *d,
@@ -208,7 +217,8 @@ enum status lvm_pe_walk(struct lvm_device *d,
 				why_set(why, st, "%s: PE records from %u: %s", d->dev->name,
 					r->first + k, status_text(st));
 			for (uint32_t j = 0; j < n && st == ST_OK; j++)
-				st = fn(arg, r->first + k + j, &b->pe[j], b->bits[j / 8] >> (j % 8) & 1);
+				st = fn(arg, r->first + k + j, &b->pe[j],
+					b->bits[j / 8] >> (j % 8) & 1);
 		}
 	}
 	port_dma_free(b, sizeof(*b));
@@ -223,9 +233,11 @@ enum status lvm_lock_dev(struct io_dev *dev, struct why *why)
 		return ST_OK;
 	st = dev->ops->lock(dev, LVM_HEADER_AT, LVM_DATA_AT - LVM_HEADER_AT, 1);
 	if (st == ST_BUSY)
-		return why_set(why, st, "%s: another process has the volume open for writing", dev->name);
+		return why_set(why, st, "%s: another process has the volume open for writing",
+			       dev->name);
 	if (st != ST_OK)
-		return why_set(why, st, "%s: cannot lock the LVM header: %s", dev->name, status_text(st));
+		return why_set(why, st, "%s: cannot lock the LVM header: %s", dev->name,
+			       status_text(st));
 	return ST_OK;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* lvm_io - requests in volume offsets.
- * Nearly all requests lie in the run that the last one used: one compare, and the device has them. */
+ * Nearly all requests lie in the run that the last one used: one compare, and the device has
+ * them. */
 #include "vmfs/lvm_priv.h"
 
 const struct lvm_run *lvm_find(struct lvm *lvm, uint64_t at)
@@ -98,7 +99,8 @@ void lvm_submit(struct lvm *lvm, struct io_req *req)
 	submit_slow(lvm, req);
 }
 
-static enum status submit_wait(struct lvm *lvm, enum port_io_op op, uint64_t at, void *buf, uint64_t bytes)
+static enum status submit_wait(struct lvm *lvm, enum port_io_op op, uint64_t at, void *buf,
+			       uint64_t bytes)
 {
 	struct io_wait w;
 

@@ -26,7 +26,7 @@ struct mkfs {
 	uint64_t			now_us, pe_bytes, block_count;
 	uint32_t			system_blocks;	/* 0 .. n - 1 are taken */
 	uint32_t			sdd_block;
-	uint64_t			mtime_fd[VMFS_RES_COUNT];	/* the file's FD; its clusters follow */
+	uint64_t mtime_fd[VMFS_RES_COUNT]; /* the file's FD; its clusters follow */
 	uint64_t			mtime_vh, mtime_sdd;
 	uint32_t			locked;		/* devices */
 	uint64_t			done_bytes, total_bytes;
@@ -39,7 +39,7 @@ static void progress(struct mkfs *m, uint64_t bytes)
 		m->opts->progress(m->opts->progress_arg, m->done_bytes, m->total_bytes);
 }
 
-/* ---- plan ---------------------------------------------------------------------------------------- */
+/* ---- plan ------------------------------------------------------------------------------------ */
 
 static enum status check_opts(struct mkfs *m, uint32_t dev_count)
 {
@@ -48,13 +48,15 @@ static enum status check_opts(struct mkfs *m, uint32_t dev_count)
 	if (dev_count == 0 || dev_count > LVM_DEVICES_MAX)
 		return why_set(m->why, ST_INVAL, "a volume has 1 to 32 devices, not %u", dev_count);
 	if (o->block_bytes && o->block_bytes != BLOCK_BYTES)
-		return why_set(m->why, ST_INVAL, "VMFS-5 has file blocks of 1 MiB, not %u bytes", o->block_bytes);
+		return why_set(m->why, ST_INVAL, "VMFS-5 has file blocks of 1 MiB, not %u bytes",
+			       o->block_bytes);
 	if (o->label && (strlen(o->label) > 128 || !fmt_utf8_valid(o->label, strlen(o->label))))
 		return why_set(m->why, ST_INVAL, "the label is not UTF-8 of at most 128 bytes");
 	for (uint32_t i = 0; i < dev_count; i++)
 		for (uint32_t k = 0; k < i; k++)
 			if (m->devs[i] == m->devs[k])
-				return why_set(m->why, ST_INVAL, "%s is given twice", m->devs[i]->name);
+				return why_set(m->why, ST_INVAL, "%s is given twice",
+					       m->devs[i]->name);
 	return ST_OK;
 }
 
@@ -67,9 +69,10 @@ static enum status refuse_existing(struct mkfs *m, struct io_dev *dev)
 	if (st == ST_NOENT || m->opts->force)
 		return ST_OK;
 	if (st == ST_OK || st == ST_CORRUPT || st == ST_UNSUPPORTED)
-		return why_set(m->why, ST_EXIST, "%s: there is a VMFS volume%s%s%s; force overwrites it",
-			       dev->name, st == ST_OK && probe.label[0] ? " \"" : "",
-			       st == ST_OK ? probe.label : "", st == ST_OK && probe.label[0] ? "\"" : "");
+		return why_set(
+		    m->why, ST_EXIST, "%s: there is a VMFS volume%s%s%s; force overwrites it",
+		    dev->name, st == ST_OK && probe.label[0] ? " \"" : "",
+		    st == ST_OK ? probe.label : "", st == ST_OK && probe.label[0] ? "\"" : "");
 	return why_set(m->why, st, "%s", ignored.text);
 }
 
@@ -81,7 +84,8 @@ static enum status claim_devices(struct mkfs *m, uint32_t dev_count)
 		enum status st;
 
 		if (!dev->writable)
-			return why_set(m->why, ST_READONLY, "%s: opened for reading only", dev->name);
+			return why_set(m->why, ST_READONLY, "%s: opened for reading only",
+				       dev->name);
 		st = lvm_lock_dev(dev, m->why);
 		if (st != ST_OK)
 			return st;
@@ -131,9 +135,10 @@ static enum status plan_pes(struct mkfs *m, struct io_dev *dev, uint32_t *pes)
 	if (*pes)
 		return ST_OK;
 	if (m->lvm.dev_count > 1 || room < SHORT_PE_MIN)
-		return why_set(m->why, ST_RANGE, "%s: %ju MiB is too small: VMFS-5 needs %s", dev->name,
-			       (uint64_t)(dev->size_bytes / MIB), m->lvm.dev_count > 1 ?
-			       "273 MiB on each device of several" : "64 MiB");
+		return why_set(m->why, ST_RANGE, "%s: %ju MiB is too small: VMFS-5 needs %s",
+			       dev->name, (uint64_t)(dev->size_bytes / MIB),
+			       m->lvm.dev_count > 1 ? "273 MiB on each device of several"
+						    : "64 MiB");
 	m->pe_bytes = round_down(room, MIB);
 	*pes = 1;
 	return ST_OK;
@@ -154,7 +159,8 @@ static enum status plan_devices(struct mkfs *m, uint32_t dev_count)
 		if (st != ST_OK)
 			return st;
 		uuid_or_new(&dev_uuid, &m->opts->dev_uuid);
-		dev_uuid.b[8] = (uint8_t)(dev_uuid.b[8] + i);	/* a given one serves for all devices */
+		dev_uuid.b[8] =
+		    (uint8_t)(dev_uuid.b[8] + i); /* a given one serves for all devices */
 		lvm_new_device(d, m->devs[i], &dev_uuid, m->now_us,
 			       m->opts->disk_id[0] ? m->opts->disk_id : "vmhba0:C0:T0:L0");
 		le64_set(&d->volume.first_pe, all_pes);
@@ -162,7 +168,8 @@ static enum status plan_devices(struct mkfs *m, uint32_t dev_count)
 		all_pes += pes;
 	}
 	if (all_pes > LVM_PES_MAX)
-		return why_set(m->why, ST_RANGE, "%ju TiB in all: a VMFS-5 volume has at most 64 TiB",
+		return why_set(m->why, ST_RANGE,
+			       "%ju TiB in all: a VMFS-5 volume has at most 64 TiB",
 			       div_round_up(all_pes * LVM_PE_BYTES, TIB));
 	st = lvm_plan(&m->lvm, m->pe_bytes);
 	if (st != ST_OK)
@@ -175,7 +182,8 @@ static enum status plan_devices(struct mkfs *m, uint32_t dev_count)
 }
 
 /* The next `blocks` blocks after those taken so far. skip: the first is elsewhere already. */
-static enum status plan_map(struct mkfs *m, struct vmfs_sysmap *map, uint64_t file_bytes, uint32_t skip)
+static enum status plan_map(struct mkfs *m, struct vmfs_sysmap *map, uint64_t file_bytes,
+			    uint32_t skip)
 {
 	map->file_bytes = file_bytes;
 	map->block_count = (uint32_t)div_round_up(file_bytes, BLOCK_BYTES);
@@ -190,7 +198,8 @@ static enum status plan_map(struct mkfs *m, struct vmfs_sysmap *map, uint64_t fi
 
 static enum status plan_files(struct mkfs *m)
 {
-	static const enum vmfs_res order[] = { VMFS_RES_FB, VMFS_RES_FD, VMFS_RES_PB, VMFS_RES_SB, VMFS_RES_PB2 };
+	static const enum vmfs_res order[] = { VMFS_RES_FB, VMFS_RES_FD, VMFS_RES_PB, VMFS_RES_SB,
+					       VMFS_RES_PB2 };
 	struct vmfs_layout *l = &m->layout;
 	enum status st = ST_OK;
 
@@ -208,7 +217,8 @@ static enum status plan_files(struct mkfs *m)
 	l->map[VMFS_RES_FD].block[0] = FDC_FIRST;
 	m->sdd_block = m->system_blocks++;
 	if (m->system_blocks > m->block_count)
-		return why_set(m->why, ST_RANGE, "%s: %ju blocks, of which the file system itself needs %u",
+		return why_set(m->why, ST_RANGE,
+			       "%s: %ju blocks, of which the file system itself needs %u",
 			       m->devs[0]->name, m->block_count, m->system_blocks);
 	return ST_OK;
 }
@@ -252,11 +262,12 @@ static enum status plan(struct mkfs *m, uint32_t dev_count)
 	vmfs_geom_for_volume(l->geom, m->block_count);
 	st = plan_files(m);
 	plan_mtimes(m);
-	m->total_bytes = m->system_blocks * BLOCK_BYTES + l->map[VMFS_RES_FB].block_count * BLOCK_BYTES;
+	m->total_bytes =
+	    m->system_blocks * BLOCK_BYTES + l->map[VMFS_RES_FB].block_count * BLOCK_BYTES;
 	return st;
 }
 
-/* ---- write -------------------------------------------------------------------------------------- */
+/* ---- write ----------------------------------------------------------------------------------- */
 
 /* Forget what was there before: first its magic, durably, so that a crash in the middle of
  * overwriting it does not leave a volume with holes. */
@@ -289,8 +300,9 @@ static enum status write_lvm(struct mkfs *m)
 	for (uint32_t i = 0; i < m->lvm.dev_count && st == ST_OK; i++) {
 		struct lvm_device *d = &m->lvm.dev[i];
 
-		st = lvm_write_pes(d->dev, 0, le32_get(d->record.num_pes),
-				   le64_get(d->volume.first_pe) * LVM_PE_BYTES, m->pe_bytes, m->why);
+		st =
+		    lvm_write_pes(d->dev, 0, le32_get(d->record.num_pes),
+				  le64_get(d->volume.first_pe) * LVM_PE_BYTES, m->pe_bytes, m->why);
 		if (st == ST_OK)
 			st = lvm_write_name(m->devs[0], i, d->dev->name);
 		if (st == ST_OK)
@@ -348,7 +360,9 @@ static enum status write_resource_files(struct mkfs *m)
 		goto free_writer;
 	for (enum vmfs_res kind = 0; kind < VMFS_RES_COUNT; kind++) {
 		const struct vmfs_sysmap *map = &m->layout.map[kind];
-		struct vmfs_res_fill fill = { .layout = &m->layout, .kind = kind, .taken = taken(m, kind),
+		struct vmfs_res_fill fill = { .layout = &m->layout,
+					      .kind = kind,
+					      .taken = taken(m, kind),
 					      .mtime = m->mtime_fd[kind] + 1 };
 
 		for (uint32_t k = 0; k < map->block_count && w->status == ST_OK; k++) {
@@ -369,9 +383,11 @@ free_writer:
 }
 
 /* What all system FDs have in common. */
-static void make_fd(struct mkfs *m, struct vmfs_fd_record *fd, uint32_t addr, uint64_t length, uint64_t mtime)
+static void make_fd(struct mkfs *m, struct vmfs_fd_record *fd, uint32_t addr, uint64_t length,
+		    uint64_t mtime)
 {
-	uint32_t now = (uint32_t)(m->now_us / 1000000), blocks = (uint32_t)div_round_up(length, BLOCK_BYTES);
+	uint32_t now = (uint32_t)(m->now_us / 1000000),
+		 blocks = (uint32_t)div_round_up(length, BLOCK_BYTES);
 
 	memset(fd, 0, sizeof(*fd));
 	le32_set(&fd->lock.type, VMFS_LOCK_TYPE_BASE + VMFS_LOCK_FD);
@@ -415,7 +431,8 @@ static enum status put_resource_fd(struct mkfs *m, struct vmfs_fd_record *fd, en
 		memcpy(fd->ptr, pointer, sizeof(fd->ptr));
 		return put_fd(m, fd);
 	}
-	st = lvm_write(&m->lvm, vmfs_layout_addr_at(&m->layout, VMFS_PB_MAKE(0, 0)), pointer, sizeof(pointer));
+	st = lvm_write(&m->lvm, vmfs_layout_addr_at(&m->layout, VMFS_PB_MAKE(0, 0)), pointer,
+		       sizeof(pointer));
 	if (st != ST_OK)
 		return st;
 	le32_set(&fd->meta.zla, VMFS_ZLA_PB);
@@ -434,11 +451,16 @@ static void make_entry(struct vmfs_dirent_disk *e, uint32_t type, uint32_t fd, c
 
 static enum status write_directories(struct mkfs *m)
 {
-	static const struct { uint32_t type, fd; const char *name; } root[ROOT_ENTRIES] = {
-		{ VMFS_TYPE_DIR, VMFS_FD_ROOT, "." }, { VMFS_TYPE_DIR, VMFS_FD_ROOT, ".." },
-		{ VMFS_TYPE_SYSTEM, VMFS_FD_FBB, ".fbb.sf" }, { VMFS_TYPE_SYSTEM, VMFS_FD_FDC, ".fdc.sf" },
-		{ VMFS_TYPE_SYSTEM, VMFS_FD_PBC, ".pbc.sf" }, { VMFS_TYPE_SYSTEM, VMFS_FD_SBC, ".sbc.sf" },
-		{ VMFS_TYPE_SYSTEM, VMFS_FD_VH, ".vh.sf" }, { VMFS_TYPE_SYSTEM, VMFS_FD_PB2, ".pb2.sf" },
+	static const struct { uint32_t type, fd; const char *name;
+	} root[ROOT_ENTRIES] = {
+		{ VMFS_TYPE_DIR, VMFS_FD_ROOT, "." },
+		{ VMFS_TYPE_DIR, VMFS_FD_ROOT, ".." },
+		{ VMFS_TYPE_SYSTEM, VMFS_FD_FBB, ".fbb.sf" },
+		{ VMFS_TYPE_SYSTEM, VMFS_FD_FDC, ".fdc.sf" },
+		{ VMFS_TYPE_SYSTEM, VMFS_FD_PBC, ".pbc.sf" },
+		{ VMFS_TYPE_SYSTEM, VMFS_FD_SBC, ".sbc.sf" },
+		{ VMFS_TYPE_SYSTEM, VMFS_FD_VH, ".vh.sf" },
+		{ VMFS_TYPE_SYSTEM, VMFS_FD_PB2, ".pb2.sf" },
 		{ VMFS_TYPE_SYSTEM, VMFS_FD_SDD, ".sdd.sf" },
 	};
 	struct vmfs_dirent_disk entry[ROOT_ENTRIES] = { 0 }, sdd[2] = { 0 };
@@ -541,8 +563,9 @@ static enum status write_magics(struct mkfs *m)
 
 static enum status write_all(struct mkfs *m)
 {
-	static enum status (*const step[])(struct mkfs *m) = {
-		erase_old, write_lvm, write_heartbeats, write_resource_files, write_fds, write_directories,
+	static enum status (*const step[])(struct mkfs * m) = {
+		erase_old, write_lvm,	      write_heartbeats, write_resource_files,
+		write_fds, write_directories,
 	};
 	enum status st = ST_OK;
 
@@ -561,8 +584,8 @@ static enum status write_all(struct mkfs *m)
 	return st;
 }
 
-enum status vmfs_mkfs(struct io_dev *const *devs, uint32_t dev_count, const struct vmfs_mkfs_opts *opts,
-		      struct vmfs_uuid *fs_uuid, struct why *why)
+enum status vmfs_mkfs(struct io_dev *const *devs, uint32_t dev_count,
+		      const struct vmfs_mkfs_opts *opts, struct vmfs_uuid *fs_uuid, struct why *why)
 {
 	struct mkfs *m = port_alloc(sizeof(*m));
 	enum status st;
@@ -580,8 +603,8 @@ enum status vmfs_mkfs(struct io_dev *const *devs, uint32_t dev_count, const stru
 	if (st == ST_OK) {
 		st = write_all(m);
 		if (st != ST_OK)
-			why_set(why, st, "%s: making the volume failed and left none: %s", devs[0]->name,
-				status_text(st));
+			why_set(why, st, "%s: making the volume failed and left none: %s",
+				devs[0]->name, status_text(st));
 	}
 	if (st == ST_OK && fs_uuid)
 		*fs_uuid = m->fs_uuid;

@@ -31,14 +31,18 @@ static enum status probe_fs(struct lvm_device *d, struct vmfs_probe *p, struct w
 		return st;
 	if (!z.found || z.physical > d->dev->size_bytes ||
 	    d->dev->size_bytes - z.physical < VMFS_FS_AT + sizeof(fs))
-		return why_set(why, ST_CORRUPT, "%s: the start of its logical volume is not on the device",
+		return why_set(why, ST_CORRUPT,
+			       "%s: the start of its logical volume is not on the device",
 			       d->dev->name);
 	st = io_dev_read(d->dev, z.physical + VMFS_FS_AT, &fs, sizeof(fs));
 	if (st != ST_OK)
-		return why_set(why, st, "%s: file system descriptor: %s", d->dev->name, status_text(st));
+		return why_set(why, st, "%s: file system descriptor: %s", d->dev->name,
+			       status_text(st));
 	if (le32_get(fs.magic) != VMFS_FS_MAGIC)
-		return why_set(why, ST_CORRUPT, "%s: a logical volume without a VMFS descriptor (making or "
-			       "formatting it was interrupted?)", d->dev->name);
+		return why_set(why, ST_CORRUPT,
+			       "%s: a logical volume without a VMFS descriptor (making or "
+			       "formatting it was interrupted?)",
+			       d->dev->name);
 	p->fs_major = le32_get(fs.major);
 	p->fs_minor = fs.minor;
 	memcpy(&p->fs_uuid, &fs.uuid, sizeof(p->fs_uuid));

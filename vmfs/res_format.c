@@ -40,7 +40,8 @@ void vmfs_cluster_make(struct vmfs_cluster_header *h, const struct vmfs_geom *g,
 }
 
 /* Take those of the first `taken` resources that are in this cluster. */
-static void take_first(const struct vmfs_res_fill *fill, uint32_t cluster, struct vmfs_cluster_disk *c)
+static void take_first(const struct vmfs_res_fill *fill, uint32_t cluster,
+		       struct vmfs_cluster_disk *c)
 {
 	uint64_t first = (uint64_t)cluster * fill->layout->geom[fill->kind].per_cluster;
 
@@ -54,13 +55,14 @@ static void widen(uint32_t *low, uint32_t *high, uint64_t at, uint32_t bytes)
 	*high = (uint32_t)MAX(*high, at + bytes);
 }
 
-void vmfs_res_fill_block(const struct vmfs_res_fill *fill, uint32_t index, uint8_t *buf, uint32_t *low,
-			 uint32_t *high)
+void vmfs_res_fill_block(const struct vmfs_res_fill *fill, uint32_t index, uint8_t *buf,
+			 uint32_t *low, uint32_t *high)
 {
 	const struct vmfs_layout *l = fill->layout;
 	const struct vmfs_geom *g = &l->geom[fill->kind];
 	uint64_t start = (uint64_t)index << l->block_shift, end = start + l->block_bytes;
-	uint64_t group = start > VMFS_RES_GROUP_AT ? (start - VMFS_RES_GROUP_AT) / g->group_bytes : 0;
+	uint64_t group =
+	    start > VMFS_RES_GROUP_AT ? (start - VMFS_RES_GROUP_AT) / g->group_bytes : 0;
 
 	*low = l->block_bytes;
 	*high = 0;
@@ -68,7 +70,8 @@ void vmfs_res_fill_block(const struct vmfs_res_fill *fill, uint32_t index, uint8
 		vmfs_geom_encode(g, (struct vmfs_res_disk *)buf);
 		widen(low, high, 0, SECTOR_BYTES);
 	}
-	for (uint64_t c = MAX(group * g->clusters_per_group, fill->first_cluster); c < g->clusters; c++) {
+	for (uint64_t c = MAX(group * g->clusters_per_group, fill->first_cluster); c < g->clusters;
+	     c++) {
 		uint64_t at = vmfs_geom_cluster_at(g, (uint32_t)c);
 		struct vmfs_cluster_header *h;
 
@@ -78,7 +81,8 @@ void vmfs_res_fill_block(const struct vmfs_res_fill *fill, uint32_t index, uint8
 			continue;
 		h = (struct vmfs_cluster_header *)(buf + (at - start));
 		vmfs_cluster_make(h, g, fill->kind, (uint32_t)c,
-				  vmfs_layout_cluster_at(l, fill->kind, (uint32_t)c), fill->mtime + c);
+				  vmfs_layout_cluster_at(l, fill->kind, (uint32_t)c),
+				  fill->mtime + c);
 		take_first(fill, (uint32_t)c, &h->meta);
 		widen(low, high, at - start, VMFS_CLUSTER_BYTES);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* Records of a genuine VMFS-5 volume, decoded and encoded back: our structs name the right bytes, our
- * checks accept what a host wrote, and mkfs with the same identity writes the same bytes. */
+/* Records of a genuine VMFS-5 volume, decoded and encoded back: our structs name the right bytes,
+ * our checks accept what a host wrote, and mkfs with the same identity writes the same bytes. */
 #include "iopath/port/sim/sim.h"
 #include "tests/unit/cu.h"
 #include "vmfs/format_priv.h"
@@ -27,7 +27,8 @@ static void test_lvm(void)
 	CU_ASSERT_EQUAL(r.disk_id.len, 10);
 	CU_ASSERT(!memcmp(r.disk_id.id, "vmhba0:4:0", 10));
 	CU_ASSERT_EQUAL(le32_get(r.block_bytes), 512);
-	CU_ASSERT_EQUAL(le64_get(r.total_bytes), 1044481 * 512ull);	/* LBA 2048 to 1046528 of its GPT */
+	CU_ASSERT_EQUAL(le64_get(r.total_bytes),
+			1044481 * 512ull); /* LBA 2048 to 1046528 of its GPT */
 	CU_ASSERT_EQUAL(le32_get(r.num_pes), 1);
 	CU_ASSERT_EQUAL(le64_get(r.generation), 3);
 	CU_ASSERT_EQUAL(le64_get(r.data_offset), LVM_DATA_AT);
@@ -96,7 +97,11 @@ static void test_heartbeats(void)
 
 static void test_resource_headers(void)
 {
-	static const struct { const struct piece *p; enum vmfs_res kind; uint64_t count, file_bytes; } t[] = {
+	static const struct {
+		const struct piece *p;
+		enum vmfs_res kind;
+		uint64_t count, file_bytes;
+	} t[] = {
 		{ fbb_header, VMFS_RES_FB, 256, 131072 },
 		{ fdc_header, VMFS_RES_FD, 64, 262144 },
 		{ sbc_header, VMFS_RES_SB, 256, 2228224 },
@@ -194,7 +199,7 @@ static void test_addresses(void)
 		CU_ASSERT_EQUAL(VMFS_SB_RESOURCE(VMFS_SB_MAKE(1000, r), 1), r);
 }
 
-/* ---- mkfs -------------------------------------------------------------------------------------------- */
+/* ---- mkfs ------------------------------------------------------------------------------------ */
 
 static void uuid_of(struct vmfs_uuid *to, const void *from) { memcpy(to, from, sizeof(*to)); }
 
@@ -223,8 +228,8 @@ static void make_like_the_host(void)
 }
 
 /* The bytes of ours at `at` equal the host's but for [skip, skip + skip_bytes). */
-static void compare(const char *what, const struct piece *golden, uint64_t at, size_t bytes, size_t skip,
-		    size_t skip_bytes)
+static void compare(const char *what, const struct piece *golden, uint64_t at, size_t bytes,
+		    size_t skip, size_t skip_bytes)
 {
 	uint8_t want[2048], is[2048];
 
@@ -234,7 +239,8 @@ static void compare(const char *what, const struct piece *golden, uint64_t at, s
 	memset(is + skip, 0, skip_bytes);
 	for (size_t i = 0; i < bytes; i++)
 		if (want[i] != is[i]) {
-			fprintf(stderr, "%s: byte 0x%zx is 0x%02x, the host wrote 0x%02x\n", what, i, is[i], want[i]);
+			fprintf(stderr, "%s: byte 0x%zx is 0x%02x, the host wrote 0x%02x\n", what,
+				i, is[i], want[i]);
 			CU_FAIL("mkfs differs");
 			return;
 		}
@@ -243,7 +249,8 @@ static void compare(const char *what, const struct piece *golden, uint64_t at, s
 static void test_mkfs_writes_the_same(void)
 {
 	make_like_the_host();
-	compare("device record", lvm_record, 0x100000, 512, 0x92, 16);	/* microseconds of two clocks */
+	compare("device record", lvm_record, 0x100000, 512, 0x92,
+		16); /* microseconds of two clocks */
 	compare("volume entry", lvm_volume, 0x100200, 0x88, 0x68, 8);
 	compare("PE record", lvm_pe, 0x180600, 128, 0, 0);
 	compare("descriptor", fs, 0x1300000, 512, 0, 0);
@@ -254,7 +261,8 @@ static void test_mkfs_writes_the_same(void)
 	compare(".fbb.sf cluster 1", fbb_cluster1, 0x1710400, 1024, 0, 0);
 	compare(".fbb.sf", fd_fbb, 0x1520800, 2048, 0, 0);
 	compare("an entry", dirent_root, 0x1600000, 140, 0, 0);
-	/* With 32 pointer blocks instead of 1, lock counters behind .pbc.sf run ahead of the host's. */
+	/* With 32 pointer blocks instead of 1, lock counters behind .pbc.sf run ahead of the
+	 * host's. */
 	compare(".sbc.sf cluster 3", sbc_cluster3, 0x1910c00, 1024, 0x38, 8);
 	compare(".sbc.sf", fd_sbc, 0x1522000, 2048, 0x38, 8);
 	compare(".vh.sf", fd_vh, 0x1522800, 2048, 0x38, 8);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* disks - what the tests of LVM, mkfs, grow and the checker share: simulator disks by number, and the
- * checker's findings kept for looking at. */
+/* disks - what the tests of LVM, mkfs, grow and the checker share: simulator disks by number, and
+ * the checker's findings kept for looking at. */
 #ifndef CAIRN_TESTS_VMFS_DISKS_H
 #define CAIRN_TESTS_VMFS_DISKS_H
 
@@ -75,7 +75,7 @@ static inline void disk_format(uint64_t bytes)
 	disks_close(&d);
 }
 
-/* ---- findings ------------------------------------------------------------------------------------- */
+/* ---- findings -------------------------------------------------------------------------------- */
 
 struct findings {
 	uint32_t			count;
@@ -117,7 +117,8 @@ static inline void findings_print(const struct findings *all)
 		fprintf(stderr, "   check: %s: %s\n", status_word(all->status), all->why.text);
 	for (uint32_t i = 0; i < all->count; i++)
 		fprintf(stderr, "   %u %s @0x%lx %s%s\n", all->f[i].severity, all->f[i].rule,
-			(unsigned long)all->f[i].at, all->f[i].text, all->f[i].fixed ? " [fixed]" : "");
+			(unsigned long)all->f[i].at, all->f[i].text,
+			all->f[i].fixed ? " [fixed]" : "");
 }
 
 /* The first finding of a rule with at least that severity; NULL when there is none. */

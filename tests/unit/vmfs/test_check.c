@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* check - every rule finds what breaks it, repairs are complete, and nothing on the disk can hurt.
- * A volume with one of everything is made once; each case damages one field and looks for the rule. */
+ * A volume with one of everything is made once; each case damages one field and looks for the
+ * rule. */
 #include "tests/unit/vmfs/disks.h"
 
 #define FD_AT(n)	(0x420000ull + (n) * 2048ull)	/* of cluster 0 on this volume */
@@ -28,7 +29,8 @@ static void put_file(struct store *s, const char *path, uint64_t bytes)
 	port_dma_free(data, MIB);
 }
 
-/* FDs in order: 8 /d, 9 /d/sub, 10 resident, 11 sub-block, 12 file blocks, 13 symlink, 14 pointer block. */
+/* FDs in order: 8 /d, 9 /d/sub, 10 resident, 11 sub-block, 12 file blocks, 13 symlink, 14 pointer
+ * block. */
 static void populate(void)
 {
 	struct vmfs_mount_opts opts = { .write = 1 };
@@ -57,14 +59,18 @@ static void populate(void)
 	disks_close(&d);
 	for (size_t i = 0; i < ARRAY_COUNT(golden); i++) {
 		golden[i].data = port_alloc(golden[i].bytes);
-		CU_ASSERT_EQUAL(sim_disk_peek(disk_name(0), golden[i].at, golden[i].data, golden[i].bytes), ST_OK);
+		CU_ASSERT_EQUAL(
+		    sim_disk_peek(disk_name(0), golden[i].at, golden[i].data, golden[i].bytes),
+		    ST_OK);
 	}
 }
 
 static void restore(void)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(golden); i++)
-		CU_ASSERT_EQUAL(sim_disk_poke(disk_name(0), golden[i].at, golden[i].data, golden[i].bytes), ST_OK);
+		CU_ASSERT_EQUAL(
+		    sim_disk_poke(disk_name(0), golden[i].at, golden[i].data, golden[i].bytes),
+		    ST_OK);
 }
 
 /* Volume offset to disk. */
@@ -196,7 +202,8 @@ static void apply(const struct mutation *m)
 
 static void complain(const struct mutation *m, const struct findings *all, const char *what)
 {
-	fprintf(stderr, "0x%lx = 0x%x, rule %s: %s\n", (unsigned long)m->at, m->value, m->rule, what);
+	fprintf(stderr, "0x%lx = 0x%x, rule %s: %s\n", (unsigned long)m->at, m->value, m->rule,
+		what);
 	findings_print(all);
 	CU_FAIL("see above");
 }
@@ -218,8 +225,8 @@ static void test_every_rule_finds(void)
 	restore();
 }
 
-/* What is WRONG or a LEAK and nothing worse is repaired in one run: the next one finds nothing. What is
- * DAMAGE is never touched. */
+/* What is WRONG or a LEAK and nothing worse is repaired in one run: the next one finds nothing.
+ * What is DAMAGE is never touched. */
 static void test_repairs_are_complete(void)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(mutations); i++) {
@@ -241,12 +248,14 @@ static void test_repairs_are_complete(void)
 	restore();
 }
 
-/* A file that nobody names: without links it is a leak and goes, with links it is kept and reported. */
+/* A file that nobody names: without links it is a leak and goes, with links it is kept and
+ * reported. */
 static void test_orphans(void)
 {
 	struct findings all;
 	uint8_t entry[140] = { 0 };
-	uint64_t d_data = 0x500000 + 9 * 140;	/* the root's entry "d": taking it away orphans the tree */
+	uint64_t d_data =
+	    0x500000 + 9 * 140; /* the root's entry "d": taking it away orphans the tree */
 
 	restore();
 	poke(d_data, entry, sizeof(entry));
@@ -259,7 +268,8 @@ static void test_orphans(void)
 	{
 		struct vmfs_fd_record fd = { 0 };
 
-		CU_ASSERT_EQUAL(sim_disk_peek(disk_name(0), LVM_DATA_AT + FD_AT(12), &fd, sizeof(fd)), ST_OK);
+		CU_ASSERT_EQUAL(
+		    sim_disk_peek(disk_name(0), LVM_DATA_AT + FD_AT(12), &fd, sizeof(fd)), ST_OK);
 		le64_set(&fd.lock.at, FD_AT(15));
 		le32_set(&fd.meta.fd, VMFS_FD_MAKE(0, 15));
 		le32_set(&fd.meta.links, 0);
@@ -290,14 +300,16 @@ static void test_directory_loop(void)
 	uint64_t data = 0;
 
 	restore();
-	CU_ASSERT_EQUAL(sim_disk_peek(disk_name(0), LVM_DATA_AT + FD_AT(9), &sub, sizeof(sub)), ST_OK);
+	CU_ASSERT_EQUAL(sim_disk_peek(disk_name(0), LVM_DATA_AT + FD_AT(9), &sub, sizeof(sub)),
+			ST_OK);
 	{	/* where its entries are */
 		struct vmfs_geom g[VMFS_RES_COUNT];
 		uint32_t addr = le32_get(sub.ptr[0]);
 
 		vmfs_geom_for_volume(g, 256);
 		CU_ASSERT_EQUAL(VMFS_ADDR_TYPE(addr), VMFS_ADDR_SB);
-		data = 0x800000 + vmfs_geom_resource_at(&g[VMFS_RES_SB], VMFS_SUB_CLUSTER(addr), VMFS_SB_RESOURCE(addr, 1));
+		data = 0x800000 + vmfs_geom_resource_at(&g[VMFS_RES_SB], VMFS_SUB_CLUSTER(addr),
+							VMFS_SB_RESOURCE(addr, 1));
 	}
 	le32_set(&e.type, VMFS_TYPE_DIR);
 	le32_set(&e.fd, VMFS_FD_MAKE(0, 8));
@@ -323,7 +335,8 @@ static void test_pointer_block_loops(void)
 	uint32_t pb;
 
 	restore();
-	CU_ASSERT_EQUAL(sim_disk_peek(disk_name(0), LVM_DATA_AT + FD_AT(14), &fd, sizeof(fd)), ST_OK);
+	CU_ASSERT_EQUAL(sim_disk_peek(disk_name(0), LVM_DATA_AT + FD_AT(14), &fd, sizeof(fd)),
+			ST_OK);
 	CU_ASSERT_EQUAL(le32_get(fd.meta.zla), VMFS_ZLA_PB);
 	pb = le32_get(fd.ptr[0]);
 	le32_set(&fd.meta.zla, VMFS_ZLA_PB2);
@@ -335,7 +348,8 @@ static void test_pointer_block_loops(void)
 
 		for (uint32_t k = 0; k < VMFS_PB_POINTERS; k++)
 			le32_set(&self[k], pb);
-		poke(0x720000 + (VMFS_SUB_CLUSTER(pb) * 16 + VMFS_PB_RESOURCE(pb)) * 4096ull, self, sizeof(self));
+		poke(0x720000 + (VMFS_SUB_CLUSTER(pb) * 16 + VMFS_PB_RESOURCE(pb)) * 4096ull, self,
+		     sizeof(self));
 	}
 	check(0, &all);
 	CU_ASSERT_EQUAL(all.status, ST_OK);
@@ -350,7 +364,8 @@ static void test_duplicate_name(void)
 	struct findings all;
 
 	restore();
-	CU_ASSERT_EQUAL(sim_disk_peek(disk_name(0), LVM_DATA_AT + 0x500000 + 9 * 140, &e, sizeof(e)), ST_OK);
+	CU_ASSERT_EQUAL(
+	    sim_disk_peek(disk_name(0), LVM_DATA_AT + 0x500000 + 9 * 140, &e, sizeof(e)), ST_OK);
 	poke(0x500000 + 10 * 140, &e, sizeof(e));
 	poke32(FD_META(0) + 0x14, 11 * 140);
 	check(0, &all);
@@ -403,10 +418,12 @@ static void test_crashed_mount(void)
 		sim_crash(n, 0);
 		disks_close(&d);
 		check(0, &all);
-		if (all.status != ST_OK || all.result.damage || all.result.leaks || all.result.wrong > 1)
+		if (all.status != ST_OK || all.result.damage || all.result.leaks ||
+		    all.result.wrong > 1)
 			findings_print(&all);
 		CU_ASSERT_EQUAL(all.result.damage + all.result.leaks, 0);
-		CU_ASSERT(all.result.wrong == 0 || (all.result.wrong == 1 && findings_rule(&all, "H3", VMFS_FIND_WRONG)));
+		CU_ASSERT(all.result.wrong == 0 ||
+			  (all.result.wrong == 1 && findings_rule(&all, "H3", VMFS_FIND_WRONG)));
 		check(1, &all);
 		CU_ASSERT_EQUAL(all.status, ST_OK);
 		check(0, &all);
@@ -429,9 +446,14 @@ static uint64_t next_random(uint64_t *x)
  * repair leaves can be checked again. */
 static void test_garbage(void)
 {
-	static const struct { uint64_t at, bytes; } area[] = {
-		{ 0, MIB }, { 0x1100000 + 0x200000, 512 }, { 0x1100000 + 0x400000, 256 * KIB },
-		{ 0x1100000 + 0x500000, 4096 }, { 0x1100000 + 0x600000, 128 * KIB }, { 0x1100000 + 0x700000, 256 * KIB },
+	static const struct { uint64_t at, bytes;
+	} area[] = {
+		{ 0, MIB },
+		{ 0x1100000 + 0x200000, 512 },
+		{ 0x1100000 + 0x400000, 256 * KIB },
+		{ 0x1100000 + 0x500000, 4096 },
+		{ 0x1100000 + 0x600000, 128 * KIB },
+		{ 0x1100000 + 0x700000, 256 * KIB },
 		{ 0x1100000 + 0x800000, 512 * KIB },
 	};
 
@@ -442,10 +464,13 @@ static void test_garbage(void)
 		restore();
 		for (uint32_t k = next_random(&x) % 12 + 1; k-- > 0;) {
 			size_t a = next_random(&x) % ARRAY_COUNT(area);
-			uint64_t at = area[a].at + next_random(&x) % area[a].bytes, junk = next_random(&x);
+			uint64_t at = area[a].at + next_random(&x) % area[a].bytes,
+				 junk = next_random(&x);
 			size_t bytes = next_random(&x) % 8 + 1;
 
-			CU_ASSERT_EQUAL(sim_disk_poke(disk_name(0), a ? at : LVM_HEADER_AT + at, &junk, bytes), ST_OK);
+			CU_ASSERT_EQUAL(
+			    sim_disk_poke(disk_name(0), a ? at : LVM_HEADER_AT + at, &junk, bytes),
+			    ST_OK);
 		}
 		check(0, &all);
 		CU_ASSERT(all.status == ST_OK || all.why.text[0]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* geom - if the arithmetic were off by one header, every resource behind the first group would be
- * looked for in the wrong place; so it is compared with lengths and sizes of volumes that hosts made. */
+ * looked for in the wrong place; so it is compared with lengths and sizes of volumes that hosts
+ * made. */
 #include "tests/unit/cu.h"
 #include "vmfs/geom_priv.h"
 
@@ -81,7 +82,8 @@ static void test_counts_for_volume(void)
 	}
 }
 
-/* Where the genuine 256 MiB volume has things: FD 13, and sub-block (4, 0) at .sbc.sf + 0x120000. */
+/* Where the genuine 256 MiB volume has things: FD 13, and sub-block (4, 0) at .sbc.sf +
+ * 0x120000. */
 static void test_offsets_of_the_genuine_volume(void)
 {
 	struct vmfs_geom g[VMFS_RES_COUNT];
@@ -89,15 +91,18 @@ static void test_offsets_of_the_genuine_volume(void)
 
 	vmfs_geom_for_volume(g, 256);
 	CU_ASSERT_EQUAL(vmfs_geom_resource_at(&g[VMFS_RES_FD], 0, 0), 0x20000);
-	CU_ASSERT(vmfs_geom_split(&g[VMFS_RES_FD], VMFS_RES_FD, 0x03400004, 0, &cluster, &resource));
+	CU_ASSERT(
+	    vmfs_geom_split(&g[VMFS_RES_FD], VMFS_RES_FD, 0x03400004, 0, &cluster, &resource));
 	CU_ASSERT_EQUAL(cluster, 0);
 	CU_ASSERT_EQUAL(resource, 13);
-	CU_ASSERT(vmfs_geom_split(&g[VMFS_RES_SB], VMFS_RES_SB, 0x00000102, 1, &cluster, &resource));
+	CU_ASSERT(
+	    vmfs_geom_split(&g[VMFS_RES_SB], VMFS_RES_SB, 0x00000102, 1, &cluster, &resource));
 	CU_ASSERT_EQUAL(cluster, 4);
 	CU_ASSERT_EQUAL(resource, 0);
 	CU_ASSERT_EQUAL(vmfs_geom_resource_at(&g[VMFS_RES_SB], 4, 0), 0x120000);
 	CU_ASSERT_EQUAL(vmfs_geom_cluster_at(&g[VMFS_RES_SB], 4), 0x11000);
-	CU_ASSERT(vmfs_geom_split(&g[VMFS_RES_FB], VMFS_RES_FB, 0x00000381, 0, &cluster, &resource));
+	CU_ASSERT(
+	    vmfs_geom_split(&g[VMFS_RES_FB], VMFS_RES_FB, 0x00000381, 0, &cluster, &resource));
 	CU_ASSERT_EQUAL(cluster * 200 + resource, 14);
 }
 
@@ -108,30 +113,38 @@ static void test_split_is_the_inverse_of_addr(void)
 
 	vmfs_geom_for_volume(g, 7936);
 	for (enum vmfs_res kind = 0; kind < VMFS_RES_COUNT; kind++) {
-		uint32_t last = g[kind].clusters - 1, total = vmfs_geom_cluster_total(&g[kind], last), c, r;
+		uint32_t last = g[kind].clusters - 1,
+			 total = vmfs_geom_cluster_total(&g[kind], last), c, r;
 
 		for (uint64_t i = 0; i < g[kind].count; i++) {
 			uint32_t cluster = (uint32_t)(i / g[kind].per_cluster);
 			uint32_t resource = (uint32_t)(i % g[kind].per_cluster);
 			uint32_t addr = vmfs_geom_addr(kind, &g[kind], cluster, resource);
 
-			CU_ASSERT(vmfs_geom_split(&g[kind], kind, addr, 1, &c, &r) && c == cluster && r == resource);
+			CU_ASSERT(vmfs_geom_split(&g[kind], kind, addr, 1, &c, &r) &&
+				  c == cluster && r == resource);
 		}
-		CU_ASSERT(!vmfs_geom_split(&g[kind], kind, vmfs_geom_addr(kind, &g[kind], last, total), 1, &c, &r) ||
+		CU_ASSERT(!vmfs_geom_split(&g[kind], kind,
+					   vmfs_geom_addr(kind, &g[kind], last, total), 1, &c,
+					   &r) ||
 			  total == g[kind].per_cluster);
-		CU_ASSERT(!vmfs_geom_split(&g[kind], kind, vmfs_geom_addr(kind, &g[kind], last + 1, 0), 1, &c, &r));
+		CU_ASSERT(!vmfs_geom_split(&g[kind], kind,
+					   vmfs_geom_addr(kind, &g[kind], last + 1, 0), 1, &c, &r));
 	}
 }
 
 /* Neighbours neither overlap nor leave gaps, over the border of a group too. */
 static void test_resources_follow_each_other(void)
 {
-	struct vmfs_geom g = { .per_cluster = 16, .clusters_per_group = 4, .resource_bytes = 4096, .count = 200 };
+	struct vmfs_geom g = {
+		.per_cluster = 16, .clusters_per_group = 4, .resource_bytes = 4096, .count = 200
+	};
 
 	vmfs_geom_derive(&g);
 	for (uint32_t i = 1; i < 200; i++) {
 		uint64_t before = vmfs_geom_resource_at(&g, (i - 1) / 16, (i - 1) % 16);
-		uint64_t gap = i % 64 == 0 ? 4 * VMFS_CLUSTER_BYTES : 0;	/* the next group's headers */
+		uint64_t gap =
+		    i % 64 == 0 ? 4 * VMFS_CLUSTER_BYTES : 0; /* the next group's headers */
 
 		CU_ASSERT_EQUAL(vmfs_geom_resource_at(&g, i / 16, i % 16), before + 4096 + gap);
 	}
@@ -140,9 +153,11 @@ static void test_resources_follow_each_other(void)
 
 static void test_decode_refuses(void)
 {
-	static const struct { uint32_t off, value; } bad[] = {
-		{ 0x00, 0 }, { 0x00, 513 }, { 0x00, 0xffffffff }, { 0x04, 0 }, { 0x04, 0xffffffff },
-		{ 0x08, 0x10001 }, { 0x0c, 512 }, { 0x10, 0 }, { 0x14, 0xffffffff }, { 0x18, 0 }, { 0x1c, 1 },
+	static const struct { uint32_t off, value;
+	} bad[] = {
+		{ 0x00, 0 },	      { 0x00, 513 },	 { 0x00, 0xffffffff }, { 0x04, 0 },
+		{ 0x04, 0xffffffff }, { 0x08, 0x10001 }, { 0x0c, 512 },	       { 0x10, 0 },
+		{ 0x14, 0xffffffff }, { 0x18, 0 },	 { 0x1c, 1 },
 	};
 	struct vmfs_geom g[VMFS_RES_COUNT], back;
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* grow - the volume is never less than it was, wherever growing it stops, and repeating it finishes. */
+/* grow - the volume is never less than it was, wherever growing it stops, and repeating it
+ * finishes. */
 #include "tests/unit/vmfs/disks.h"
 
 static enum status grow(uint32_t count, uint64_t *added)
@@ -57,7 +58,8 @@ static uint64_t blocks_of(uint64_t device_bytes) { return lvm_room_pes(device_by
 /* Sizes that change nothing, the last partial cluster, a longer .fbb.sf, a second PE map. */
 static void test_grow_steps(void)
 {
-	static const uint64_t size[] = { 1 * GIB, 1 * GIB + 200 * MIB, 10 * GIB, 300 * GIB, 3 * TIB, 15 * TIB };
+	static const uint64_t size[] = { 1 * GIB, 1 * GIB + 200 * MIB, 10 * GIB, 300 * GIB, 3 * TIB,
+					 15 * TIB };
 	uint64_t added = 0;
 
 	disk_format(size[0]);
@@ -168,7 +170,8 @@ static void test_interrupted_grow(void)
 			uint64_t added;
 			int stopped;
 
-			/* 10 GiB to 300 GiB: one more block of .fbb.sf, and a partial cluster to complete. */
+			/* 10 GiB to 300 GiB: one more block of .fbb.sf, and a partial cluster to
+			 * complete. */
 			disk_format(10 * GIB);
 			enlarge(0, 300 * GIB);
 			sim_stop_after_writes(n);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* grow over 256 blocks of .fbb.sf, at 49.99 TiB: the file's pointers move into a pointer block. The two
- * sectors that change their meaning together are the one place where a power cut could lose the
+/* grow over 256 blocks of .fbb.sf, at 49.99 TiB: the file's pointers move into a pointer block. The
+ * two sectors that change their meaning together are the one place where a power cut could lose the
  * volume, so this step is stopped after every write. The disk is made once (256 MiB of cluster
  * headers); what a run changes is put back before the next. */
 #include "tests/unit/vmfs/disks.h"
@@ -44,7 +44,8 @@ static struct part *save(const struct vmfs_layout *l, size_t *count)
 	*count = ARRAY_COUNT(part);
 	for (size_t i = 0; i < ARRAY_COUNT(part); i++) {
 		part[i].data = port_alloc(part[i].bytes);
-		CU_ASSERT_EQUAL(sim_disk_peek(disk_name(0), part[i].at, part[i].data, part[i].bytes), ST_OK);
+		CU_ASSERT_EQUAL(
+		    sim_disk_peek(disk_name(0), part[i].at, part[i].data, part[i].bytes), ST_OK);
 	}
 	return part;
 }
@@ -52,7 +53,8 @@ static struct part *save(const struct vmfs_layout *l, size_t *count)
 static void restore(const struct part *part, size_t count)
 {
 	for (size_t i = 0; i < count; i++)
-		CU_ASSERT_EQUAL(sim_disk_poke(disk_name(0), part[i].at, part[i].data, part[i].bytes), ST_OK);
+		CU_ASSERT_EQUAL(
+		    sim_disk_poke(disk_name(0), part[i].at, part[i].data, part[i].bytes), ST_OK);
 }
 
 /* The logical volume has grown, the file system has not: where each run starts. */

@@ -22,8 +22,10 @@ static void test_order_does_not_matter(void)
 	format(3, 600 * MIB);
 	disks_open(&d, 3);
 	for (uint32_t k = 0; k < 6; k++) {
-		static const uint8_t order[6][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 }, { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 } };
-		struct io_dev *dev[3] = { d.dev[order[k][0]], d.dev[order[k][1]], d.dev[order[k][2]] };
+		static const uint8_t order[6][3] = { { 0, 1, 2 }, { 0, 2, 1 }, { 1, 0, 2 },
+						     { 1, 2, 0 }, { 2, 0, 1 }, { 2, 1, 0 } };
+		struct io_dev *dev[3] = { d.dev[order[k][0]], d.dev[order[k][1]],
+					  d.dev[order[k][2]] };
 
 		CU_ASSERT_EQUAL_FATAL(lvm_open(&lvm, dev, 3, &d.why), ST_OK);
 		CU_ASSERT_EQUAL(lvm.bytes, 6 * LVM_PE_BYTES);
@@ -70,7 +72,8 @@ static void test_request_over_a_seam(void)
 	CU_ASSERT_EQUAL(lvm_write(&lvm, at, out, sizeof(out)), ST_OK);
 	CU_ASSERT_EQUAL(lvm_read(&lvm, at, in, sizeof(in)), ST_OK);
 	CU_ASSERT(!memcmp(in, out, sizeof(in)));
-	/* What lies where: the first 3000 bytes at the end of device 0, the rest at the start of 1. */
+	/* What lies where: the first 3000 bytes at the end of device 0, the rest at the start of
+	 * 1. */
 	CU_ASSERT_EQUAL(sim_disk_peek(disk_name(0), LVM_DATA_AT + at, part, 3000), ST_OK);
 	CU_ASSERT(!memcmp(part, out, 3000));
 	CU_ASSERT_EQUAL(sim_disk_peek(disk_name(1), LVM_DATA_AT, part, sizeof(part)), ST_OK);
@@ -141,9 +144,10 @@ static void test_flush_reaches_all_devices(void)
 /* Over 16 TiB a device chains regions; the PE behind the border lies 16 MiB further. */
 static void test_chained_regions(void)
 {
-	static const struct { uint64_t bytes; uint32_t pes, regions; } t[] = {
+	static const struct { uint64_t bytes; uint32_t pes, regions;
+	} t[] = {
 		{ 16 * TIB + 17 * MIB, 65536, 1 },
-		{ 16 * TIB + 17 * MIB + 256 * MIB, 65536, 1 },		/* no room for the region as well */
+		{ 16 * TIB + 17 * MIB + 256 * MIB, 65536, 1 }, /* no room for the region as well */
 		{ 16 * TIB + 33 * MIB + 256 * MIB, 65537, 2 },
 		{ 20 * TIB, 81919, 2 },
 		{ 64 * TIB, 262143, 4 },
@@ -164,7 +168,8 @@ static void test_chained_regions(void)
 		le32_set(&dev.volume.state, 1);
 		le64_set(&dev.volume.logical_bytes, t[i].pes * LVM_PE_BYTES);
 		lvm_set_pes(&dev, t[i].pes);
-		CU_ASSERT_EQUAL(lvm_write_pes(d.dev[0], 0, t[i].pes, 0, LVM_PE_BYTES, &d.why), ST_OK);
+		CU_ASSERT_EQUAL(lvm_write_pes(d.dev[0], 0, t[i].pes, 0, LVM_PE_BYTES, &d.why),
+				ST_OK);
 		CU_ASSERT_EQUAL(lvm_write_volume(&dev), ST_OK);
 		CU_ASSERT_EQUAL(lvm_write_record(&dev), ST_OK);
 		for (int once = 0; once < 1; once++) {
@@ -175,7 +180,8 @@ static void test_chained_regions(void)
 			CU_ASSERT_EQUAL(lvm->dev[0].region_count, t[i].regions);
 			found = lvm->bytes;
 			if (t[i].regions > 1)
-				CU_ASSERT_EQUAL(lvm_find(lvm, 16 * TIB)->physical, LVM_DATA_AT + 16 * TIB + 16 * MIB);
+				CU_ASSERT_EQUAL(lvm_find(lvm, 16 * TIB)->physical,
+						LVM_DATA_AT + 16 * TIB + 16 * MIB);
 			lvm_close(lvm);
 			port_free(lvm);
 		}
@@ -188,14 +194,24 @@ static void test_chained_regions(void)
  * text, and never by a crash. */
 static void test_bad_fields(void)
 {
-	static const struct { uint64_t at; uint32_t bytes; uint64_t value; } bad[] = {
-		{ 0x100000, 4, 0 }, { 0x100004, 4, 6 }, { 0x100004, 4, 99 }, { 0x100066, 4, 2 }, { 0x10006a, 4, 0 },
-		{ 0x10006a, 4, 0xffffffff }, { 0x10006a, 4, 100000 }, { 0x1000be, 4, 9 }, { 0x10005a, 4, 4096 },
-		{ 0x100200, 8, 0 }, { 0x100200, 8, ~0ull }, { 0x100200, 8, 3 * LVM_PE_BYTES }, { 0x100210, 4, 2 },
-		{ 0x100270, 4, 1 }, { 0x100274, 4, 7 }, { 0x100278, 8, 1 }, { 0x100280, 8, ~0ull }, { 0x100290, 4, 0 },
-		{ 0x100290, 4, 33 }, { 0x100290, 4, 2 }, { 0x180600, 1, 0 }, { 0x180601, 4, 5 }, { 0x180605, 4, 1 },
-		{ 0x180609, 8, 0 }, { 0x180609, 8, ~0ull }, { 0x180609, 8, 0x100000 }, { 0x180609, 8, 0x11100000 },
-		{ 0x180611, 8, LVM_PE_BYTES }, { 0x180611, 8, 1 }, { 0x180619, 8, 0 }, { 0x180619, 8, ~0ull },
+	static const struct { uint64_t at; uint32_t bytes; uint64_t value;
+	} bad[] = {
+		{ 0x100000, 4, 0 },	     { 0x100004, 4, 6 },
+		{ 0x100004, 4, 99 },	     { 0x100066, 4, 2 },
+		{ 0x10006a, 4, 0 },	     { 0x10006a, 4, 0xffffffff },
+		{ 0x10006a, 4, 100000 },     { 0x1000be, 4, 9 },
+		{ 0x10005a, 4, 4096 },	     { 0x100200, 8, 0 },
+		{ 0x100200, 8, ~0ull },	     { 0x100200, 8, 3 * LVM_PE_BYTES },
+		{ 0x100210, 4, 2 },	     { 0x100270, 4, 1 },
+		{ 0x100274, 4, 7 },	     { 0x100278, 8, 1 },
+		{ 0x100280, 8, ~0ull },	     { 0x100290, 4, 0 },
+		{ 0x100290, 4, 33 },	     { 0x100290, 4, 2 },
+		{ 0x180600, 1, 0 },	     { 0x180601, 4, 5 },
+		{ 0x180605, 4, 1 },	     { 0x180609, 8, 0 },
+		{ 0x180609, 8, ~0ull },	     { 0x180609, 8, 0x100000 },
+		{ 0x180609, 8, 0x11100000 }, { 0x180611, 8, LVM_PE_BYTES },
+		{ 0x180611, 8, 1 },	     { 0x180619, 8, 0 },
+		{ 0x180619, 8, ~0ull },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
@@ -205,12 +221,13 @@ static void test_bad_fields(void)
 		enum status st;
 
 		format(1, 600 * MIB);
-		CU_ASSERT_EQUAL(sim_disk_poke(disk_name(0), bad[i].at, &value, bad[i].bytes), ST_OK);
+		CU_ASSERT_EQUAL(sim_disk_poke(disk_name(0), bad[i].at, &value, bad[i].bytes),
+				ST_OK);
 		disks_open(&d, 1);
 		st = lvm_open(&lvm, d.dev, 1, &d.why);
 		if (st == ST_OK)
-			fprintf(stderr, "field at 0x%lx = 0x%lx was accepted\n", (unsigned long)bad[i].at,
-				(unsigned long)bad[i].value);
+			fprintf(stderr, "field at 0x%lx = 0x%lx was accepted\n",
+				(unsigned long)bad[i].at, (unsigned long)bad[i].value);
 		CU_ASSERT(st == ST_CORRUPT || st == ST_NOENT || st == ST_UNSUPPORTED);
 		CU_ASSERT(d.why.text[0] != 0);
 		if (bad[i].at == 0x100004 && bad[i].value == 6)

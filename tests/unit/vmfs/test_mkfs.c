@@ -4,7 +4,8 @@
 
 static void test_sizes(void)
 {
-	static const uint64_t size[] = { 64 * MIB, 100 * MIB, 273 * MIB, 1 * GIB, 8 * GIB, 100 * GIB, 2 * TIB, 15 * TIB };
+	static const uint64_t size[] = { 64 * MIB, 100 * MIB, 273 * MIB, 1 * GIB,
+					 8 * GIB,  100 * GIB, 2 * TIB,	 15 * TIB };
 
 	for (size_t i = 0; i < ARRAY_COUNT(size); i++) {
 		struct disks d;
@@ -53,7 +54,9 @@ static void test_refusals(void)
 	CU_ASSERT_EQUAL(vmfs_mkfs(d.dev, 1, &opts, NULL, &d.why), ST_INVAL);
 	twice[0] = twice[1] = d.dev[0];
 	CU_ASSERT_EQUAL(vmfs_mkfs(twice, 2, &(struct vmfs_mkfs_opts){ 0 }, NULL, &d.why), ST_INVAL);
-	CU_ASSERT_EQUAL(vmfs_mkfs(d.dev, 1, &(struct vmfs_mkfs_opts){ .label = "\xff\xfe" }, NULL, &d.why), ST_INVAL);
+	CU_ASSERT_EQUAL(
+	    vmfs_mkfs(d.dev, 1, &(struct vmfs_mkfs_opts){ .label = "\xff\xfe" }, NULL, &d.why),
+	    ST_INVAL);
 	CU_ASSERT_EQUAL(sim_disk_bytes_written(disk_name(0)), 0);
 	disks_close(&d);
 }
@@ -79,7 +82,8 @@ static void test_keeps_what_is_there(void)
 	disks_close(&d);
 }
 
-/* Old bytes everywhere: what mkfs does not clear would show as garbage in bitmaps or descriptors. */
+/* Old bytes everywhere: what mkfs does not clear would show as garbage in bitmaps or
+ * descriptors. */
 static void test_over_old_data(void)
 {
 	struct disks d;
@@ -96,8 +100,8 @@ static void test_over_old_data(void)
 	disks_close(&d);
 }
 
-/* Stop after each write in turn, over an old volume, with and without the unflushed writes: there is
- * a whole volume (the old or the new one) or none. */
+/* Stop after each write in turn, over an old volume, with and without the unflushed writes: there
+ * is a whole volume (the old or the new one) or none. */
 static void stop_sweep(int drop)
 {
 	for (uint64_t n = 0;; n++) {
@@ -117,7 +121,8 @@ static void stop_sweep(int drop)
 		disks_open(&d, 2);
 		disks_check(&d, 0, &all);
 		if (all.status != ST_NOENT && (all.status != ST_OK || findings_errors(&all))) {
-			fprintf(stderr, "stopped after %lu writes, drop %d\n", (unsigned long)n, drop);
+			fprintf(stderr, "stopped after %lu writes, drop %d\n", (unsigned long)n,
+				drop);
 			findings_print(&all);
 			CU_FAIL("half a volume");
 		}
