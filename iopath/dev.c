@@ -13,9 +13,12 @@ struct disk_dev {
 	uint32_t		number;		/* of the partition; 0: the whole disk */
 };
 
-static struct disk_dev *disk_of(struct io_dev *dev) { return container_of(dev, struct disk_dev, dev); }
+static struct disk_dev *disk_of(struct io_dev *dev)
+{
+	return container_of(dev, struct disk_dev, dev);
+}
 
-/* ---- transfers ---------------------------------------------------------------------------------- */
+/* ---- transfers ------------------------------------------------------------------------------- */
 
 static void whole_done(struct port_io *io)
 {
@@ -64,7 +67,7 @@ static void window_submit(struct io_dev *dev, struct io_req *req)
 	port_disk_submit(d->disk, &req->io);
 }
 
-/* ---- the rest ------------------------------------------------------------------------------------ */
+/* ---- the rest -------------------------------------------------------------------------------- */
 
 static void disk_close(struct io_dev *dev)
 {
@@ -154,16 +157,17 @@ enum status dev_disk_open(const char *path, unsigned flags, struct io_dev **dev,
 	return ST_OK;
 }
 
-/* ---- one partition -------------------------------------------------------------------------------- */
+/* ---- one partition --------------------------------------------------------------------------- */
 
-static enum status no_such_partition(struct io_dev *dev, const struct part_table *t, uint32_t number,
-				     struct why *why)
+static enum status no_such_partition(struct io_dev *dev, const struct part_table *t,
+				     uint32_t number, struct why *why)
 {
 	if (t->scheme == PART_NONE)
-		return why_set(why, ST_NOENT, "%s: no partition table, so no partition %u; leave ':%u' out",
+		return why_set(why, ST_NOENT,
+			       "%s: no partition table, so no partition %u; leave ':%u' out",
 			       dev->name, number, number);
-	return why_set(why, ST_NOENT, "%s: the %s table has %u partitions, none is number %u", dev->name,
-		       part_scheme_word(t->scheme), t->count, number);
+	return why_set(why, ST_NOENT, "%s: the %s table has %u partitions, none is number %u",
+		       dev->name, part_scheme_word(t->scheme), t->count, number);
 }
 
 enum status dev_disk_narrow(struct io_dev *dev, uint32_t number, struct why *why)
@@ -179,9 +183,10 @@ enum status dev_disk_narrow(struct io_dev *dev, uint32_t number, struct why *why
 	if (!p) {
 		st = no_such_partition(dev, &t, number, why);
 	} else if (p->start > dev->size_bytes || p->bytes > dev->size_bytes - p->start) {
-		st = why_set(why, ST_CORRUPT, "%s: partition %u ends at byte %llu, the device at %llu: "
-			     "a cut-off image?", dev->name, number,
-			     (unsigned long long)(p->start + p->bytes),
+		st = why_set(why, ST_CORRUPT,
+			     "%s: partition %u ends at byte %llu, the device at %llu: "
+			     "a cut-off image?",
+			     dev->name, number, (unsigned long long)(p->start + p->bytes),
 			     (unsigned long long)dev->size_bytes);
 	} else {
 		d->start = p->start;

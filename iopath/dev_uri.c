@@ -32,15 +32,17 @@ int dev_uri_split(const char *uri, size_t *path_bytes, uint32_t *number)
 	return 1;
 }
 
-static enum status open_partition(const char *uri, size_t path_bytes, uint32_t number, unsigned flags,
-				  struct io_dev **dev, struct why *why)
+static enum status open_partition(const char *uri, size_t path_bytes, uint32_t number,
+				  unsigned flags, struct io_dev **dev, struct why *why)
 {
 	char path[sizeof((*dev)->name)];
 	enum status st;
 
 	if (number == 0)
-		return why_set(why, ST_INVAL, "%s: partitions are counted from 1; the whole device is "
-			       "named without ':0'", uri);
+		return why_set(why, ST_INVAL,
+			       "%s: partitions are counted from 1; the whole device is "
+			       "named without ':0'",
+			       uri);
 	memcpy(path, uri, path_bytes);
 	path[path_bytes] = 0;
 	st = dev_disk_open(path, flags, dev, why);
@@ -61,8 +63,8 @@ enum status io_dev_open(const char *uri, unsigned flags, struct io_dev **dev, st
 	uint32_t number;
 
 	if (dev_uri_scheme(uri))
-		return why_set(why, ST_UNSUPPORTED, "%s: this release opens files and block devices only",
-			       uri);
+		return why_set(why, ST_UNSUPPORTED,
+			       "%s: this release opens files and block devices only", uri);
 	if (!*uri || strlen(uri) >= sizeof((*dev)->name))
 		return why_set(why, ST_NAME, "%.60s: a device name has 1 to %zu bytes", uri,
 			       sizeof((*dev)->name) - 1);

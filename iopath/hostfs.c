@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* hostfs - the machine's own files as a store.
- * A transfer goes down in the request's own port_io. A file that is open for writing holds a lock on
- * all its bytes, one that is open for reading shares one, so other processes that ask the same way
- * are kept out. Names become durable at sync(), data at FLUSH, at sync() and when the file is closed.
- * Holes can be told from data, reserved room cannot: such runs are holes here. */
+ * A transfer goes down in the request's own port_io. A file that is open for writing holds a lock
+ * on all its bytes, one that is open for reading shares one, so other processes that ask the same
+ * way are kept out. Names become durable at sync(), data at FLUSH, at sync() and when the file is
+ * closed. Holes can be told from data, reserved room cannot: such runs are holes here. */
 #include "iopath/hostfs_priv.h"
 
 #define LOCK_BYTES (1ull << 62)
@@ -13,7 +13,7 @@ static struct hostfs_file *file_of(struct store_file *f)
 	return container_of(f, struct hostfs_file, file);
 }
 
-/* ---- transfers -------------------------------------------------------------------------------------- */
+/* ---- transfers ------------------------------------------------------------------------------- */
 
 static void file_done(struct port_io *io)
 {
@@ -55,7 +55,7 @@ static void unmake(const char *full)
 		log_line(LOG_WARN, "host: %s: %s -> left behind", full, status_text(st));
 }
 
-/* ---- open and close --------------------------------------------------------------------------------- */
+/* ---- open and close -------------------------------------------------------------------------- */
 
 /* A file system without locks has nobody who could be asked: that is not an error. */
 static enum status lock_file(struct hostfs_file *hf, int write, const char *full, struct why *why)
@@ -101,8 +101,8 @@ free_file:
 	return st;
 }
 
-static enum status host_open(struct store *s, const char *path, unsigned flags, struct store_file **file,
-			     struct why *why)
+static enum status host_open(struct store *s, const char *path, unsigned flags,
+			     struct store_file **file, struct why *why)
 {
 	char full[HOSTFS_PATH_MAX];
 	unsigned port_flags = (flags & STORE_WRITE ? PORT_OPEN_WRITE : 0u) |
@@ -125,8 +125,8 @@ static enum status host_file_close(struct store_file *f)
 
 /* The port makes files of mode 0600, which is what virtual disks have; other modes are the umask's
  * business of whoever needs them, and there is no call for them. */
-static enum status host_create(struct store *s, const char *path, uint32_t mode, struct store_file **file,
-			       struct why *why)
+static enum status host_create(struct store *s, const char *path, uint32_t mode,
+			       struct store_file **file, struct why *why)
 {
 	struct hostfs *h = hostfs_of(s);
 	char full[HOSTFS_PATH_MAX];
@@ -145,7 +145,7 @@ static enum status host_create(struct store *s, const char *path, uint32_t mode,
 	return why_set(why, st, "%s: %s", full, status_text(st));
 }
 
-/* ---- open files ------------------------------------------------------------------------------------- */
+/* ---- open files ------------------------------------------------------------------------------ */
 
 static enum status host_file_stat(struct store_file *f, struct store_stat *st)
 {
@@ -221,7 +221,7 @@ static enum status host_file_map(struct store_file *f, uint64_t offset, struct s
 	return run->bytes ? ST_OK : ST_DEVICE;
 }
 
-/* ---- the store -------------------------------------------------------------------------------------- */
+/* ---- the store ------------------------------------------------------------------------------- */
 
 static enum status host_space(struct store *s, struct store_space *space)
 {
@@ -234,7 +234,8 @@ static enum status host_set_attr(struct store *s, const char *path, uint32_t mod
 {
 	(void)s;
 	(void)path;
-	return mode == ~0u && mtime_s == INT64_MIN ? ST_OK : ST_UNSUPPORTED;	/* no call of the port */
+	/* The port has no call for either. */
+	return mode == ~0u && mtime_s == INT64_MIN ? ST_OK : ST_UNSUPPORTED;
 }
 
 static enum status host_sync(struct store *s)
@@ -265,12 +266,25 @@ static enum status host_close(struct store *s)
 
 static const struct store_ops hostfs_ops = {
 	.name = "host",
-	.stat = hostfs_stat, .list = hostfs_list, .readlink = hostfs_readlink, .space = host_space,
-	.create = host_create, .mkdir = hostfs_mkdir, .symlink = hostfs_symlink, .remove = hostfs_remove,
-	.rename = hostfs_rename, .set_attr = host_set_attr, .sync = host_sync, .close = host_close,
-	.open = host_open, .file_close = host_file_close, .file_stat = host_file_stat,
-	.file_resize = host_file_resize, .file_allocate = host_file_allocate,
-	.file_map = host_file_map, .submit = file_submit,
+	.stat = hostfs_stat,
+	.list = hostfs_list,
+	.readlink = hostfs_readlink,
+	.space = host_space,
+	.create = host_create,
+	.mkdir = hostfs_mkdir,
+	.symlink = hostfs_symlink,
+	.remove = hostfs_remove,
+	.rename = hostfs_rename,
+	.set_attr = host_set_attr,
+	.sync = host_sync,
+	.close = host_close,
+	.open = host_open,
+	.file_close = host_file_close,
+	.file_stat = host_file_stat,
+	.file_resize = host_file_resize,
+	.file_allocate = host_file_allocate,
+	.file_map = host_file_map,
+	.submit = file_submit,
 };
 
 enum status hostfs_open(const char *root, struct store **store, struct why *why)

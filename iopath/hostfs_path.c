@@ -7,7 +7,8 @@ static enum status tell(struct why *why, enum status st, const char *full)
 	return st == ST_OK ? st : why_set(why, st, "%s: %s", full, status_text(st));
 }
 
-enum status hostfs_path(struct hostfs *h, const char *path, char out[HOSTFS_PATH_MAX], struct why *why)
+enum status hostfs_path(struct hostfs *h, const char *path, char out[HOSTFS_PATH_MAX],
+			struct why *why)
 {
 	size_t root = strlen(h->root), n = strlen(path);
 
@@ -20,7 +21,7 @@ enum status hostfs_path(struct hostfs *h, const char *path, char out[HOSTFS_PATH
 	return ST_OK;
 }
 
-/* ---- what waits for a sync --------------------------------------------------------------------------- */
+/* ---- what waits for a sync ------------------------------------------------------------------- */
 
 static enum status sync_first(struct hostfs *h)
 {
@@ -80,9 +81,10 @@ enum status hostfs_touched(struct hostfs *h, const char *full)
 	return ++h->dir_count > HOSTFS_DIRS_MAX ? sync_first(h) : ST_OK;
 }
 
-/* ---- looking ---------------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
-/* The port does not tell inode numbers: two spellings of one path are one file, hard links are two. */
+/* The port does not tell inode numbers: two spellings of one path are one file, hard links are
+ * two. */
 static uint64_t id_of(const char *full)
 {
 	uint64_t id = 0xCBF29CE484222325ull;	/* FNV-1a */
@@ -149,8 +151,8 @@ static int list_one(void *arg, const char *name)
 }
 
 enum status hostfs_list(struct store *s, const char *dir,
-			int (*fn)(void *arg, const char *name, const struct store_stat *st), void *arg,
-			struct why *why)
+			int (*fn)(void *arg, const char *name, const struct store_stat *st),
+			void *arg, struct why *why)
 {
 	struct listing l = { .fn = fn, .arg = arg };
 	char full[HOSTFS_PATH_MAX];
@@ -175,7 +177,7 @@ enum status hostfs_readlink(struct store *s, const char *path, char *buf, size_t
 	return ended == ST_OK ? port_path_readlink(full, buf, size) : ended;
 }
 
-/* ---- changing --------------------------------------------------------------------------------------- */
+/* ---- changing -------------------------------------------------------------------------------- */
 
 /* A change of names that went well: remember its directory. */
 static enum status changed(struct hostfs *h, enum status st, const char *full, struct why *why)
@@ -190,7 +192,8 @@ enum status hostfs_mkdir(struct store *s, const char *path, uint32_t mode, struc
 	char full[HOSTFS_PATH_MAX];
 	enum status ended = hostfs_path(hostfs_of(s), path, full, why);
 
-	return ended == ST_OK ? changed(hostfs_of(s), port_path_mkdir(full, mode), full, why) : ended;
+	return ended == ST_OK ? changed(hostfs_of(s), port_path_mkdir(full, mode), full, why) :
+				ended;
 }
 
 enum status hostfs_symlink(struct store *s, const char *target, const char *path, struct why *why)
@@ -198,7 +201,8 @@ enum status hostfs_symlink(struct store *s, const char *target, const char *path
 	char full[HOSTFS_PATH_MAX];
 	enum status ended = hostfs_path(hostfs_of(s), path, full, why);
 
-	return ended == ST_OK ? changed(hostfs_of(s), port_path_symlink(target, full), full, why) : ended;
+	return ended == ST_OK ? changed(hostfs_of(s), port_path_symlink(target, full), full, why) :
+				ended;
 }
 
 enum status hostfs_remove(struct store *s, const char *path, struct why *why)

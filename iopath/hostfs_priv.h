@@ -11,7 +11,7 @@
 struct hostfs {
 	struct store	store;
 	struct list	files;		/* open ones */
-	struct list	dirs;		/* struct hostfs_dir: touched, not yet synced; oldest first */
+	struct list	dirs;		/* struct hostfs_dir that wait for a sync, oldest first */
 	uint32_t	dir_count;
 	char		root[HOSTFS_PATH_MAX];	/* without a slash at its end: "" for all */
 };
@@ -25,11 +25,14 @@ struct hostfs_file {
 	struct store_file	file;
 	struct port_disk	*disk;
 	struct list		link;
-	struct store_stat	stat;	/* as it was when opened; size and allocation are asked anew */
+	struct store_stat	stat;	/* as it was when opened, but for the sizes */
 	uint8_t			dirty;	/* written since the last flush */
 };
 
-static inline struct hostfs *hostfs_of(struct store *s) { return container_of(s, struct hostfs, store); }
+static inline struct hostfs *hostfs_of(struct store *s)
+{
+	return container_of(s, struct hostfs, store);
+}
 
 /* The machine's path of a path in the store. */
 MUST_USE enum status hostfs_path(struct hostfs *h, const char *path, char out[HOSTFS_PATH_MAX],
@@ -42,8 +45,8 @@ void hostfs_forget_dirs(struct hostfs *h);
 /* Slots of store_ops. */
 enum status hostfs_stat(struct store *s, const char *path, struct store_stat *st, struct why *why);
 enum status hostfs_list(struct store *s, const char *dir,
-			int (*fn)(void *arg, const char *name, const struct store_stat *st), void *arg,
-			struct why *why);
+			int (*fn)(void *arg, const char *name, const struct store_stat *st),
+			void *arg, struct why *why);
 enum status hostfs_readlink(struct store *s, const char *path, char *buf, size_t size);
 enum status hostfs_mkdir(struct store *s, const char *path, uint32_t mode, struct why *why);
 enum status hostfs_symlink(struct store *s, const char *target, const char *path, struct why *why);

@@ -24,7 +24,7 @@ struct io_frame {
  * submitted to, in that layer's address space; `status` is set when `done` runs. See port_io for
  * the ops and for who calls done() when: the same rules hold at every layer. */
 struct io_req {
-	struct port_io	io;		/* the lowest layer's, and the description of the transfer */
+	struct port_io	io;		/* the lowest layer's, and what is asked for */
 	enum status	status;		/* out */
 	void		(*done)(struct io_req *req);
 	struct port_msg	msg;		/* for io_finish_later() */
@@ -52,7 +52,8 @@ static inline void io_req_init(struct io_req *req, enum port_io_op op, uint64_t 
 
 /* Save the request's description and the caller's done; from now on done is called instead. The
  * pushing layer may then change offset, bytes and skip freely. */
-static inline struct io_frame *io_push(struct io_req *req, void (*done)(struct io_req *req), void *ctx)
+static inline struct io_frame *io_push(struct io_req *req, void (*done)(struct io_req *req),
+				       void *ctx)
 {
 	struct io_frame *f = &req->frame[req->depth++];
 
@@ -88,7 +89,7 @@ void io_req_copy_in(struct io_req *req, uint64_t at, const void *src, uint64_t b
 void io_req_copy_out(const struct io_req *req, uint64_t at, void *dst, uint64_t bytes);
 void io_req_set_zero(struct io_req *req, uint64_t at, uint64_t bytes);
 
-/* ---- devices ---------------------------------------------------------------------------------- */
+/* ---- devices --------------------------------------------------------------------------------- */
 
 struct io_dev;
 
@@ -117,7 +118,10 @@ struct io_dev {
 	char			name[256];	/* as the operator spelt it, ":N" included */
 };
 
-static inline void io_dev_submit(struct io_dev *dev, struct io_req *req) { dev->ops->submit(dev, req); }
+static inline void io_dev_submit(struct io_dev *dev, struct io_req *req)
+{
+	dev->ops->submit(dev, req);
+}
 
 enum io_open {
 	IO_OPEN_WRITE = PORT_OPEN_WRITE,
@@ -125,12 +129,14 @@ enum io_open {
 	IO_OPEN_CACHED = PORT_OPEN_CACHED,
 };
 
-/* Open a device URI: a path or block device, with ":N" for partition N of its GPT or MBR. (iSCSI and
- * others come with psa.) A path that itself ends in ":<digits>" and exists wins over the partition. */
-MUST_USE enum status io_dev_open(const char *uri, unsigned flags, struct io_dev **dev, struct why *why);
+/* Open a device URI: a path or block device, with ":N" for partition N of its GPT or MBR. (iSCSI
+ * and others come with psa.) A path that itself ends in ":<digits>" and exists wins over the
+ * partition. */
+MUST_USE enum status io_dev_open(const char *uri, unsigned flags, struct io_dev **dev,
+				 struct why *why);
 void io_dev_close(struct io_dev *dev);
 
-/* ---- waiting ------------------------------------------------------------------------------------ */
+/* ---- waiting --------------------------------------------------------------------------------- */
 /* The one helper that turns an asynchronous call into a waiting one. */
 
 struct io_wait {
@@ -139,12 +145,14 @@ struct io_wait {
 	uint8_t			ended;
 };
 
-void io_wait_begin(struct io_wait *w, enum port_io_op op, uint64_t offset, void *buf, uint64_t bytes);
+void io_wait_begin(struct io_wait *w, enum port_io_op op, uint64_t offset, void *buf,
+		   uint64_t bytes);
 /* Park until the request that was submitted as &w->req has ended; returns its status. */
 MUST_USE enum status io_wait_end(struct io_wait *w);
 
 MUST_USE enum status io_dev_read(struct io_dev *dev, uint64_t offset, void *buf, uint64_t bytes);
-MUST_USE enum status io_dev_write(struct io_dev *dev, uint64_t offset, const void *buf, uint64_t bytes);
+MUST_USE enum status io_dev_write(struct io_dev *dev, uint64_t offset, const void *buf,
+				  uint64_t bytes);
 MUST_USE enum status io_dev_flush(struct io_dev *dev);
 /* Make a range read as zeros: PORT_ZERO, or written zeros where the device cannot. */
 MUST_USE enum status io_dev_zero(struct io_dev *dev, uint64_t offset, uint64_t bytes);

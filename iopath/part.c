@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* part - which table a device has, and the MBR with its chain of logical partitions.
- * A boot sector without a table ends with the same two bytes as an MBR: only entries that make sense
- * (a status of 00 or 80, a start inside the device) make it one. */
+/* part - which table a device has, and the MBR with its chain of logical partitions. A boot sector
+ * without a table ends with the same two bytes as an MBR: only entries that make sense (a status
+ * of 00 or 80, a start inside the device) make it one. */
 #include "iopath/part_priv.h"
 
 #include "iopath/base/fmt.h"
@@ -81,7 +81,7 @@ void part_table_free(struct part_table *t)
 	t->count = 0;
 }
 
-/* ---- MBR ------------------------------------------------------------------------------------------ */
+/* ---- MBR ------------------------------------------------------------------------------------- */
 
 static int is_extended(uint8_t type) { return type == 0x05 || type == 0x0F || type == 0x85; }
 
@@ -98,7 +98,8 @@ static int is_mbr(const struct mbr_disk *mbr, uint64_t device_sectors)
 			return 0;
 		if (!e->type)
 			continue;
-		if (!le32_get(e->sectors) || !le32_get(e->start) || le32_get(e->start) >= device_sectors)
+		if (!le32_get(e->sectors) || !le32_get(e->start) ||
+		    le32_get(e->start) >= device_sectors)
 			return 0;
 		used++;
 	}
@@ -173,7 +174,7 @@ static enum status read_mbr(struct io_dev *dev, const struct mbr_disk *mbr, stru
 	return st;
 }
 
-/* ---- which one -------------------------------------------------------------------------------------- */
+/* ---- which one ------------------------------------------------------------------------------- */
 
 /* An image file may come from a disk with 4096-byte sectors: only the header's place tells. */
 static enum status find_gpt(struct io_dev *dev, struct part_table *t, struct why *why)
@@ -197,12 +198,15 @@ static enum status read_table(struct io_dev *dev, struct part_table *t, struct w
 		return ST_OK;
 	st = io_dev_read(dev, 0, &mbr, sizeof(mbr));
 	if (st != ST_OK)
-		return why_set(why, st, "%s: cannot read the first sector: %s", dev->name, status_text(st));
+		return why_set(why, st, "%s: cannot read the first sector: %s", dev->name,
+			       status_text(st));
 	if (is_protective(&mbr) || !is_mbr(&mbr, dev->size_bytes / SECTOR_BYTES)) {
 		st = find_gpt(dev, t, why);
 		if (st == ST_NOENT && is_protective(&mbr))
-			return why_set(why, ST_CORRUPT, "%s: a GPT is announced, but the headers at both "
-				       "ends are bad", dev->name);
+			return why_set(why, ST_CORRUPT,
+				       "%s: a GPT is announced, but the headers at both "
+				       "ends are bad",
+				       dev->name);
 		return st == ST_NOENT ? ST_OK : st;
 	}
 	t->sector_bytes = dev->is_device ? dev->block_bytes : SECTOR_BYTES;

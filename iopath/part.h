@@ -11,7 +11,7 @@ enum part_scheme { PART_NONE, PART_MBR, PART_GPT };
 
 struct part {
 	uint32_t	number;		/* from 1; MBR: logical ones from 5 */
-	uint64_t	start, bytes;	/* of the device; may lie behind its end when the image was cut */
+	uint64_t start, bytes; /* of the device; may lie behind its end when the image was cut */
 	uint8_t		mbr_type;	/* MBR */
 	uint8_t		active;		/* MBR: the boot flag */
 	uint8_t		type[16], id[16];	/* GPT: GUIDs as they lie on the disk */

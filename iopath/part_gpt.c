@@ -211,6 +211,8 @@ enum status part_gpt_read(struct io_dev *dev, uint32_t sector_bytes, struct part
 	t->scheme = PART_NONE;
 	if (first == ST_NOENT && last == ST_NOENT)
 		return ST_NOENT;
-	return why_set(why, first == ST_NOENT ? last : first, "%s: the GPT is damaged and its copy at the "
-		       "end cannot be used", dev->name);
+	return why_set(why, first == ST_NOENT ? last : first,
+		       "%s: the GPT is damaged and its copy at the "
+		       "end cannot be used",
+		       dev->name);
 }

@@ -16,7 +16,7 @@ void io_finish_later(struct io_req *req, enum status st)
 	port_pcpu_post(port_pcpu_self(), &req->msg);
 }
 
-/* ---- buffers ----------------------------------------------------------------------------------- */
+/* ---- buffers --------------------------------------------------------------------------------- */
 
 /* A place in the request's buffers. */
 struct spot {

@@ -32,7 +32,7 @@ enum status store_flush(struct store_file *f)
 	return transfer(f, PORT_FLUSH, 0, NULL, 0);
 }
 
-/* ---- whole files ---------------------------------------------------------------------------------- */
+/* ---- whole files ----------------------------------------------------------------------------- */
 
 static enum status read_open_file(struct store_file *f, const char *path, uint64_t max, char **text,
 				  uint64_t *bytes, struct why *why)
@@ -60,8 +60,8 @@ static enum status read_open_file(struct store_file *f, const char *path, uint64
 	return why_set(why, st, "%s: reading failed: %s", path, status_text(st));
 }
 
-enum status store_read_all(struct store *s, const char *path, uint64_t max, char **text, uint64_t *bytes,
-			   struct why *why)
+enum status store_read_all(struct store *s, const char *path, uint64_t max, char **text,
+			   uint64_t *bytes, struct why *why)
 {
 	struct store_file *f;
 	enum status st = s->ops->open(s, path, STORE_READ, &f, why), ended;
@@ -139,5 +139,6 @@ enum status store_replace(struct store *s, const char *path, uint32_t mode, cons
 		return st;
 	}
 	st = s->ops->sync(s);
-	return st == ST_OK ? st : why_set(why, st, "%s: not durable yet: %s", path, status_text(st));
+	return st == ST_OK ? st :
+			     why_set(why, st, "%s: not durable yet: %s", path, status_text(st));
 }

@@ -41,13 +41,17 @@ enum store_alloc {
 	STORE_ALLOC_EAGER,	/* reserved and zeros written (or zeroed by the device) */
 };
 
-enum store_run_kind { STORE_RUN_HOLE, STORE_RUN_ZERO /* reserved, reads as zeros */, STORE_RUN_DATA };
+enum store_run_kind {
+	STORE_RUN_HOLE,
+	STORE_RUN_ZERO,		/* reserved, reads as zeros */
+	STORE_RUN_DATA,
+};
 
 /* A piece of a file that is one thing below. */
 struct store_run {
 	uint64_t		offset, bytes;	/* in the file; bytes > 0 before the end */
 	enum store_run_kind	kind;
-	uint64_t		where;		/* byte offset in the store's own space; ~0: unknown */
+	uint64_t		where;		/* offset in the store's own space; ~0: unknown */
 };
 
 struct store;
@@ -57,7 +61,8 @@ struct store_ops {
 	const char *name;	/* "vmfs", "host" */
 
 	/* Required, all of them. `why` may be NULL. */
-	enum status (*stat)(struct store *s, const char *path, struct store_stat *st, struct why *why);
+	enum status (*stat)(struct store *s, const char *path, struct store_stat *st,
+			    struct why *why);
 	/* fn for each name but . and ..; non-zero ends the walk. fn may call into the store. */
 	enum status (*list)(struct store *s, const char *dir,
 			    int (*fn)(void *arg, const char *name, const struct store_stat *st),
@@ -65,20 +70,24 @@ struct store_ops {
 	enum status (*readlink)(struct store *s, const char *path, char *buf, size_t size);
 	enum status (*space)(struct store *s, struct store_space *space);
 
-	/* NULL in a store that is read only: callers give ST_READONLY. */
+	/* These are NULL in a store that is read only: callers give ST_READONLY. */
+
+	/* Exclusive: ST_EXIST when it is there. Open for writing. */
 	enum status (*create)(struct store *s, const char *path, uint32_t mode,
-			      struct store_file **file, struct why *why);	/* exclusive, open for writing */
+			      struct store_file **file, struct why *why);
 	enum status (*mkdir)(struct store *s, const char *path, uint32_t mode, struct why *why);
-	enum status (*symlink)(struct store *s, const char *target, const char *path, struct why *why);
-	enum status (*remove)(struct store *s, const char *path, struct why *why); /* file or empty dir */
+	enum status (*symlink)(struct store *s, const char *target, const char *path,
+			       struct why *why);
+	/* A file or an empty directory. */
+	enum status (*remove)(struct store *s, const char *path, struct why *why);
 	/* One step, also after a crash. replace 0: ST_EXIST when new_path exists. */
-	enum status (*rename)(struct store *s, const char *old_path, const char *new_path, int replace,
-			      struct why *why);
+	enum status (*rename)(struct store *s, const char *old_path, const char *new_path,
+			      int replace, struct why *why);
 	/* Permission bits and times; ~0 and INT64_MIN leave a value. */
 	enum status (*set_attr)(struct store *s, const char *path, uint32_t mode, int64_t mtime_s);
 	/* Everything acknowledged so far, names included, survives a power cut. */
 	enum status (*sync)(struct store *s);
-	/* Unmount or let go; no file may be open. After a failed write this still frees all memory. */
+	/* Unmount or let go; no file may be open. Frees all memory also when it fails. */
 	enum status (*close)(struct store *s);
 
 	enum status (*open)(struct store *s, const char *path, unsigned flags,
@@ -93,7 +102,7 @@ struct store_ops {
 	/* The run at offset, merged as far as is cheap; offset at or past the end: ST_RANGE. */
 	enum status (*file_map)(struct store_file *f, uint64_t offset, struct store_run *run);
 	/* READ WRITE FLUSH ZERO UNMAP. A read past the end is ST_RANGE; a write there extends the
-	 * file. UNMAP frees whole blocks and zeroes the edges. FLUSH: data and size of this file. */
+	 * file. UNMAP frees whole blocks and zeroes the edges. FLUSH: data and size of it. */
 	void (*submit)(struct store_file *f, struct io_req *req);
 };
 
@@ -109,14 +118,15 @@ struct store_file {
 
 /* Waiting forms of submit. */
 MUST_USE enum status store_read(struct store_file *f, uint64_t offset, void *buf, uint64_t bytes);
-MUST_USE enum status store_write(struct store_file *f, uint64_t offset, const void *buf, uint64_t bytes);
+MUST_USE enum status store_write(struct store_file *f, uint64_t offset, const void *buf,
+				 uint64_t bytes);
 MUST_USE enum status store_flush(struct store_file *f);
 /* A whole small file into port_alloc memory, NUL put behind it; larger than max: ST_LIMIT. */
 MUST_USE enum status store_read_all(struct store *s, const char *path, uint64_t max, char **text,
 				    uint64_t *bytes, struct why *why);
 /* Replace a small file in one step: temporary in the same directory, flush, rename, sync. */
-MUST_USE enum status store_replace(struct store *s, const char *path, uint32_t mode, const void *data,
-				   uint64_t bytes, struct why *why);
+MUST_USE enum status store_replace(struct store *s, const char *path, uint32_t mode,
+				   const void *data, uint64_t bytes, struct why *why);
 
 /* The machine's own files below a directory ("" or "/" for all of them). */
 MUST_USE enum status hostfs_open(const char *root, struct store **store, struct why *why);

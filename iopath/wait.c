@@ -13,7 +13,8 @@ static void wait_done(struct io_req *req)
 	port_world_wake(w->world);
 }
 
-void io_wait_begin(struct io_wait *w, enum port_io_op op, uint64_t offset, void *buf, uint64_t bytes)
+void io_wait_begin(struct io_wait *w, enum port_io_op op, uint64_t offset, void *buf,
+		   uint64_t bytes)
 {
 	io_req_init(&w->req, op, offset, buf, bytes, wait_done);
 	w->world = port_world_self();

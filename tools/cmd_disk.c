@@ -12,14 +12,15 @@
 #define RATE_OPTS \
 	{ "rate", 0, OPT_SIZE, "N", "bytes per second, at most" }, \
 	{ "depth", 0, OPT_NUMBER, "N", "requests in flight" }
-#define COPY_OPTS \
-	{ "output", 'O', OPT_TEXT, "FORMAT", DISK_FORMAT_WORDS }, \
-	{ "adapter", 'a', OPT_WORD, "lsilogic|buslogic|ide|legacyESX", "what the descriptor names" }, \
-	{ "level", 0, OPT_NUMBER, "1-9", "of streamoptimized: fast to small" }, \
-	{ "verify", 0, OPT_NONE, NULL, "read back and compare" }, \
-	{ "checksum", 0, OPT_TEXT, "FILE", "write a manifest of SHA-256 sums, for `verify`" }, \
-	{ "resume", 0, OPT_NONE, NULL, "continue a copy that was interrupted" }, \
-	FORMAT_OPT, RATE_OPTS
+#define COPY_OPTS                                                                                  \
+	{ "output", 'O', OPT_TEXT, "FORMAT", DISK_FORMAT_WORDS },                                  \
+	    { "adapter", 'a', OPT_WORD, "lsilogic|buslogic|ide|legacyESX",                         \
+	      "what the descriptor names" },                                                       \
+	    { "level", 0, OPT_NUMBER, "1-9", "of streamoptimized: fast to small" },                \
+	    { "verify", 0, OPT_NONE, NULL, "read back and compare" },                              \
+	    { "checksum", 0, OPT_TEXT, "FILE", "write a manifest of SHA-256 sums, for `verify`" }, \
+	    { "resume", 0, OPT_NONE, NULL, "continue a copy that was interrupted" }, FORMAT_OPT,   \
+	    RATE_OPTS
 
 static const char *operand(struct cmd *cmd, size_t n) { return cmd->args.operand[n]; }
 
@@ -41,9 +42,11 @@ static int report(struct cmd *cmd, const char *disk, const struct vmdk_job *job)
 	if (!cmd->json)
 		return EXIT_DONE;
 	doc = out_doc(cmd->verb->schema, &items);
-	json_array_append_new(items, json_pack("{s:o, s:b, s:o, s:o, s:o}", "disk", out_json_name(disk),
-		"dry_run", cmd->dry_run, "read_bytes", out_json_bytes(job->bytes_read), "written_bytes",
-		out_json_bytes(job->bytes_written), "skipped_bytes", out_json_bytes(job->bytes_skipped)));
+	json_array_append_new(
+	    items, json_pack("{s:o, s:b, s:o, s:o, s:o}", "disk", out_json_name(disk), "dry_run",
+			     cmd->dry_run, "read_bytes", out_json_bytes(job->bytes_read),
+			     "written_bytes", out_json_bytes(job->bytes_written), "skipped_bytes",
+			     out_json_bytes(job->bytes_skipped)));
 	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -61,22 +64,27 @@ static void plan(struct cmd *cmd, const char *format, ...)
 	putchar('\n');
 }
 
-static enum host_access access_of(const struct cmd *cmd) { return cmd->dry_run ? HOST_READ : HOST_WRITE; }
+static enum host_access access_of(const struct cmd *cmd)
+{
+	return cmd->dry_run ? HOST_READ : HOST_WRITE;
+}
 
-/* ---- looking -------------------------------------------------------------------------------------- */
+/* ---- looking --------------------------------------------------------------------------------- */
 
 static int run_info(struct cmd *cmd)
 {
 	struct why why = { 0 };
 
-	return finish(cmd, operand(cmd, 0), disk_info(cmd, operand(cmd, 0), flags_of(cmd, "format"), &why), &why);
+	return finish(cmd, operand(cmd, 0),
+		      disk_info(cmd, operand(cmd, 0), flags_of(cmd, "format"), &why), &why);
 }
 
 static int run_map(struct cmd *cmd)
 {
 	struct why why = { 0 };
 
-	return finish(cmd, operand(cmd, 0), disk_map(cmd, operand(cmd, 0), flags_of(cmd, "format"), &why), &why);
+	return finish(cmd, operand(cmd, 0),
+		      disk_map(cmd, operand(cmd, 0), flags_of(cmd, "format"), &why), &why);
 }
 
 static int run_measure(struct cmd *cmd)
@@ -95,8 +103,9 @@ static int run_compare(struct cmd *cmd)
 {
 	struct why why = { 0 };
 	int different = 0;
-	enum status st = disk_compare(cmd, operand(cmd, 0), operand(cmd, 1), flags_of(cmd, "format"),
-				      flags_of(cmd, "format-b"), &different, &why);
+	enum status st =
+	    disk_compare(cmd, operand(cmd, 0), operand(cmd, 1), flags_of(cmd, "format"),
+			 flags_of(cmd, "format-b"), &different, &why);
 
 	if (st == ST_OK)
 		return different ? 1 : 0;
@@ -104,7 +113,7 @@ static int run_compare(struct cmd *cmd)
 	return st == ST_CANCELLED ? exit_of(st) : st == ST_DEVICE ? 4 : 2;
 }
 
-/* ---- check ---------------------------------------------------------------------------------------- */
+/* ---- check ----------------------------------------------------------------------------------- */
 
 struct findings { json_t *list; };
 
@@ -132,16 +141,17 @@ static int check_print(struct cmd *cmd, const struct vmdk_check_result *r, json_
 	json_t *items, *doc;
 
 	if (!cmd->json) {
-		printf("%s: %u corruptions, %u leaks, %u repaired, %u not repairable%s\n", operand(cmd, 0),
-		       r->corruptions, r->leaks, r->repaired, r->unrepairable,
+		printf("%s: %u corruptions, %u leaks, %u repaired, %u not repairable%s\n",
+		       operand(cmd, 0), r->corruptions, r->leaks, r->repaired, r->unrepairable,
 		       r->dirty ? ", was not closed cleanly" : "");
 		return EXIT_DONE;
 	}
 	doc = out_doc(cmd->verb->schema, &items);
-	json_array_append_new(items, json_pack("{s:o, s:i, s:i, s:i, s:i, s:b, s:o}", "disk",
-		out_json_name(operand(cmd, 0)), "corruptions", (int)r->corruptions, "leaks", (int)r->leaks,
-		"repaired", (int)r->repaired, "unrepairable", (int)r->unrepairable, "dirty", r->dirty, "findings",
-		list));
+	json_array_append_new(
+	    items, json_pack("{s:o, s:i, s:i, s:i, s:i, s:b, s:o}", "disk",
+			     out_json_name(operand(cmd, 0)), "corruptions", (int)r->corruptions,
+			     "leaks", (int)r->leaks, "repaired", (int)r->repaired, "unrepairable",
+			     (int)r->unrepairable, "dirty", r->dirty, "findings", list));
 	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -151,7 +161,8 @@ static int check(struct cmd *cmd, int repair)
 	struct vmdk_check_result r = { 0 };
 	struct host_path at;
 	struct why why = { 0 };
-	enum status st = host_resolve(cmd->host, operand(cmd, 0), repair ? HOST_WRITE : HOST_READ, &at, &why);
+	enum status st =
+	    host_resolve(cmd->host, operand(cmd, 0), repair ? HOST_WRITE : HOST_READ, &at, &why);
 
 	if (st == ST_OK)
 		st = vmdk_check(at.store, at.path, repair, on_finding, &f, &r, &why);
@@ -167,7 +178,7 @@ static int check(struct cmd *cmd, int repair)
 static int run_check(struct cmd *cmd) { return check(cmd, 0); }
 static int run_repair(struct cmd *cmd) { return check(cmd, !cmd->dry_run); }
 
-/* ---- create, delete, rename, grow ------------------------------------------------------------------ */
+/* ---- create, delete, rename, grow ------------------------------------------------------------ */
 
 static enum status create(struct cmd *cmd, struct disk_job *j, struct why *why)
 {
@@ -187,7 +198,8 @@ static enum status create(struct cmd *cmd, struct disk_job *j, struct why *why)
 	o.alloc = f->alloc;
 	(void)disk_adapter_find(opt_text(&cmd->args, "adapter", "lsilogic"), &o.adapter);
 	if (cmd->dry_run) {
-		plan(cmd, "create '%s', %s, %s", at.name, out_size(size, sizeof(size), o.bytes, 0), f->word);
+		plan(cmd, "create '%s', %s, %s", at.name, out_size(size, sizeof(size), o.bytes, 0),
+		     f->word);
 		return ST_OK;
 	}
 	disk_job_start(cmd, j, NULL, "create", at.name);
@@ -202,7 +214,8 @@ static int run_create(struct cmd *cmd)
 	struct why why = { 0 };
 	enum status st = create(cmd, &j, &why);
 
-	return st == ST_OK ? report(cmd, operand(cmd, 0), &j.job) : cmd_fail(cmd, operand(cmd, 0), st, &why);
+	return st == ST_OK ? report(cmd, operand(cmd, 0), &j.job) :
+			     cmd_fail(cmd, operand(cmd, 0), st, &why);
 }
 
 static int run_delete(struct cmd *cmd)
@@ -220,7 +233,8 @@ static int run_delete(struct cmd *cmd)
 	} else if (st == ST_OK) {
 		st = vmdk_delete(at.store, at.path, opt_has(&cmd->args, "force") > 0, &why);
 	}
-	return st == ST_OK ? report(cmd, operand(cmd, 0), &none) : cmd_fail(cmd, operand(cmd, 0), st, &why);
+	return st == ST_OK ? report(cmd, operand(cmd, 0), &none) :
+			     cmd_fail(cmd, operand(cmd, 0), st, &why);
 }
 
 static int run_rename(struct cmd *cmd)
@@ -233,12 +247,14 @@ static int run_rename(struct cmd *cmd)
 	if (st == ST_OK)
 		st = host_resolve(cmd->host, operand(cmd, 1), access_of(cmd), &to, &why);
 	if (st == ST_OK && from.store != to.store)
-		st = why_set(&why, ST_UNSUPPORTED, "%s: on another datastore; use cairn disk clone", to.name);
+		st = why_set(&why, ST_UNSUPPORTED, "%s: on another datastore; use cairn disk clone",
+			     to.name);
 	if (st == ST_OK && cmd->dry_run)
 		plan(cmd, "rename '%s' to '%s'", from.name, to.name);
 	else if (st == ST_OK)
 		st = vmdk_rename(from.store, from.path, to.path, &why);
-	return st == ST_OK ? report(cmd, operand(cmd, 1), &none) : cmd_fail(cmd, operand(cmd, 0), st, &why);
+	return st == ST_OK ? report(cmd, operand(cmd, 1), &none) :
+			     cmd_fail(cmd, operand(cmd, 0), st, &why);
 }
 
 static int run_grow(struct cmd *cmd)
@@ -255,18 +271,21 @@ static int run_grow(struct cmd *cmd)
 		plan(cmd, "grow '%s' to %llu bytes", at.name, (unsigned long long)bytes);
 	} else if (st == ST_OK) {
 		disk_job_start(cmd, &j, NULL, "grow", at.name);
-		st = vmdk_extend(at.store, at.path, bytes, opt_has(&cmd->args, "eager") > 0, &j.job, &why);
+		st = vmdk_extend(at.store, at.path, bytes, opt_has(&cmd->args, "eager") > 0, &j.job,
+				 &why);
 		disk_job_end(&j, st);
 	}
-	return st == ST_OK ? report(cmd, operand(cmd, 0), &j.job) : cmd_fail(cmd, operand(cmd, 0), st, &why);
+	return st == ST_OK ? report(cmd, operand(cmd, 0), &j.job) :
+			     cmd_fail(cmd, operand(cmd, 0), st, &why);
 }
 
-/* ---- convert, clone ---------------------------------------------------------------------------------- */
+/* ---- convert, clone -------------------------------------------------------------------------- */
 
 static enum status copy_opts(struct cmd *cmd, const struct disk *src, struct vmdk_convert_opts *o,
 			     struct why *why)
 {
-	const char *word = opt_text(&cmd->args, "output", NULL), *adapter = opt_text(&cmd->args, "adapter", NULL);
+	const char *word = opt_text(&cmd->args, "output", NULL),
+		   *adapter = opt_text(&cmd->args, "adapter", NULL);
 	const struct disk_format *f;
 	struct vmdk_info info;
 	enum status st;
@@ -297,8 +316,10 @@ static void say_copied(struct cmd *cmd, const struct vmdk_job *job)
 {
 	char r[24], w[24], s[24];
 
-	cmd_note(cmd, "%s read, %s written, %s known to be zeros", out_size(r, sizeof(r), job->bytes_read, 0),
-		 out_size(w, sizeof(w), job->bytes_written, 0), out_size(s, sizeof(s), job->bytes_skipped, 0));
+	cmd_note(cmd, "%s read, %s written, %s known to be zeros",
+		 out_size(r, sizeof(r), job->bytes_read, 0),
+		 out_size(w, sizeof(w), job->bytes_written, 0),
+		 out_size(s, sizeof(s), job->bytes_skipped, 0));
 }
 
 static enum status copy(struct cmd *cmd, struct disk *src, struct host_path *to, struct disk_job *j,
@@ -341,7 +362,8 @@ static int run_copy(struct cmd *cmd)
 	if (st == ST_OK)
 		st = copy(cmd, &src, &to, &j, &why);
 	st = disk_close(&src, st, &why);
-	return st == ST_OK ? report(cmd, operand(cmd, 1), &j.job) : cmd_fail(cmd, operand(cmd, 0), st, &why);
+	return st == ST_OK ? report(cmd, operand(cmd, 1), &j.job) :
+			     cmd_fail(cmd, operand(cmd, 0), st, &why);
 }
 
 static int run_convert(struct cmd *cmd)
@@ -351,24 +373,25 @@ static int run_convert(struct cmd *cmd)
 	return run_copy(cmd);
 }
 
-/* ---- verify ------------------------------------------------------------------------------------------ */
+/* ---- verify ---------------------------------------------------------------------------------- */
 
 static int verify_print(struct cmd *cmd, const struct disk_sum_result *r)
 {
 	json_t *items, *doc;
 
 	if (!cmd->json) {
-		printf("%s: %llu blocks, %llu differ", operand(cmd, 0), (unsigned long long)r->blocks,
-		       (unsigned long long)r->bad);
+		printf("%s: %llu blocks, %llu differ", operand(cmd, 0),
+		       (unsigned long long)r->blocks, (unsigned long long)r->bad);
 		if (r->bad)
 			printf(", the first at byte %llu", (unsigned long long)r->first_bad_at);
 		putchar('\n');
 	} else {
 		doc = out_doc(cmd->verb->schema, &items);
-		json_array_append_new(items, json_pack("{s:o, s:I, s:I, s:o}", "disk",
-			out_json_name(operand(cmd, 0)), "blocks", (json_int_t)r->blocks, "bad_blocks",
-			(json_int_t)r->bad, "first_bad_at_bytes",
-			r->bad ? out_json_bytes(r->first_bad_at) : json_null()));
+		json_array_append_new(
+		    items, json_pack("{s:o, s:I, s:I, s:o}", "disk", out_json_name(operand(cmd, 0)),
+				     "blocks", (json_int_t)r->blocks, "bad_blocks",
+				     (json_int_t)r->bad, "first_bad_at_bytes",
+				     r->bad ? out_json_bytes(r->first_bad_at) : json_null()));
 		if (out_doc_print(doc) != 0)
 			return EXIT_FAILED;
 	}
@@ -392,19 +415,23 @@ static int run_verify(struct cmd *cmd)
 	return st == ST_OK ? verify_print(cmd, &r) : cmd_fail(cmd, operand(cmd, 0), st, &why);
 }
 
-/* ---- the table ----------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct opt look_opts[] = { FORMAT_OPT };
 static const struct opt measure_opts[] = {
 	{ "output", 'O', OPT_TEXT, "FORMAT", DISK_FORMAT_WORDS }, FORMAT_OPT,
 };
 static const struct opt compare_opts[] = {
-	FORMAT_OPT, { "format-b", 'F', OPT_WORD, "raw|vmdk", "what the second image is" }, RATE_OPTS,
+	FORMAT_OPT,
+	{ "format-b", 'F', OPT_WORD, "raw|vmdk", "what the second image is" },
+	RATE_OPTS,
 };
 static const struct opt verify_opts[] = { FORMAT_OPT, RATE_OPTS };
 static const struct opt create_opts[] = {
 	{ "output", 'O', OPT_TEXT, "FORMAT", DISK_FORMAT_WORDS },
-	{ "adapter", 'a', OPT_WORD, "lsilogic|buslogic|ide|legacyESX", "what the descriptor names" }, RATE_OPTS,
+	{ "adapter", 'a', OPT_WORD, "lsilogic|buslogic|ide|legacyESX",
+	  "what the descriptor names" },
+	RATE_OPTS,
 };
 static const struct opt delete_opts[] = {
 	{ "force", 0, OPT_NONE, NULL, "also what is protected, or a parent of another disk" },
@@ -418,46 +445,152 @@ static const struct opt copy_options[] = { COPY_OPTS };
 #define CHANGES (VERB_DEVICES | VERB_JSON | VERB_WRITES)
 
 static const struct verb disk_verbs[] = {
-	{ .noun = "disk", .name = "info", .operands = "DISK", .operands_min = 1, .operands_max = 1,
-	  .flags = LOOKS, .brief = "show what a virtual disk is made of", VERB_OPTS(look_opts),
-	  .schema = "disk.info/1", .operand_kind = "path", .run = run_info },
-	{ .noun = "disk", .name = "map", .operands = "DISK", .operands_min = 1, .operands_max = 1,
-	  .flags = LOOKS, .brief = "list the ranges of a disk and where they lie", VERB_OPTS(look_opts),
-	  .schema = "disk.map/1", .operand_kind = "path", .run = run_map },
-	{ .noun = "disk", .name = "measure", .operands = "DISK", .operands_min = 1, .operands_max = 1,
-	  .flags = LOOKS, .brief = "say what room a disk would take in a format", VERB_OPTS(measure_opts),
-	  .schema = "disk.measure/1", .operand_kind = "path", .run = run_measure },
-	{ .noun = "disk", .name = "compare", .operands = "DISK DISK", .operands_min = 2, .operands_max = 2,
-	  .flags = LOOKS | VERB_PROGRESS, .brief = "compare the content of two disks",
-	  VERB_OPTS(compare_opts), .schema = "disk.compare/1", .operand_kind = "path", .run = run_compare },
-	{ .noun = "disk", .name = "check", .operands = "DISK", .operands_min = 1, .operands_max = 1,
-	  .flags = LOOKS, .brief = "check the structures of a disk", .schema = "disk.check/1",
-	  .operand_kind = "path", .run = run_check },
-	{ .noun = "disk", .name = "repair", .operands = "DISK", .operands_min = 1, .operands_max = 1,
-	  .flags = CHANGES, .brief = "check a disk and repair what can be", .writes = "the disk",
-	  .schema = "disk.check/1", .operand_kind = "path", .run = run_repair },
-	{ .noun = "disk", .name = "verify", .operands = "DISK MANIFEST", .operands_min = 2, .operands_max = 2,
-	  .flags = LOOKS | VERB_PROGRESS, .brief = "compare a disk with a manifest of its sums",
-	  VERB_OPTS(verify_opts), .schema = "disk.verify/1", .operand_kind = "path", .run = run_verify },
-	{ .noun = "disk", .name = "create", .operands = "DISK SIZE", .operands_min = 2, .operands_max = 2,
-	  .flags = CHANGES | VERB_PROGRESS, .brief = "make an empty disk", VERB_OPTS(create_opts),
-	  .writes = "a new disk", .schema = "disk.create/1", .operand_kind = "path", .run = run_create },
-	{ .noun = "disk", .name = "delete", .operands = "DISK", .operands_min = 1, .operands_max = 1,
-	  .flags = CHANGES, .brief = "delete a disk with all its files", VERB_OPTS(delete_opts),
-	  .writes = "the disk's files", .schema = "disk.delete/1", .operand_kind = "path", .run = run_delete },
-	{ .noun = "disk", .name = "rename", .operands = "DISK NEW", .operands_min = 2, .operands_max = 2,
-	  .flags = CHANGES, .brief = "rename a disk with all its files", .writes = "the disk's names",
-	  .schema = "disk.rename/1", .operand_kind = "path", .run = run_rename },
-	{ .noun = "disk", .name = "grow", .operands = "DISK SIZE", .operands_min = 2, .operands_max = 2,
-	  .flags = CHANGES | VERB_PROGRESS, .brief = "make a disk longer", VERB_OPTS(grow_opts),
-	  .writes = "the disk", .schema = "disk.grow/1", .operand_kind = "path", .run = run_grow },
-	{ .noun = "disk", .name = "clone", .operands = "SOURCE TARGET", .operands_min = 2, .operands_max = 2,
-	  .flags = CHANGES | VERB_PROGRESS, .brief = "copy a disk, in its format or another",
-	  VERB_OPTS(copy_options), .writes = "a new disk", .schema = "disk.clone/1", .operand_kind = "path",
+	{ .noun = "disk",
+	  .name = "info",
+	  .operands = "DISK",
+	  .operands_min = 1,
+	  .operands_max = 1,
+	  .flags = LOOKS,
+	  .brief = "show what a virtual disk is made of",
+	  VERB_OPTS(look_opts),
+	  .schema = "disk.info/1",
+	  .operand_kind = "path",
+	  .run = run_info },
+	{ .noun = "disk",
+	  .name = "map",
+	  .operands = "DISK",
+	  .operands_min = 1,
+	  .operands_max = 1,
+	  .flags = LOOKS,
+	  .brief = "list the ranges of a disk and where they lie",
+	  VERB_OPTS(look_opts),
+	  .schema = "disk.map/1",
+	  .operand_kind = "path",
+	  .run = run_map },
+	{ .noun = "disk",
+	  .name = "measure",
+	  .operands = "DISK",
+	  .operands_min = 1,
+	  .operands_max = 1,
+	  .flags = LOOKS,
+	  .brief = "say what room a disk would take in a format",
+	  VERB_OPTS(measure_opts),
+	  .schema = "disk.measure/1",
+	  .operand_kind = "path",
+	  .run = run_measure },
+	{ .noun = "disk",
+	  .name = "compare",
+	  .operands = "DISK DISK",
+	  .operands_min = 2,
+	  .operands_max = 2,
+	  .flags = LOOKS | VERB_PROGRESS,
+	  .brief = "compare the content of two disks",
+	  VERB_OPTS(compare_opts),
+	  .schema = "disk.compare/1",
+	  .operand_kind = "path",
+	  .run = run_compare },
+	{ .noun = "disk",
+	  .name = "check",
+	  .operands = "DISK",
+	  .operands_min = 1,
+	  .operands_max = 1,
+	  .flags = LOOKS,
+	  .brief = "check the structures of a disk",
+	  .schema = "disk.check/1",
+	  .operand_kind = "path",
+	  .run = run_check },
+	{ .noun = "disk",
+	  .name = "repair",
+	  .operands = "DISK",
+	  .operands_min = 1,
+	  .operands_max = 1,
+	  .flags = CHANGES,
+	  .brief = "check a disk and repair what can be",
+	  .writes = "the disk",
+	  .schema = "disk.check/1",
+	  .operand_kind = "path",
+	  .run = run_repair },
+	{ .noun = "disk",
+	  .name = "verify",
+	  .operands = "DISK MANIFEST",
+	  .operands_min = 2,
+	  .operands_max = 2,
+	  .flags = LOOKS | VERB_PROGRESS,
+	  .brief = "compare a disk with a manifest of its sums",
+	  VERB_OPTS(verify_opts),
+	  .schema = "disk.verify/1",
+	  .operand_kind = "path",
+	  .run = run_verify },
+	{ .noun = "disk",
+	  .name = "create",
+	  .operands = "DISK SIZE",
+	  .operands_min = 2,
+	  .operands_max = 2,
+	  .flags = CHANGES | VERB_PROGRESS,
+	  .brief = "make an empty disk",
+	  VERB_OPTS(create_opts),
+	  .writes = "a new disk",
+	  .schema = "disk.create/1",
+	  .operand_kind = "path",
+	  .run = run_create },
+	{ .noun = "disk",
+	  .name = "delete",
+	  .operands = "DISK",
+	  .operands_min = 1,
+	  .operands_max = 1,
+	  .flags = CHANGES,
+	  .brief = "delete a disk with all its files",
+	  VERB_OPTS(delete_opts),
+	  .writes = "the disk's files",
+	  .schema = "disk.delete/1",
+	  .operand_kind = "path",
+	  .run = run_delete },
+	{ .noun = "disk",
+	  .name = "rename",
+	  .operands = "DISK NEW",
+	  .operands_min = 2,
+	  .operands_max = 2,
+	  .flags = CHANGES,
+	  .brief = "rename a disk with all its files",
+	  .writes = "the disk's names",
+	  .schema = "disk.rename/1",
+	  .operand_kind = "path",
+	  .run = run_rename },
+	{ .noun = "disk",
+	  .name = "grow",
+	  .operands = "DISK SIZE",
+	  .operands_min = 2,
+	  .operands_max = 2,
+	  .flags = CHANGES | VERB_PROGRESS,
+	  .brief = "make a disk longer",
+	  VERB_OPTS(grow_opts),
+	  .writes = "the disk",
+	  .schema = "disk.grow/1",
+	  .operand_kind = "path",
+	  .run = run_grow },
+	{ .noun = "disk",
+	  .name = "clone",
+	  .operands = "SOURCE TARGET",
+	  .operands_min = 2,
+	  .operands_max = 2,
+	  .flags = CHANGES | VERB_PROGRESS,
+	  .brief = "copy a disk, in its format or another",
+	  VERB_OPTS(copy_options),
+	  .writes = "a new disk",
+	  .schema = "disk.clone/1",
+	  .operand_kind = "path",
 	  .run = run_copy },
-	{ .noun = "disk", .name = "convert", .operands = "SOURCE TARGET", .operands_min = 2, .operands_max = 2,
-	  .flags = CHANGES | VERB_PROGRESS, .brief = "copy a disk into another format",
-	  VERB_OPTS(copy_options), .writes = "a new disk", .schema = "disk.convert/1", .operand_kind = "path",
+	{ .noun = "disk",
+	  .name = "convert",
+	  .operands = "SOURCE TARGET",
+	  .operands_min = 2,
+	  .operands_max = 2,
+	  .flags = CHANGES | VERB_PROGRESS,
+	  .brief = "copy a disk into another format",
+	  VERB_OPTS(copy_options),
+	  .writes = "a new disk",
+	  .schema = "disk.convert/1",
+	  .operand_kind = "path",
 	  .run = run_convert },
 };
 

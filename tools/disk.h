@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* disk - what vmkfstools and `cairn disk` share: the words for formats, opening by name, long work with
- * progress, and the reports. */
+/* disk - what vmkfstools and `cairn disk` share: the words for formats, opening by name, long work
+ * with progress, and the reports. */
 #ifndef CAIRN_TOOLS_DISK_H
 #define CAIRN_TOOLS_DISK_H
 
 #include "tools/cmd.h"
 #include "vmdk/vmdk.h"
 
-/* ---- formats -------------------------------------------------------------------------------------- */
+/* ---- formats --------------------------------------------------------------------------------- */
 
 struct disk_format {
 	const char	*word;		/* of -d and -O; case ignored */
@@ -19,19 +19,22 @@ struct disk_format {
 /* NULL: there is no such word. */
 const struct disk_format *disk_format_find(const char *word);
 /* "zeroedthick|thin|...", as usage lists them. */
-#define DISK_FORMAT_WORDS "zeroedthick|eagerzeroedthick|thin|2gbsparse|2gbflat|monosparse|monoflat|" \
-			  "streamoptimized|raw"
+#define DISK_FORMAT_WORDS                                                                          \
+	"zeroedthick|eagerzeroedthick|thin|2gbsparse|2gbflat|monosparse|monoflat|"                 \
+	"streamoptimized|raw"
 /* The word for what a disk is now. */
 const char *disk_format_word(enum vmdk_kind kind, enum vmdk_alloc alloc);
-/* ST_UNSUPPORTED with the reason for words that are known and belong to a later release, ST_INVAL for
- * others. */
-MUST_USE enum status disk_format_of(const char *word, const struct disk_format **format, struct why *why);
+/* ST_UNSUPPORTED with the reason for words that are known and belong to a later release, ST_INVAL
+ * for others. */
+MUST_USE enum status disk_format_of(const char *word, const struct disk_format **format,
+				    struct why *why);
 /* lsisas and pvscsi are stored as lsilogic. 0; -1: unknown word. */
 int disk_adapter_find(const char *word, enum vmdk_adapter *adapter);
 /* "1.5G" to bytes, up to a whole sector, within what a disk may have. */
-MUST_USE enum status disk_size_of(const char *text, uint64_t bare_unit, uint64_t *bytes, struct why *why);
+MUST_USE enum status disk_size_of(const char *text, uint64_t bare_unit, uint64_t *bytes,
+				  struct why *why);
 
-/* ---- open ------------------------------------------------------------------------------------------ */
+/* ---- open ------------------------------------------------------------------------------------ */
 
 struct disk {
 	struct host_path	at;
@@ -44,19 +47,23 @@ MUST_USE enum status disk_open(struct cmd *cmd, const char *name, unsigned flags
 /* st, or the status of closing when st is ST_OK. */
 enum status disk_close(struct disk *disk, enum status st, struct why *why);
 
-/* ---- long work ------------------------------------------------------------------------------------- */
+/* ---- long work ------------------------------------------------------------------------------- */
 
 struct disk_job {
 	struct vmdk_job	job;
 	struct progress	progress;
 };
 
-/* word: ESXi's, on standard output ("Clone"); NULL: ours, on standard error, for phase and object. */
+/* word: ESXi's, on standard output ("Clone"); NULL: ours, on standard error, for phase and object.
+ * Ends with progress_end(). */
+void disk_progress(struct cmd *cmd, struct progress *p, const char *word, const char *phase,
+		   const char *object);
+/* The same around a job of vmdk, with --rate and --depth. */
 void disk_job_start(struct cmd *cmd, struct disk_job *j, const char *word, const char *phase,
 		    const char *object);
 void disk_job_end(struct disk_job *j, enum status st);
 
-/* ---- reports: text, or JSON when the command asks for it ------------------------------------------- */
+/* ---- reports: text, or JSON when the command asks for it ------------------------------------- */
 
 /* disk.info/1 */
 MUST_USE enum status disk_info(struct cmd *cmd, const char *name, unsigned flags, struct why *why);

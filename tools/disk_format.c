@@ -18,7 +18,8 @@ static const struct disk_format formats[] = {
 	{ "raw", VMDK_RAW, VMDK_THIN, "raw" },
 	/* createType spellings, for `cairn disk convert -O` */
 	{ "vmfs", VMDK_VMFS, VMDK_LAZY, "VMFS zeroedthick" },
-	{ "twoGbMaxExtentSparse", VMDK_SPLIT_SPARSE, VMDK_THIN, "sparse with 2GB maximum extent size" },
+	{ "twoGbMaxExtentSparse", VMDK_SPLIT_SPARSE, VMDK_THIN,
+	  "sparse with 2GB maximum extent size" },
 	{ "twoGbMaxExtentFlat", VMDK_SPLIT_FLAT, VMDK_LAZY, "twoGbMaxExtentFlat" },
 	{ "monolithicSparse", VMDK_MONO_SPARSE, VMDK_THIN, "monolithicSparse" },
 	{ "monolithicFlat", VMDK_MONO_FLAT, VMDK_LAZY, "monolithicFlat" },
@@ -51,11 +52,13 @@ enum status disk_format_of(const char *word, const struct disk_format **format, 
 	if (*format)
 		return ST_OK;
 	if (starts(word, "rdm:") || starts(word, "rdmp:"))
-		return why_set(why, ST_UNSUPPORTED, "%.100s: raw device mappings are not written by this "
-			       "release", word);
-	if (starts(word, "sesparse"))
-		return why_set(why, ST_UNSUPPORTED, "%.100s: delta formats are not written by this release",
+		return why_set(why, ST_UNSUPPORTED,
+			       "%.100s: raw device mappings are not written by this "
+			       "release",
 			       word);
+	if (starts(word, "sesparse"))
+		return why_set(why, ST_UNSUPPORTED,
+			       "%.100s: delta formats are not written by this release", word);
 	return why_set(why, ST_INVAL, "'%.60s' is not a disk format; choose one of %s", word,
 		       DISK_FORMAT_WORDS);
 }
@@ -83,9 +86,10 @@ enum status disk_size_of(const char *text, uint64_t bare_unit, uint64_t *bytes, 
 			       "bBsSkKmMgGtT", text);
 	*bytes = round_up(*bytes, SECTOR_BYTES);
 	if (*bytes < VMDK_BYTES_MIN)
-		return why_set(why, ST_INVAL, "'%.60s' is %llu bytes; a disk has at least 1 MiB", text,
-			       (unsigned long long)*bytes);
+		return why_set(why, ST_INVAL, "'%.60s' is %llu bytes; a disk has at least 1 MiB",
+			       text, (unsigned long long)*bytes);
 	if (*bytes > VMDK_BYTES_MAX)
-		return why_set(why, ST_INVAL, "'%.60s' is more than 62 TB, the most a disk can have", text);
+		return why_set(why, ST_INVAL,
+			       "'%.60s' is more than 62 TB, the most a disk can have", text);
 	return ST_OK;
 }

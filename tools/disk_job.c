@@ -5,7 +5,8 @@
 
 #include "tools/disk.h"
 
-enum status disk_open(struct cmd *cmd, const char *name, unsigned flags, struct disk *disk, struct why *why)
+enum status disk_open(struct cmd *cmd, const char *name, unsigned flags, struct disk *disk,
+		      struct why *why)
 {
 	enum host_access access = flags & VMDK_WRITE ? HOST_WRITE : HOST_READ;
 	enum status st = host_resolve(cmd->host, name, access, &disk->at, why);
@@ -31,21 +32,25 @@ static int on_progress(struct vmdk_job *job, uint64_t done_bytes, uint64_t total
 	return progress_update(&j->progress, done_bytes, total_bytes);
 }
 
+void disk_progress(struct cmd *cmd, struct progress *p, const char *word, const char *phase,
+		   const char *object)
+{
+	int quiet = cmd->json || cmd->quiet || (!word && !isatty(STDERR_FILENO));
+	enum progress_mode usual = quiet ? PROGRESS_NONE : PROGRESS_CR;
+
+	/* A JSON document has standard output for itself. */
+	progress_start(p, progress_mode(opt_text(&cmd->args, "progress", NULL), usual),
+		       word && !cmd->json ? stdout : stderr, word);
+	progress_phase(p, phase, object, 0);
+}
+
 void disk_job_start(struct cmd *cmd, struct disk_job *j, const char *word, const char *phase,
 		    const char *object)
 {
-	enum progress_mode usual = PROGRESS_CR;
-	int quiet = cmd->json || cmd->quiet || (!word && !isatty(STDERR_FILENO));
-
-	if (quiet)
-		usual = PROGRESS_NONE;
 	*j = (struct disk_job){ .job = { .progress = on_progress,
 					 .rate_bytes_per_s = opt_number(&cmd->args, "rate", 0),
 					 .depth = (uint32_t)opt_number(&cmd->args, "depth", 0) } };
-	/* A JSON document has standard output for itself. */
-	progress_start(&j->progress, progress_mode(opt_text(&cmd->args, "progress", NULL), usual),
-		       word && !cmd->json ? stdout : stderr, word);
-	progress_phase(&j->progress, phase, object, 0);
+	disk_progress(cmd, &j->progress, word, phase, object);
 }
 
 void disk_job_end(struct disk_job *j, enum status st)

@@ -17,7 +17,7 @@ static enum status print_one(const char *schema, json_t *item)
 	return out_doc_print(doc) == 0 ? ST_OK : ST_DEVICE;
 }
 
-/* ---- info ------------------------------------------------------------------------------------------------- */
+/* ---- info ------------------------------------------------------------------------------------ */
 
 static const char *alloc_word(const struct vmdk_info *i)
 {
@@ -36,12 +36,15 @@ static void info_text(struct disk *d, const struct vmdk_info *i)
 	printf("disk        %s\n", out_name(name, sizeof(name), d->at.name));
 	printf("format      %s\n", disk_format_word(i->kind, i->alloc));
 	if (i->kind != VMDK_RAW)
-		printf("create type %s\nadapter     %s\nids         %08x, parent %08x\nuuid        %s\n",
-		       out_name(name, sizeof(name), i->create_type), i->adapter[0] ? i->adapter : "-", i->cid,
-		       i->parent_cid, i->uuid[0] ? i->uuid : "-");
+		printf("create type %s\nadapter     %s\nids         %08x, parent %08x\n"
+		       "uuid        %s\n",
+		       out_name(name, sizeof(name), i->create_type),
+		       i->adapter[0] ? i->adapter : "-", i->cid, i->parent_cid,
+		       i->uuid[0] ? i->uuid : "-");
 	printf("size        %s (%llu bytes)\n", out_size(size, sizeof(size), i->bytes, 0),
 	       (unsigned long long)i->bytes);
-	printf("allocated   %s, %s\n", out_size(used, sizeof(used), i->allocated_bytes, 0), alloc_word(i));
+	printf("allocated   %s, %s\n", out_size(used, sizeof(used), i->allocated_bytes, 0),
+	       alloc_word(i));
 	if (i->kind != VMDK_RAW)
 		printf("geometry    %u/%u/%u\n", i->cylinders, i->heads, i->sectors);
 	if (i->dirty)
@@ -49,7 +52,8 @@ static void info_text(struct disk *d, const struct vmdk_info *i)
 	for (uint32_t n = 0; n < i->extent_count; n++)
 		if (vmdk_extent_info(d->vmdk, n, &x) == ST_OK)
 			printf("%-11s %s %llu sectors, %s, '%s'\n", n ? "" : "extents", x.access,
-			       (unsigned long long)x.sectors, x.type, out_name(name, sizeof(name), x.file));
+			       (unsigned long long)x.sectors, x.type,
+			       out_name(name, sizeof(name), x.file));
 }
 
 static json_t *extents_json(struct vmdk_disk *d, uint32_t count)
@@ -59,14 +63,20 @@ static json_t *extents_json(struct vmdk_disk *d, uint32_t count)
 
 	for (uint32_t n = 0; n < count; n++)
 		if (vmdk_extent_info(d, n, &x) == ST_OK)
-			json_array_append_new(list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "access", x.access,
-				"type", x.type, "size_bytes", out_json_bytes(x.sectors * SECTOR_BYTES), "file",
-				out_json_name(x.file), "file_bytes", out_json_bytes(x.file_bytes),
-				"allocated_bytes", out_json_bytes(x.allocated_bytes)));
+			json_array_append_new(
+			    list, json_pack("{s:s, s:s, s:o, s:o, s:o, s:o}", "access", x.access,
+					    "type", x.type, "size_bytes",
+					    out_json_bytes(x.sectors * SECTOR_BYTES), "file",
+					    out_json_name(x.file), "file_bytes",
+					    out_json_bytes(x.file_bytes), "allocated_bytes",
+					    out_json_bytes(x.allocated_bytes)));
 	return list;
 }
 
-static json_t *text_or_null(const char *text) { return text[0] ? out_json_name(text) : json_null(); }
+static json_t *text_or_null(const char *text)
+{
+	return text[0] ? out_json_name(text) : json_null();
+}
 
 static json_t *info_json(struct disk *d, const struct vmdk_info *i)
 {
@@ -74,15 +84,17 @@ static json_t *info_json(struct disk *d, const struct vmdk_info *i)
 
 	cid_text(cid, i->cid);
 	cid_text(parent, i->parent_cid);
-	return json_pack("{s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I}, s:b, s:b, s:o}",
-		"disk", out_json_name(d->at.name), "format", disk_format_word(i->kind, i->alloc), "create_type",
-		text_or_null(i->create_type), "allocation", alloc_word(i), "size_bytes",
-		out_json_bytes(i->bytes), "allocated_bytes", out_json_bytes(i->allocated_bytes), "cid",
-		i->kind == VMDK_RAW ? json_null() : json_string(cid), "parent_cid",
-		i->kind == VMDK_RAW ? json_null() : json_string(parent), "adapter", text_or_null(i->adapter),
-		"uuid", text_or_null(i->uuid), "geometry", "cylinders", (json_int_t)i->cylinders, "heads",
-		(json_int_t)i->heads, "sectors", (json_int_t)i->sectors, "thin_flag", i->thin_flag, "dirty",
-		i->dirty, "extents", extents_json(d->vmdk, i->extent_count));
+	return json_pack(
+	    "{s:o, s:s, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:{s:I, s:I, s:I}, s:b, s:b, s:o}",
+	    "disk", out_json_name(d->at.name), "format", disk_format_word(i->kind, i->alloc),
+	    "create_type", text_or_null(i->create_type), "allocation", alloc_word(i), "size_bytes",
+	    out_json_bytes(i->bytes), "allocated_bytes", out_json_bytes(i->allocated_bytes), "cid",
+	    i->kind == VMDK_RAW ? json_null() : json_string(cid), "parent_cid",
+	    i->kind == VMDK_RAW ? json_null() : json_string(parent), "adapter",
+	    text_or_null(i->adapter), "uuid", text_or_null(i->uuid), "geometry", "cylinders",
+	    (json_int_t)i->cylinders, "heads", (json_int_t)i->heads, "sectors",
+	    (json_int_t)i->sectors, "thin_flag", i->thin_flag, "dirty", i->dirty, "extents",
+	    extents_json(d->vmdk, i->extent_count));
 }
 
 enum status disk_info(struct cmd *cmd, const char *name, unsigned flags, struct why *why)
@@ -100,10 +112,10 @@ enum status disk_info(struct cmd *cmd, const char *name, unsigned flags, struct 
 	return disk_close(&d, st, why);
 }
 
-/* ---- map -------------------------------------------------------------------------------------------------- */
+/* ---- map ------------------------------------------------------------------------------------- */
 
-static enum status each_run(struct vmdk_disk *d, enum status (*fn)(void *arg, const struct vmdk_run *r),
-			    void *arg)
+static enum status each_run(struct vmdk_disk *d,
+			    enum status (*fn)(void *arg, const struct vmdk_run *r), void *arg)
 {
 	struct vmdk_run r;
 	enum status st = ST_OK;
@@ -130,8 +142,12 @@ static enum status map_text(void *arg, const struct vmdk_run *r)
 		return ST_CORRUPT;
 	if (r->where != ~0ull)
 		snprintf(where, sizeof(where), "%#llx", (unsigned long long)r->where);
-	printf("%#-16llx %#-16llx %-14s %-8s %s\n", (unsigned long long)r->offset, (unsigned long long)r->bytes,
-	       where, !r->present ? "absent" : r->zero ? "zero" : r->compressed ? "deflate" : "data",
+	printf("%#-16llx %#-16llx %-14s %-8s %s\n", (unsigned long long)r->offset,
+	       (unsigned long long)r->bytes, where,
+	       !r->present   ? "absent" :
+	       r->zero	     ? "zero" :
+	       r->compressed ? "deflate" :
+			       "data",
 	       r->present ? out_name(name, sizeof(name), x.file) : "-");
 	return ST_OK;
 }
@@ -144,11 +160,13 @@ static enum status map_json(void *arg, const struct vmdk_run *r)
 
 	if (vmdk_extent_info(m->d, r->extent, &x) != ST_OK)
 		return ST_CORRUPT;
-	json_array_append_new(m->items, json_pack("{s:o, s:o, s:i, s:b, s:b, s:b, s:b, s:o, s:o}", "start",
-		out_json_bytes(r->offset), "length", out_json_bytes(r->bytes), "depth", 0, "present", r->present,
-		"zero", r->zero || !r->present, "data", r->present && !r->zero, "compressed", r->compressed,
-		"offset", placed ? out_json_bytes(r->where) : json_null(), "filename",
-		r->present ? out_json_name(x.file) : json_null()));
+	json_array_append_new(
+	    m->items, json_pack("{s:o, s:o, s:i, s:b, s:b, s:b, s:b, s:o, s:o}", "start",
+				out_json_bytes(r->offset), "length", out_json_bytes(r->bytes),
+				"depth", 0, "present", r->present, "zero", r->zero || !r->present,
+				"data", r->present && !r->zero, "compressed", r->compressed,
+				"offset", placed ? out_json_bytes(r->where) : json_null(),
+				"filename", r->present ? out_json_name(x.file) : json_null()));
 	return ST_OK;
 }
 
@@ -174,7 +192,7 @@ enum status disk_map(struct cmd *cmd, const char *name, unsigned flags, struct w
 	return disk_close(&d, st, why);
 }
 
-/* ---- measure ------------------------------------------------------------------------------------------------ */
+/* ---- measure --------------------------------------------------------------------------------- */
 
 struct measure {
 	uint64_t	unit;		/* of allocation */
@@ -212,8 +230,8 @@ static uint64_t sparse_tables(uint64_t bytes)
 	return 64 * KIB + 2 * (tables * 2048 + round_up(tables * 4, SECTOR_BYTES));
 }
 
-static void measure_totals(const struct disk_format *f, const struct vmdk_info *i, const struct measure *m,
-			   uint64_t *required, uint64_t *full)
+static void measure_totals(const struct disk_format *f, const struct vmdk_info *i,
+			   const struct measure *m, uint64_t *required, uint64_t *full)
 {
 	uint64_t data = MIN(m->units * m->unit, round_up(i->bytes, m->unit));
 
@@ -226,23 +244,28 @@ static void measure_totals(const struct disk_format *f, const struct vmdk_info *
 	}
 }
 
-static enum status measure_print(struct cmd *cmd, const struct disk_format *f, uint64_t required, uint64_t full)
+static enum status measure_print(struct cmd *cmd, const struct disk_format *f, uint64_t required,
+				 uint64_t full)
 {
 	char a[24], b[24];
 
 	if (cmd->json)
-		return print_one("disk.measure/1", json_pack("{s:s, s:o, s:o}", "format", f->word, "required_bytes",
-				 out_json_bytes(required), "fully_allocated_bytes", out_json_bytes(full)));
-	printf("format           %s\nrequired         %llu (%s)\nfully allocated  %llu (%s)\n", f->word,
-	       (unsigned long long)required, out_size(a, sizeof(a), required, 0), (unsigned long long)full,
-	       out_size(b, sizeof(b), full, 0));
+		return print_one("disk.measure/1",
+				 json_pack("{s:s, s:o, s:o}", "format", f->word, "required_bytes",
+					   out_json_bytes(required), "fully_allocated_bytes",
+					   out_json_bytes(full)));
+	printf("format           %s\nrequired         %llu (%s)\nfully allocated  %llu (%s)\n",
+	       f->word, (unsigned long long)required, out_size(a, sizeof(a), required, 0),
+	       (unsigned long long)full, out_size(b, sizeof(b), full, 0));
 	return ST_OK;
 }
 
-enum status disk_measure(struct cmd *cmd, const char *name, unsigned flags, const struct disk_format *f,
-			 struct why *why)
+enum status disk_measure(struct cmd *cmd, const char *name, unsigned flags,
+			 const struct disk_format *f, struct why *why)
 {
-	struct measure m = { .unit = is_sparse(f->kind) ? GRAIN_BYTES : f->kind == VMDK_RAW ? 4096 : BLOCK_BYTES };
+	struct measure m = { .unit = is_sparse(f->kind)	 ? GRAIN_BYTES :
+				     f->kind == VMDK_RAW ? 4096 :
+							   BLOCK_BYTES };
 	struct disk d = { 0 };
 	struct vmdk_info info;
 	uint64_t required, full;
@@ -259,13 +282,15 @@ enum status disk_measure(struct cmd *cmd, const char *name, unsigned flags, cons
 	return disk_close(&d, st, why);
 }
 
-/* ---- compare --------------------------------------------------------------------------------------------------- */
+/* ---- compare --------------------------------------------------------------------------------- */
 
 static enum status compare_print(struct cmd *cmd, int different, uint64_t at)
 {
 	if (cmd->json)
-		return print_one("disk.compare/1", json_pack("{s:b, s:o}", "equal", !different, "first_difference_bytes",
-				 different ? out_json_bytes(at) : json_null()));
+		return print_one("disk.compare/1",
+				 json_pack("{s:b, s:o}", "equal", !different,
+					   "first_difference_bytes",
+					   different ? out_json_bytes(at) : json_null()));
 	if (different)
 		printf("The disks differ; the first difference is at byte %llu (sector %llu)\n",
 		       (unsigned long long)at, (unsigned long long)(at / SECTOR_BYTES));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* disk_sum - write a manifest, and compare a disk with one, both in a single pass. Blocks of zeros are
- * hashed into the whole and left out of the list, so a thin disk of 1 TiB has a short manifest. */
+/* disk_sum - write a manifest, and compare a disk with one, both in a single pass. Blocks of zeros
+ * are hashed into the whole and left out of the list, so a thin disk of 1 TiB has a short
+ * manifest. */
 #include "tools/disk_sum.h"
 
 #include <stdio.h>
@@ -13,7 +14,7 @@
 #define BLOCK_BYTES	MIB
 #define MANIFEST_MAX	(8 * GIB)	/* of a disk of 62 TB without a hole: 5 GiB */
 
-/* ---- one pass ------------------------------------------------------------------------------------------- */
+/* ---- one pass -------------------------------------------------------------------------------- */
 
 /* Called for every block; text NULL: all zeros. */
 typedef enum status (*block_fn)(void *arg, uint64_t block, const char *text);
@@ -52,14 +53,16 @@ static enum status pass(struct vmdk_disk *d, struct vmdk_job *job, block_fn fn, 
 	return st;
 }
 
-/* ---- write ------------------------------------------------------------------------------------------------ */
+/* ---- write ----------------------------------------------------------------------------------- */
 
 static enum status write_block(void *arg, uint64_t block, const char *text)
 {
-	return !text || fprintf(arg, "%s %llu\n", text, (unsigned long long)block) > 0 ? ST_OK : ST_NOMEM;
+	return !text || fprintf(arg, "%s %llu\n", text, (unsigned long long)block) > 0 ? ST_OK :
+											 ST_NOMEM;
 }
 
-static enum status put(struct cmd *cmd, const char *manifest, const char *data, size_t bytes, struct why *why)
+static enum status put(struct cmd *cmd, const char *manifest, const char *data, size_t bytes,
+		       struct why *why)
 {
 	struct host_path at;
 	enum status st = host_resolve(cmd->host, manifest, HOST_WRITE, &at, why);
@@ -67,8 +70,8 @@ static enum status put(struct cmd *cmd, const char *manifest, const char *data, 
 	return st == ST_OK ? store_replace(at.store, at.path, 0644, data, bytes, why) : st;
 }
 
-enum status disk_sum_write(struct cmd *cmd, struct vmdk_disk *disk, const char *manifest, struct vmdk_job *job,
-			   struct why *why)
+enum status disk_sum_write(struct cmd *cmd, struct vmdk_disk *disk, const char *manifest,
+			   struct vmdk_job *job, struct why *why)
 {
 	char all[SHA256_TEXT], *text = NULL, *whole = NULL;
 	size_t bytes = 0;
@@ -80,15 +83,17 @@ enum status disk_sum_write(struct cmd *cmd, struct vmdk_disk *disk, const char *
 		st = ST_NOMEM;
 	if (st == ST_OK) {
 		n = asprintf(&whole, "cairn-manifest 1\nbytes %llu\nblock %llu\nall %s\n%s",
-			     (unsigned long long)vmdk_bytes(disk), (unsigned long long)BLOCK_BYTES, all, text);
+			     (unsigned long long)vmdk_bytes(disk), (unsigned long long)BLOCK_BYTES,
+			     all, text);
 		st = n < 0 ? ST_NOMEM : put(cmd, manifest, whole, (size_t)n, why);
 	}
 	free(whole);
 	free(text);
-	return st == ST_OK || why->text[0] ? st : why_set(why, st, "%s: %s", manifest, status_text(st));
+	return st == ST_OK || why->text[0] ? st :
+					     why_set(why, st, "%s: %s", manifest, status_text(st));
 }
 
-/* ---- check ------------------------------------------------------------------------------------------------- */
+/* ---- check ----------------------------------------------------------------------------------- */
 
 struct checking {
 	const char		*next;	/* line of the manifest */
@@ -125,7 +130,8 @@ static const char *parse_head(const char *text, uint64_t *bytes, char all[SHA256
 	unsigned long long b, block;
 	int n = 0;
 
-	if (sscanf(text, "cairn-manifest 1\nbytes %llu\nblock %llu\nall %64[0-9a-f]\n%n", &b, &block, all, &n) != 3 ||
+	if (sscanf(text, "cairn-manifest 1\nbytes %llu\nblock %llu\nall %64[0-9a-f]\n%n", &b,
+		   &block, all, &n) != 3 ||
 	    n == 0 || block != BLOCK_BYTES || strlen(all) != SHA256_TEXT - 1)
 		return NULL;
 	*bytes = b;
@@ -143,7 +149,8 @@ static enum status check_text(struct vmdk_disk *disk, const char *manifest, cons
 	if (!c.next)
 		return why_set(why, ST_CORRUPT, "%s: not a manifest of this program", manifest);
 	if (bytes != vmdk_bytes(disk))
-		return why_set(why, ST_CORRUPT, "%s: describes a disk of %llu bytes, this one has %llu", manifest,
+		return why_set(why, ST_CORRUPT,
+			       "%s: describes a disk of %llu bytes, this one has %llu", manifest,
 			       (unsigned long long)bytes, (unsigned long long)vmdk_bytes(disk));
 	st = pass(disk, job, check_block, &c, all);
 	if (st != ST_OK)
@@ -153,8 +160,8 @@ static enum status check_text(struct vmdk_disk *disk, const char *manifest, cons
 	return ST_OK;
 }
 
-enum status disk_sum_check(struct cmd *cmd, struct vmdk_disk *disk, const char *manifest, struct vmdk_job *job,
-			   struct disk_sum_result *result, struct why *why)
+enum status disk_sum_check(struct cmd *cmd, struct vmdk_disk *disk, const char *manifest,
+			   struct vmdk_job *job, struct disk_sum_result *result, struct why *why)
 {
 	struct host_path at;
 	char *text;

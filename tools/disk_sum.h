@@ -17,6 +17,7 @@ MUST_USE enum status disk_sum_write(struct cmd *cmd, struct vmdk_disk *disk, con
 				    struct vmdk_job *job, struct why *why);
 /*   ST_CORRUPT  the manifest is none, or of a disk of another size */
 MUST_USE enum status disk_sum_check(struct cmd *cmd, struct vmdk_disk *disk, const char *manifest,
-				    struct vmdk_job *job, struct disk_sum_result *result, struct why *why);
+				    struct vmdk_job *job, struct disk_sum_result *result,
+				    struct why *why);
 
 #endif

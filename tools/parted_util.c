@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* parted_util - partedUtil: partition tables of devices and image files, in the words and the output of
- * ESXi's tool. Tables are read by our own reader, which checks them, and written by libfdisk. */
+/* parted_util - partedUtil: partition tables of devices and image files, in the words and the
+ * output of ESXi's tool. Tables are read by our own reader, which checks them, and written by
+ * libfdisk. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 #include "tools/cmd.h"
 #include "tools/parted_write.h"
 
-/* ---- types ---------------------------------------------------------------------------------------- */
+/* ---- types ----------------------------------------------------------------------------------- */
 
 static const struct { const char *word, *title, *guid; } types[] = {
 	{ "vmfs", "vmfs", "AA31E02A400F11DB9590000C2911D1B8" },
@@ -56,7 +57,7 @@ static int run_guids(struct cmd *cmd)
 	return EXIT_DONE;
 }
 
-/* ---- reading -------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 static const char *device(struct cmd *cmd) { return cmd->args.operand[1]; }
 
@@ -70,7 +71,8 @@ static void print_geometry(const struct io_dev *dev, uint32_t sector_bytes)
 {
 	uint64_t sectors = dev->size_bytes / sector_bytes;
 
-	printf("%llu 255 63 %llu\n", (unsigned long long)(sectors / (255 * 63)), (unsigned long long)sectors);
+	printf("%llu 255 63 %llu\n", (unsigned long long)(sectors / (255 * 63)),
+	       (unsigned long long)sectors);
 }
 
 /* The last column of ESXi's tool is 128 for what a machine can boot from, else 0. */
@@ -92,8 +94,8 @@ static void print_gpt_entry(const struct part *p, uint32_t sector_bytes)
 
 	guid_plain(p->type, guid);
 	printf("%u %llu %llu %s %s %u\n", p->number, (unsigned long long)(p->start / sector_bytes),
-	       (unsigned long long)((p->start + p->bytes) / sector_bytes - 1), guid, type_word(guid),
-	       boots(PART_GPT, p) ? BOOT_ATTRIBUTE : 0);
+	       (unsigned long long)((p->start + p->bytes) / sector_bytes - 1), guid,
+	       type_word(guid), boots(PART_GPT, p) ? BOOT_ATTRIBUTE : 0);
 }
 
 static void print_table(const struct io_dev *dev, const struct part_table *t)
@@ -108,8 +110,8 @@ static void print_table(const struct io_dev *dev, const struct part_table *t)
 		else
 			printf("%u %llu %llu %u %u\n", p->number,
 			       (unsigned long long)(p->start / t->sector_bytes),
-			       (unsigned long long)((p->start + p->bytes) / t->sector_bytes - 1), p->mbr_type,
-			       boots(t->scheme, p) ? BOOT_ATTRIBUTE : 0);
+			       (unsigned long long)((p->start + p->bytes) / t->sector_bytes - 1),
+			       p->mbr_type, boots(t->scheme, p) ? BOOT_ATTRIBUTE : 0);
 	}
 }
 
@@ -119,13 +121,14 @@ static json_t *entry_json(const struct part_table *t, const struct part *p)
 
 	guid_plain(p->type, guid);
 	snprintf(attributes, sizeof(attributes), "%llu", (unsigned long long)p->attributes);
-	return json_pack("{s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "number", (json_int_t)p->number, "start_bytes",
-		out_json_bytes(p->start), "size_bytes", out_json_bytes(p->bytes), "type_guid",
-		t->scheme == PART_GPT ? json_string(guid) : json_null(), "type",
-		t->scheme == PART_GPT ? json_string(type_word(guid)) : json_null(), "mbr_type",
-		t->scheme == PART_MBR ? json_integer(p->mbr_type) : json_null(), "boot",
-		boots(t->scheme, p), "attributes",
-		t->scheme == PART_GPT ? json_string(attributes) : json_null());
+	return json_pack(
+	    "{s:I, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "number", (json_int_t)p->number,
+	    "start_bytes", out_json_bytes(p->start), "size_bytes", out_json_bytes(p->bytes),
+	    "type_guid", t->scheme == PART_GPT ? json_string(guid) : json_null(), "type",
+	    t->scheme == PART_GPT ? json_string(type_word(guid)) : json_null(), "mbr_type",
+	    t->scheme == PART_MBR ? json_integer(p->mbr_type) : json_null(), "boot",
+	    boots(t->scheme, p), "attributes",
+	    t->scheme == PART_GPT ? json_string(attributes) : json_null());
 }
 
 static int table_json(struct cmd *cmd, const struct io_dev *dev, const struct part_table *t)
@@ -134,15 +137,17 @@ static int table_json(struct cmd *cmd, const struct io_dev *dev, const struct pa
 
 	for (uint32_t i = 0; i < t->count; i++)
 		json_array_append_new(list, entry_json(t, &t->part[i]));
-	json_array_append_new(items, json_pack("{s:o, s:s, s:o, s:i, s:b, s:o}", "device",
-		out_json_name(device(cmd)), "label",
-		t->scheme == PART_NONE ? "unknown" : part_scheme_word(t->scheme), "size_bytes",
-		out_json_bytes(dev->size_bytes), "sector_bytes", (int)t->sector_bytes, "from_backup",
-		t->from_backup, "partitions", list));
+	json_array_append_new(
+	    items,
+	    json_pack("{s:o, s:s, s:o, s:i, s:b, s:o}", "device", out_json_name(device(cmd)),
+		      "label", t->scheme == PART_NONE ? "unknown" : part_scheme_word(t->scheme),
+		      "size_bytes", out_json_bytes(dev->size_bytes), "sector_bytes",
+		      (int)t->sector_bytes, "from_backup", t->from_backup, "partitions", list));
 	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
-static enum status read_table(struct cmd *cmd, struct io_dev **dev, struct part_table *t, struct why *why)
+static enum status read_table(struct cmd *cmd, struct io_dev **dev, struct part_table *t,
+			      struct why *why)
 {
 	enum status st = host_open_device(cmd->host, device(cmd), 0, dev, why);
 
@@ -186,20 +191,23 @@ static int run_usable(struct cmd *cmd)
 	if (st != ST_OK)
 		return fail(cmd, st, &why);
 	if (t.scheme == PART_GPT)
-		printf("%llu %llu\n", (unsigned long long)t.first_usable, (unsigned long long)t.last_usable);
+		printf("%llu %llu\n", (unsigned long long)t.first_usable,
+		       (unsigned long long)t.last_usable);
 	else if (t.scheme == PART_MBR)
-		printf("1 %llu\n", (unsigned long long)MIN(dev->size_bytes / t.sector_bytes - 1, 0xFFFFFFFEull));
+		printf("1 %llu\n", (unsigned long long)MIN(dev->size_bytes / t.sector_bytes - 1,
+							   0xFFFFFFFEull));
 	else
-		st = why_set(&why, ST_NOENT, "%s: no partition table; make one with mklabel", device(cmd));
+		st = why_set(&why, ST_NOENT, "%s: no partition table; make one with mklabel",
+			     device(cmd));
 	part_table_free(&t);
 	io_dev_close(dev);
 	return st == ST_OK ? EXIT_DONE : fail(cmd, st, &why);
 }
 
-/* ---- writing -------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
-/* The device is locked against others of this machine while libfdisk writes through an opening of its
- * own, and its size is known from here. */
+/* The device is locked against others of this machine while libfdisk writes through an opening of
+ * its own, and its size is known from here. */
 static enum status begin_write(struct cmd *cmd, struct io_dev **dev, struct why *why)
 {
 	enum status st = host_open_device(cmd->host, device(cmd), IO_OPEN_WRITE, dev, why);
@@ -238,22 +246,28 @@ static enum status parse_entry(const char *text, enum part_scheme scheme, struct
 	unsigned number;
 	int n = 0;
 
-	if (sscanf(text, " %u %llu %llu %63s %llu %n", &number, &start, &end, type, &attributes, &n) < 4 ||
+	if (sscanf(text, " %u %llu %llu %63s %llu %n", &number, &start, &end, type, &attributes,
+		   &n) < 4 ||
 	    (n && text[n]) || number == 0 || number > 128 || end < start)
-		return why_set(why, ST_INVAL, "'%.80s': write \"number start end type attributes\"", text);
+		return why_set(why, ST_INVAL, "'%.80s': write \"number start end type attributes\"",
+			       text);
 	if (attributes != 0 && attributes != BOOT_ATTRIBUTE)
 		return why_set(why, ST_INVAL, "'%.80s': attributes are 0 or 128 (boot)", text);
-	*e = (struct parted_entry){ .number = number, .start = start, .end = end, .boot = attributes != 0 };
+	*e = (struct parted_entry){
+		.number = number, .start = start, .end = end, .boot = attributes != 0
+	};
 	if (scheme == PART_GPT) {
 		if (!is_hex(type, 32))
-			return why_set(why, ST_INVAL, "'%.40s': a type is 32 hex digits; showGuids lists them",
+			return why_set(why, ST_INVAL,
+				       "'%.40s': a type is 32 hex digits; showGuids lists them",
 				       type);
 		memcpy(e->type, type, 33);
 		return ST_OK;
 	}
 	e->mbr_type = (unsigned)strtoul(type, NULL, 0);
 	if (e->mbr_type == 0 || e->mbr_type > 255 || number > 4)
-		return why_set(why, ST_INVAL, "'%.80s': an msdos table has partitions 1 to 4 of types 1 to 255",
+		return why_set(why, ST_INVAL,
+			       "'%.80s': an msdos table has partitions 1 to 4 of types 1 to 255",
 			       text);
 	return ST_OK;
 }
@@ -263,16 +277,17 @@ static enum status check_overlap(const struct parted_entry *e, size_t count, str
 	for (size_t i = 0; i < count; i++)
 		for (size_t k = 0; k < i; k++) {
 			if (e[i].number == e[k].number)
-				return why_set(why, ST_INVAL, "partition %u is given twice", e[i].number);
-			if (e[i].start <= e[k].end && e[k].start <= e[i].end)
-				return why_set(why, ST_INVAL, "partitions %u and %u overlap", e[k].number,
+				return why_set(why, ST_INVAL, "partition %u is given twice",
 					       e[i].number);
+			if (e[i].start <= e[k].end && e[k].start <= e[i].end)
+				return why_set(why, ST_INVAL, "partitions %u and %u overlap",
+					       e[k].number, e[i].number);
 		}
 	return ST_OK;
 }
 
-static enum status write_table(struct cmd *cmd, enum part_scheme scheme, const struct parted_entry *e,
-			       size_t count, struct why *why)
+static enum status write_table(struct cmd *cmd, enum part_scheme scheme,
+			       const struct parted_entry *e, size_t count, struct why *why)
 {
 	struct io_dev *dev;
 	enum status st = check_overlap(e, count, why);
@@ -293,10 +308,12 @@ static void echo_entries(enum part_scheme scheme, const struct parted_entry *e, 
 	for (size_t i = 0; i < count; i++)
 		if (scheme == PART_GPT)
 			printf("%u %llu %llu %s %u\n", e[i].number, (unsigned long long)e[i].start,
-			       (unsigned long long)e[i].end, e[i].type, e[i].boot ? BOOT_ATTRIBUTE : 0);
+			       (unsigned long long)e[i].end, e[i].type,
+			       e[i].boot ? BOOT_ATTRIBUTE : 0);
 		else
 			printf("%u %llu %llu %u %u\n", e[i].number, (unsigned long long)e[i].start,
-			       (unsigned long long)e[i].end, e[i].mbr_type, e[i].boot ? BOOT_ATTRIBUTE : 0);
+			       (unsigned long long)e[i].end, e[i].mbr_type,
+			       e[i].boot ? BOOT_ATTRIBUTE : 0);
 }
 
 static int run_set(struct cmd *cmd)
@@ -308,7 +325,8 @@ static int run_set(struct cmd *cmd)
 	enum status st = ST_OK;
 
 	if (label_of(cmd->args.operand[2], &scheme) != 0)
-		st = why_set(&why, ST_INVAL, "'%.40s' is not a label; write gpt or msdos", cmd->args.operand[2]);
+		st = why_set(&why, ST_INVAL, "'%.40s' is not a label; write gpt or msdos",
+			     cmd->args.operand[2]);
 	for (size_t i = 0; st == ST_OK && i < count; i++)
 		st = parse_entry(cmd->args.operand[3 + i], scheme, &e[i], &why);
 	if (st == ST_OK)
@@ -326,13 +344,14 @@ static int run_mklabel(struct cmd *cmd)
 	enum status st = ST_OK;
 
 	if (label_of(cmd->args.operand[2], &scheme) != 0)
-		st = why_set(&why, ST_INVAL, "'%.40s' is not a label; write gpt or msdos", cmd->args.operand[2]);
+		st = why_set(&why, ST_INVAL, "'%.40s' is not a label; write gpt or msdos",
+			     cmd->args.operand[2]);
 	if (st == ST_OK)
 		st = write_table(cmd, scheme, NULL, 0, &why);
 	return st == ST_OK ? EXIT_DONE : fail(cmd, st, &why);
 }
 
-/* ---- dispatch -------------------------------------------------------------------------------------- */
+/* ---- dispatch -------------------------------------------------------------------------------- */
 
 static const struct {
 	const char	*name, *operands;
@@ -340,8 +359,8 @@ static const struct {
 	int		(*run)(struct cmd *cmd);
 } commands[] = {
 	{ "getptbl", "DEVICE", 2, 2, run_get },
-	{ "setptbl", "DEVICE gpt|msdos [\"number start end type attributes\" ...]", 3, 3 + PARTED_ENTRIES_MAX,
-	  run_set },
+	{ "setptbl", "DEVICE gpt|msdos [\"number start end type attributes\" ...]", 3,
+	  3 + PARTED_ENTRIES_MAX, run_set },
 	{ "mklabel", "DEVICE gpt|msdos", 3, 3, run_mklabel },
 	{ "showGuids", "", 1, 1, run_guids },
 	{ "getUsableSectors", "DEVICE", 2, 2, run_usable },
@@ -353,8 +372,8 @@ static void usage(FILE *to)
 	for (size_t i = 0; i < ARRAY_COUNT(commands); i++)
 		fprintf(to, " %-17s: partedUtil %s %s\n", commands[i].name, commands[i].name,
 			commands[i].operands);
-	fprintf(to, "\nA device is a path or an image file, or /vmfs/devices/disks/NAME. Sectors are counted "
-		    "from 0 and ends are inclusive.\nManual: man partedUtil\n");
+	fprintf(to, "\nA device is a path or an image file, or /vmfs/devices/disks/NAME.\n"
+		    "Sectors are counted from 0 and ends are inclusive.\nManual: man partedUtil\n");
 }
 
 static int run(struct cmd *cmd)
@@ -370,7 +389,8 @@ static int run(struct cmd *cmd)
 			continue;
 		if (a->operand_count >= commands[i].min && a->operand_count <= commands[i].max)
 			return commands[i].run(cmd);
-		fprintf(stderr, "%s: %s takes: %s\n", cmd->prog, commands[i].name, commands[i].operands);
+		fprintf(stderr, "%s: %s takes: %s\n", cmd->prog, commands[i].name,
+			commands[i].operands);
 		return EXIT_FAILED;
 	}
 	fprintf(stderr, "%s: which command?\n", cmd->prog);

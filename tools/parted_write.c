@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* parted_write - all entries are put into a table in memory first; libfdisk refuses what overlaps or
- * lies outside; then the whole table goes to the device at once. */
+/* parted_write - all entries are put into a table in memory first; libfdisk refuses what overlaps
+ * or lies outside; then the whole table goes to the device at once. */
 #include "tools/parted_write.h"
 
 #include <errno.h>
@@ -10,14 +10,15 @@
 
 static enum status fdisk_failed(const char *path, const char *what, int rc, struct why *why)
 {
-	return why_set(why, rc == -ERANGE || rc == -ENOSPC ? ST_RANGE : ST_DEVICE, "%s: %s: %s", path, what,
-		       strerror(-rc));
+	return why_set(why, rc == -ERANGE || rc == -ENOSPC ? ST_RANGE : ST_DEVICE, "%s: %s: %s",
+		       path, what, strerror(-rc));
 }
 
 /* "AA31E02A400F..." -> "AA31E02A-400F-...". */
 static void guid_with_dashes(const char *plain, char text[37])
 {
-	snprintf(text, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", plain, plain + 8, plain + 12, plain + 16, plain + 20);
+	snprintf(text, 37, "%.8s-%.4s-%.4s-%.4s-%.12s", plain, plain + 8, plain + 12, plain + 16,
+		 plain + 20);
 }
 
 static struct fdisk_parttype *type_of(struct fdisk_context *cxt, enum part_scheme scheme,
@@ -39,11 +40,13 @@ static struct fdisk_parttype *type_of(struct fdisk_context *cxt, enum part_schem
 /* An EFI system partition is one to boot from by its type alone. */
 static int set_legacy_boot(struct fdisk_context *cxt, size_t number, const char *type)
 {
-	return strcmp(type, PARTED_EFI_SYSTEM) == 0 ? 0 : fdisk_gpt_set_partition_attrs(cxt, number,
-										      PARTED_LEGACY_BOOT);
+	return strcmp(type, PARTED_EFI_SYSTEM) == 0 ?
+		   0 :
+		   fdisk_gpt_set_partition_attrs(cxt, number, PARTED_LEGACY_BOOT);
 }
 
-static int add_entry(struct fdisk_context *cxt, enum part_scheme scheme, const struct parted_entry *e)
+static int add_entry(struct fdisk_context *cxt, enum part_scheme scheme,
+		     const struct parted_entry *e)
 {
 	struct fdisk_partition *pa = fdisk_new_partition();
 	struct fdisk_parttype *type = type_of(cxt, scheme, e);
@@ -71,18 +74,19 @@ static int add_entry(struct fdisk_context *cxt, enum part_scheme scheme, const s
 	return rc;
 }
 
-static enum status check_range(struct fdisk_context *cxt, const char *path, const struct parted_entry *e,
-			       struct why *why)
+static enum status check_range(struct fdisk_context *cxt, const char *path,
+			       const struct parted_entry *e, struct why *why)
 {
 	if (e->start >= fdisk_get_first_lba(cxt) && e->end <= fdisk_get_last_lba(cxt))
 		return ST_OK;
-	return why_set(why, ST_RANGE, "%s: partition %u does not lie in the usable sectors %llu to %llu", path,
+	return why_set(why, ST_RANGE,
+		       "%s: partition %u does not lie in the usable sectors %llu to %llu", path,
 		       e->number, (unsigned long long)fdisk_get_first_lba(cxt),
 		       (unsigned long long)fdisk_get_last_lba(cxt));
 }
 
-/* libfdisk starts at 1 MiB; a table of ESXi's tool starts right behind its own sectors. The way to say
- * so is a script header, which counts when the label is made. */
+/* libfdisk starts at 1 MiB; a table of ESXi's tool starts right behind its own sectors. The way to
+ * say so is a script header, which counts when the label is made. */
 static int make_label(struct fdisk_context *cxt, enum part_scheme scheme)
 {
 	struct fdisk_script *script = fdisk_new_script(cxt);
@@ -101,8 +105,9 @@ static int make_label(struct fdisk_context *cxt, enum part_scheme scheme)
 	return rc;
 }
 
-static enum status fill_and_write(struct fdisk_context *cxt, const char *path, enum part_scheme scheme,
-				  const struct parted_entry *entry, size_t count, struct why *why)
+static enum status fill_and_write(struct fdisk_context *cxt, const char *path,
+				  enum part_scheme scheme, const struct parted_entry *entry,
+				  size_t count, struct why *why)
 {
 	int rc = make_label(cxt, scheme);
 	enum status st = ST_OK;
@@ -123,8 +128,8 @@ static enum status fill_and_write(struct fdisk_context *cxt, const char *path, e
 	return rc == 0 ? ST_OK : fdisk_failed(path, "writing the table failed", rc, why);
 }
 
-enum status parted_write(const char *path, enum part_scheme scheme, const struct parted_entry *entry,
-			 size_t count, struct why *why)
+enum status parted_write(const char *path, enum part_scheme scheme,
+			 const struct parted_entry *entry, size_t count, struct why *why)
 {
 	struct fdisk_context *cxt = fdisk_new_context();
 	enum status st;

@@ -16,12 +16,13 @@ struct parted_entry {
 };
 
 #define PARTED_EFI_SYSTEM	"C12A7328F81F11D2BA4B00A0C93EC93B"
-#define PARTED_LEGACY_BOOT	4ull	/* attribute bit 2 of a GPT entry: UEFI Specification 2.10, table 5.8 */
+/* Attribute bit 2 of a GPT entry: UEFI Specification 2.10, table 5.8. */
+#define PARTED_LEGACY_BOOT	4ull
 
-/* Replace the table at path. Old tables are wiped; data is not touched. Entries are checked against the
- * usable sectors before anything is written.
+/* Replace the table at path. Old tables are wiped; data is not touched. Entries are checked
+ * against the usable sectors before anything is written.
  *   ST_RANGE  an entry does not fit    ST_DEVICE  the kernel refused: the reason is in why */
-MUST_USE enum status parted_write(const char *path, enum part_scheme scheme, const struct parted_entry *entry,
-				  size_t count, struct why *why);
+MUST_USE enum status parted_write(const char *path, enum part_scheme scheme,
+				  const struct parted_entry *entry, size_t count, struct why *why);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* vmkfstools - the administrator's tool, as scripts know it: one main option, one target, its
- * messages, its exit codes 0 and 1. This file has the options, the usage, and the way to the function
- * of each main option; what is asked for beyond the original are long options. */
+ * messages, its exit codes 0 and 1. This file has the options, the usage, and the way to the
+ * function of each main option; what is asked for beyond the original are long options. */
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,17 +13,19 @@
 
 static const struct opt file_system_opts_and_more[] = {
 	/* file systems */
-	{ "createfs", 'C', OPT_TEXT, "vmfs5", "make a file system; vmfs6 comes with a later release" },
+	{ "createfs", 'C', OPT_TEXT, "vmfs5",
+	  "make a file system; vmfs6 comes with a later release" },
 	{ "blocksize", 'b', OPT_TEXT, "#[mMkK]", "size of a file block: 1m" },
 	{ "setfsname", 'S', OPT_TEXT, "NAME", "label of the new file system" },
 	{ "unmapGranularity", 'Y', OPT_TEXT, SIZE_ARG, "VMFS-6 only" },
 	{ "unmapPriority", 'O', OPT_TEXT, "none|low|medium|high", "VMFS-6 only" },
-	{ "spanfs", 'Z', OPT_TEXT, "span-partition", "add a partition to a file system; it is erased" },
+	{ "spanfs", 'Z', OPT_TEXT, "span-partition",
+	  "add a partition to a file system; it is erased" },
 	{ "growfs", 'G', OPT_TEXT, "partition", "take the room that the last partition has got" },
 	{ "queryfs", 'P', OPT_NONE, NULL, "what file system a path is on" },
 	{ "humanreadable", 'h', OPT_NONE, NULL, "with -P: sizes with units" },
 	{ "upgradevmfs", 'T', OPT_NONE, NULL, "VMFS-3 to VMFS-5: not supported" },
-	{ "reclaimBlocks", 'y', OPT_TEXT, "volume", "give free blocks back to the device: not supported" },
+	{ "reclaimBlocks", 'y', OPT_TEXT, "volume", "give free blocks back to the device" },
 	{ "reclaimBlocksUnit", 0, OPT_NUMBER, "#", "blocks at a time" },
 	{ "dumpmetadata", 'D', OPT_NONE, NULL, "lock and descriptor of a file" },
 	{ "activehosts", 0, OPT_NONE, NULL, "hosts that beat on a volume" },
@@ -73,7 +75,7 @@ static const struct opt file_system_opts_and_more[] = {
 };
 #define OPTS file_system_opts_and_more
 
-/* ---- usage ------------------------------------------------------------------------------------------ */
+/* ---- usage ----------------------------------------------------------------------------------- */
 
 static const struct { const char *title; const char *first; } blocks[] = {
 	{ "OPTIONS FOR FILE SYSTEMS:", "createfs" },
@@ -111,30 +113,34 @@ static void usage(FILE *to)
 		    "\nManual: man vmkfstools\n");
 }
 
-/* ---- refusals --------------------------------------------------------------------------------------- */
+/* ---- refusals -------------------------------------------------------------------------------- */
 
 static int refuse(struct cmd *cmd, const char *what, const char *text)
 {
 	struct why why = { 0 };
 
 	why_set(&why, ST_UNSUPPORTED, "%s", text);
-	return vmk_fail(cmd, what, cmd->args.operand_count ? vmk_target(cmd) : NULL, ST_UNSUPPORTED, &why);
+	return vmk_fail(cmd, what, cmd->args.operand_count ? vmk_target(cmd) : NULL, ST_UNSUPPORTED,
+			&why);
 }
 
 static int refuse_lock(struct cmd *cmd)
 {
-	return refuse(cmd, "change the reservation of", "SCSI reservations and resets come with a later release");
+	return refuse(cmd, "change the reservation of",
+		      "SCSI reservations and resets come with a later release");
 }
 
 static int refuse_breaklock(struct cmd *cmd)
 {
-	return refuse(cmd, "break the lock of", "a volume is never left locked by grow or span here, so there "
+	return refuse(cmd, "break the lock of",
+		      "a volume is never left locked by grow or span here, so there "
 		      "is no lock to break");
 }
 
 static int refuse_rdm(struct cmd *cmd)
 {
-	return refuse(cmd, "create virtual disk", "raw device mappings can be read, not made, by this release");
+	return refuse(cmd, "create virtual disk",
+		      "raw device mappings can be read, not made, by this release");
 }
 
 static int refuse_object(struct cmd *cmd)
@@ -142,7 +148,7 @@ static int refuse_object(struct cmd *cmd)
 	return refuse(cmd, "query", "there are only files on this datastore");
 }
 
-/* ---- dispatch --------------------------------------------------------------------------------------- */
+/* ---- dispatch -------------------------------------------------------------------------------- */
 
 static const struct main_option {
 	const char	*key;
@@ -210,11 +216,13 @@ static int check_sub_options(struct cmd *cmd)
 	struct why why = { 0 };
 
 	if (type && strcmp(type, "file") != 0) {
-		why_set(&why, ST_UNSUPPORTED, "object type '%.40s' is not supported on this datastore", type);
+		why_set(&why, ST_UNSUPPORTED,
+			"object type '%.40s' is not supported on this datastore", type);
 		return vmk_fail(cmd, "create virtual disk", NULL, ST_UNSUPPORTED, &why);
 	}
 	if (vmk_arg(cmd, "policyFile")) {
-		why_set(&why, ST_UNSUPPORTED, "storage policies are not supported on this datastore");
+		why_set(&why, ST_UNSUPPORTED,
+			"storage policies are not supported on this datastore");
 		return vmk_fail(cmd, "create virtual disk", NULL, ST_UNSUPPORTED, &why);
 	}
 	if (vmk_verbose(cmd) > 10)
@@ -229,7 +237,8 @@ static int run(struct cmd *cmd)
 	const struct main_option *m;
 	int code;
 
-	if (opt_has(&cmd->args, "help") || (opt_has(&cmd->args, "humanreadable") && cmd->args.given_count == 1)) {
+	if (opt_has(&cmd->args, "help") ||
+	    (opt_has(&cmd->args, "humanreadable") && cmd->args.given_count == 1)) {
 		usage(stderr);
 		return EXIT_DONE;
 	}
@@ -246,22 +255,36 @@ static int run(struct cmd *cmd)
 }
 
 const struct verb verb_vmkfstools = {
-	.name = "vmkfstools", .operands = "[TARGET]", .operands_max = 1,
+	.name = "vmkfstools",
+	.operands = "[TARGET]",
+	.operands_max = 1,
 	.flags = VERB_COMPAT | VERB_DEVICES | VERB_WRITES | VERB_JSON | VERB_PROGRESS | VERB_ASKS,
-	.brief = "make, copy, change and check virtual disks and file systems", VERB_OPTS(OPTS),
-	.writes = "the disk or the volume that the main option names; queries (-P, -q, -g, -e, -D, -t, "
-		  "-x check, --info, --map, --compare, --measure, --activehosts) write nothing",
-	.schema = "vmkfstools/1", .operand_kind = "path", .run = run, .usage = usage,
+	.brief = "make, copy, change and check virtual disks and file systems",
+	VERB_OPTS(OPTS),
+	.writes =
+	    "the disk or the volume that the main option names; queries (-P, -q, -g, -e, -D, -t, "
+	    "-x check, --info, --map, --compare, --measure, --activehosts) write nothing",
+	.schema = "vmkfstools/1",
+	.operand_kind = "path",
+	.run = run,
+	.usage = usage,
 };
 
-/* ---- ending and asking ------------------------------------------------------------------------------ */
+/* ---- ending and asking ----------------------------------------------------------------------- */
 
-/* The first line that fits. word: only when the text of the failure has it, where one status stands for
- * two of the original's numbers. */
-static const struct { enum status st; int code; const char *reason; const char *word; } reasons[] = {
+/* The first line that fits. word: only when the text of the failure has it, where one status
+ * stands for two of the original's numbers. */
+static const struct {
+	enum status st;
+	int code;
+	const char *reason;
+	const char *word;
+} reasons[] = {
 	{ ST_CORRUPT, 15, "The file specified is not a virtual disk", "not a virtual disk" },
-	{ ST_UNSUPPORTED, 24, "The version of the virtual disk is not supported", "descriptor version" },
-	{ ST_UNSUPPORTED, 24, "The version of the virtual disk is not supported", "version is above" },
+	{ ST_UNSUPPORTED, 24, "The version of the virtual disk is not supported",
+	  "descriptor version" },
+	{ ST_UNSUPPORTED, 24, "The version of the virtual disk is not supported",
+	  "version is above" },
 	{ ST_INVAL, 1, "One of the parameters supplied is invalid" },
 	{ ST_NAME, 1, "One of the parameters supplied is invalid" },
 	{ ST_NOSPACE, 13, "There is not enough space for the file operation" },
@@ -284,7 +307,8 @@ static const struct { enum status st; int code; const char *reason; const char *
 static const char *reason_of(enum status st, const char *text, int *code)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(reasons); i++)
-		if (reasons[i].st == st && (!reasons[i].word || (text && strstr(text, reasons[i].word)))) {
+		if (reasons[i].st == st &&
+		    (!reasons[i].word || (text && strstr(text, reasons[i].word)))) {
 			*code = reasons[i].code;
 			return reasons[i].reason;
 		}
@@ -292,7 +316,8 @@ static const char *reason_of(enum status st, const char *text, int *code)
 	return status_text(st);
 }
 
-int vmk_fail(struct cmd *cmd, const char *what, const char *path, enum status st, const struct why *why)
+int vmk_fail(struct cmd *cmd, const char *what, const char *path, enum status st,
+	     const struct why *why)
 {
 	int code;
 	const char *text = why && why->text[0] ? why->text : NULL;
@@ -300,8 +325,8 @@ int vmk_fail(struct cmd *cmd, const char *what, const char *path, enum status st
 	char name[OUT_NAME_MAX], detail[OUT_NAME_MAX], line[3 * OUT_NAME_MAX];
 
 	snprintf(line, sizeof(line), "Failed to %s%s%s%s: %s%s%s (%d).", what, path ? " '" : "",
-		 path ? out_name(name, sizeof(name), path) : "", path ? "'" : "", reason, text ? ": " : "",
-		 text ? out_name(detail, sizeof(detail), text) : "", code);
+		 path ? out_name(name, sizeof(name), path) : "", path ? "'" : "", reason,
+		 text ? ": " : "", text ? out_name(detail, sizeof(detail), text) : "", code);
 	fflush(stdout);
 	fprintf(stderr, "%s\n", line);
 	if (cmd->json) {
@@ -317,16 +342,20 @@ int vmk_fail(struct cmd *cmd, const char *what, const char *path, enum status st
 int vmk_done(struct cmd *cmd, const char *verb, const struct vmdk_job *job)
 {
 	static const struct vmdk_job none;
+	const char *target = cmd->args.operand_count ? vmk_target(cmd) :
+						       vmk_arg(cmd, "reclaimBlocks");
 	json_t *items, *doc;
 
 	if (!cmd->json)
 		return EXIT_DONE;
 	job = job ? job : &none;
 	doc = out_doc(cmd->verb->schema, &items);
-	json_array_append_new(items, json_pack("{s:s, s:o, s:b, s:o, s:o, s:o}", "verb", verb, "target",
-		out_json_name(vmk_target(cmd)), "dry_run", cmd->dry_run, "read_bytes",
-		out_json_bytes(job->bytes_read), "written_bytes", out_json_bytes(job->bytes_written),
-		"skipped_bytes", out_json_bytes(job->bytes_skipped)));
+	json_array_append_new(items,
+			      json_pack("{s:s, s:o, s:b, s:o, s:o, s:o}", "verb", verb, "target",
+					out_json_name(target), "dry_run", cmd->dry_run,
+					"read_bytes", out_json_bytes(job->bytes_read),
+					"written_bytes", out_json_bytes(job->bytes_written),
+					"skipped_bytes", out_json_bytes(job->bytes_skipped)));
 	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 

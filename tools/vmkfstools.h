@@ -7,9 +7,10 @@
 
 /* "Failed to <what>[ '<path>']: <reason> (<code>)." on standard error, and with --json the error
  * document. what: "clone disk"; path NULL: none. Returns the exit code. */
-int vmk_fail(struct cmd *cmd, const char *what, const char *path, enum status st, const struct why *why);
-/* The end of an option that changes something: with --json one item, else nothing. job NULL: no data was
- * copied. Returns the exit code. */
+int vmk_fail(struct cmd *cmd, const char *what, const char *path, enum status st,
+	     const struct why *why);
+/* The end of an option that changes something: with --json one item, else nothing. job NULL: no
+ * data was copied. Returns the exit code. */
 int vmk_done(struct cmd *cmd, const char *verb, const struct vmdk_job *job);
 /* A question on a terminal; without one the answer is yes, as scripts expect. */
 int vmk_ask(struct cmd *cmd, const char *question);

@@ -7,11 +7,11 @@
 #include "iopath/base/fmt.h"
 #include "tools/vmkfstools.h"
 
-/* ---- shared ----------------------------------------------------------------------------------------- */
+/* ---- shared ---------------------------------------------------------------------------------- */
 
 /* Options of -c and -i: format and adapter. */
-static enum status create_opts(struct cmd *cmd, struct vmdk_create_opts *o, const struct disk_format **f,
-			       struct why *why)
+static enum status create_opts(struct cmd *cmd, struct vmdk_create_opts *o,
+			       const struct disk_format **f, struct why *why)
 {
 	enum status st = disk_format_of(opt_text(&cmd->args, "diskformat", "zeroedthick"), f, why);
 
@@ -20,7 +20,8 @@ static enum status create_opts(struct cmd *cmd, struct vmdk_create_opts *o, cons
 	*o = (struct vmdk_create_opts){ .kind = (*f)->kind, .alloc = (*f)->alloc,
 					.adapter = VMDK_LSILOGIC };
 	if (vmk_arg(cmd, "adaptertype"))
-		(void)disk_adapter_find(vmk_arg(cmd, "adaptertype"), &o->adapter);	/* checked before */
+		(void)disk_adapter_find(vmk_arg(cmd, "adaptertype"),
+					&o->adapter); /* checked before */
 	return ST_OK;
 }
 
@@ -40,7 +41,8 @@ static void say_plan(struct cmd *cmd, const char *format, ...)
 
 static enum status target_path(struct cmd *cmd, struct host_path *at, struct why *why)
 {
-	return host_resolve(cmd->host, vmk_target(cmd), cmd->dry_run ? HOST_READ : HOST_WRITE, at, why);
+	return host_resolve(cmd->host, vmk_target(cmd), cmd->dry_run ? HOST_READ : HOST_WRITE, at,
+			    why);
 }
 
 static enum status absent(const struct host_path *at, struct why *why)
@@ -53,7 +55,7 @@ static enum status absent(const struct host_path *at, struct why *why)
 	return st == ST_NOENT ? ST_OK : why_set(why, st, "%s: %s", at->name, status_text(st));
 }
 
-/* ---- -c --------------------------------------------------------------------------------------------- */
+/* ---- -c -------------------------------------------------------------------------------------- */
 
 static enum status create(struct cmd *cmd, struct disk_job *j, struct why *why)
 {
@@ -66,13 +68,15 @@ static enum status create(struct cmd *cmd, struct disk_job *j, struct why *why)
 	if (st == ST_OK)
 		st = disk_size_of(vmk_arg(cmd, "createvirtualdisk"), 1, &o.bytes, why);
 	if (st == ST_OK && f->kind != VMDK_VMFS && strcmp(f->word, "2gbsparse") == 0)
-		st = why_set(why, ST_INVAL, "2gbsparse is a format of copies; make a disk as thin instead");
+		st = why_set(why, ST_INVAL,
+			     "2gbsparse is a format of copies; make a disk as thin instead");
 	if (st == ST_OK)
 		st = target_path(cmd, &at, why);
 	if (st != ST_OK)
 		return st;
 	if (cmd->dry_run) {
-		say_plan(cmd, "create '%s', %s, %s", at.name, out_size(size, sizeof(size), o.bytes, 0), f->shown);
+		say_plan(cmd, "create '%s', %s, %s", at.name,
+			 out_size(size, sizeof(size), o.bytes, 0), f->shown);
 		return absent(&at, why);
 	}
 	disk_job_start(cmd, j, "Create", "create", at.name);
@@ -87,13 +91,15 @@ int vmk_create(struct cmd *cmd)
 	struct why why = { 0 };
 	enum status st = create(cmd, &j, &why);
 
-	return st == ST_OK ? vmk_done(cmd, "create", &j.job) : vmk_fail(cmd, "create virtual disk", NULL, st, &why);
+	return st == ST_OK ? vmk_done(cmd, "create", &j.job) :
+			     vmk_fail(cmd, "create virtual disk", NULL, st, &why);
 }
 
-/* ---- -i --------------------------------------------------------------------------------------------- */
+/* ---- -i -------------------------------------------------------------------------------------- */
 
 static enum status clone_open(struct cmd *cmd, const struct disk_format *f, struct disk *src,
-			      const struct vmdk_convert_opts *o, struct host_path *to, struct why *why)
+			      const struct vmdk_convert_opts *o, struct host_path *to,
+			      struct why *why)
 {
 	struct disk_job j;
 	enum status st;
@@ -108,9 +114,11 @@ static enum status clone_open(struct cmd *cmd, const struct disk_format *f, stru
 	disk_job_end(&j, st);
 	if (st == ST_OK && vmk_verbose(cmd) > 0 && !cmd->json)
 		printf("%llu bytes read, %llu written, %llu known to be zeros.\n",
-		       (unsigned long long)j.job.bytes_read, (unsigned long long)j.job.bytes_written,
+		       (unsigned long long)j.job.bytes_read,
+		       (unsigned long long)j.job.bytes_written,
 		       (unsigned long long)j.job.bytes_skipped);
-	return st == ST_OK && cmd->json && vmk_done(cmd, "clone", &j.job) != EXIT_DONE ? ST_DEVICE : st;
+	return st == ST_OK && cmd->json && vmk_done(cmd, "clone", &j.job) != EXIT_DONE ? ST_DEVICE :
+											 st;
 }
 
 static enum status clone_plan(struct cmd *cmd, const struct disk_format *f, struct disk *src,
@@ -150,12 +158,13 @@ int vmk_clone(struct cmd *cmd)
 		       strcmp(format, "raw") == 0 ? VMDK_FORMAT_RAW : VMDK_READ, &src, &why);
 	if (st != ST_OK)
 		return vmk_fail(cmd, "open", vmk_arg(cmd, "clonevirtualdisk"), st, &why);
-	st = cmd->dry_run ? clone_plan(cmd, f, &src, &to, &why) : clone_open(cmd, f, &src, &o, &to, &why);
+	st = cmd->dry_run ? clone_plan(cmd, f, &src, &to, &why) :
+			    clone_open(cmd, f, &src, &o, &to, &why);
 	st = disk_close(&src, st, &why);
 	return st == ST_OK ? EXIT_DONE : vmk_fail(cmd, "clone disk", NULL, st, &why);
 }
 
-/* ---- -U, -E ------------------------------------------------------------------------------------------- */
+/* ---- -U, -E ---------------------------------------------------------------------------------- */
 
 int vmk_delete(struct cmd *cmd)
 {
@@ -183,11 +192,13 @@ static enum status rename_disk(struct cmd *cmd, struct why *why)
 	enum status st = target_path(cmd, &to, why);
 
 	if (st == ST_OK)
-		st = host_resolve(cmd->host, old, cmd->dry_run ? HOST_READ : HOST_WRITE, &from, why);
+		st =
+		    host_resolve(cmd->host, old, cmd->dry_run ? HOST_READ : HOST_WRITE, &from, why);
 	if (st != ST_OK)
 		return st;
 	if (from.store != to.store)
-		return why_set(why, ST_UNSUPPORTED, "'%s' lies on another datastore; copy it there with -i", old);
+		return why_set(why, ST_UNSUPPORTED,
+			       "'%s' lies on another datastore; copy it there with -i", old);
 	if (!cmd->dry_run)
 		return vmdk_rename(from.store, from.path, to.path, why);
 	st = from.store->ops->stat(from.store, from.path, &ss, why);
@@ -204,10 +215,11 @@ int vmk_rename(struct cmd *cmd)
 	enum status st = rename_disk(cmd, &why);
 
 	return st == ST_OK ? vmk_done(cmd, "rename", NULL) :
-			     vmk_fail(cmd, "rename virtual disk", vmk_arg(cmd, "renamevirtualdisk"), st, &why);
+			     vmk_fail(cmd, "rename virtual disk", vmk_arg(cmd, "renamevirtualdisk"),
+				      st, &why);
 }
 
-/* ---- -X ------------------------------------------------------------------------------------------------ */
+/* ---- -X -------------------------------------------------------------------------------------- */
 
 static int has_suffix(const char *text)
 {
@@ -248,8 +260,8 @@ static enum status extend(struct cmd *cmd, struct disk_job *j, int *shrinks, str
 			 out_size(size, sizeof(size), bytes, 0));
 	*shrinks = bytes < now;
 	if (*shrinks)
-		return why_set(why, ST_REFUSED, "%s has %llu bytes already; a disk cannot shrink", at.name,
-			       (unsigned long long)now);
+		return why_set(why, ST_REFUSED, "%s has %llu bytes already; a disk cannot shrink",
+			       at.name, (unsigned long long)now);
 	if (cmd->dry_run) {
 		say_plan(cmd, "grow '%s' from %llu to %llu bytes", at.name, (unsigned long long)now,
 			 (unsigned long long)bytes);
@@ -272,12 +284,12 @@ int vmk_extend(struct cmd *cmd)
 		return vmk_done(cmd, "extend", &j.job);
 	if (!shrinks)
 		return vmk_fail(cmd, "extend disk", vmk_target(cmd), st, &why);
-	fprintf(stderr, "Failed to extend disk '%s': The disk cannot shrink: %s (34).\n", vmk_target(cmd),
-		why.text);
+	fprintf(stderr, "Failed to extend disk '%s': The disk cannot shrink: %s (34).\n",
+		vmk_target(cmd), why.text);
 	return EXIT_FAILED;
 }
 
-/* ---- -j, -k, -K, -w ---------------------------------------------------------------------------------- */
+/* ---- -j, -k, -K, -w -------------------------------------------------------------------------- */
 
 static const struct fill {
 	enum vmdk_fill	what;
@@ -305,11 +317,13 @@ static enum status usage_of(struct cmd *cmd, unsigned flags, struct usage *u, st
 
 static void say_freed(struct cmd *cmd, const struct usage *before, const struct usage *after)
 {
-	uint64_t freed = before->allocated > after->allocated ? before->allocated - after->allocated : 0;
+	uint64_t freed =
+	    before->allocated > after->allocated ? before->allocated - after->allocated : 0;
 
 	if (!cmd->json && vmk_verbose(cmd) > 0)
 		printf("%llu blocks examined, %llu freed, %llu still allocated.\n",
-		       (unsigned long long)div_round_up(before->bytes, MIB), (unsigned long long)(freed / MIB),
+		       (unsigned long long)div_round_up(before->bytes, MIB),
+		       (unsigned long long)(freed / MIB),
 		       (unsigned long long)div_round_up(after->allocated, MIB));
 }
 
@@ -324,7 +338,8 @@ static enum status fill(struct cmd *cmd, const struct fill *f, struct disk_job *
 	if (st != ST_OK)
 		return st;
 	if (cmd->dry_run) {
-		say_plan(cmd, "%s '%s', %llu bytes", f->verb, at.name, (unsigned long long)before.bytes);
+		say_plan(cmd, "%s '%s', %llu bytes", f->verb, at.name,
+			 (unsigned long long)before.bytes);
 		return ST_OK;
 	}
 	if (f->what == VMDK_PUNCH_ZERO && !cmd->json)
@@ -361,14 +376,15 @@ int vmk_writezeros(struct cmd *cmd)
 {
 	char question[OUT_NAME_MAX + 80], name[OUT_NAME_MAX];
 
-	snprintf(question, sizeof(question), "All data on '%s' will be overwritten with zeros. Go on?",
+	snprintf(question, sizeof(question),
+		 "All data on '%s' will be overwritten with zeros. Go on?",
 		 out_name(name, sizeof(name), vmk_target(cmd)));
 	if (!vmk_ask(cmd, question))
 		return EXIT_FAILED;
 	return run_fill(cmd, VMDK_WRITE_ZEROS);
 }
 
-/* ---- -M ------------------------------------------------------------------------------------------------ */
+/* ---- -M -------------------------------------------------------------------------------------- */
 
 int vmk_migrate(struct cmd *cmd)
 {

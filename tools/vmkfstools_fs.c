@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* vmkfstools_fs - the main options that make and change file systems. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "iopath/base/fmt.h"
 #include "iopath/part.h"
 #include "tools/vmkfstools.h"
+
+#define RECLAIM_UNIT_MAX 16384u	/* file blocks in one request: 16 GiB */
 
 /* A line for people: not beside a JSON document. */
 static void say(struct cmd *cmd, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -21,7 +24,7 @@ static void say(struct cmd *cmd, const char *format, ...)
 	va_end(ap);
 }
 
-/* ---- -C --------------------------------------------------------------------------------------------- */
+/* ---- -C -------------------------------------------------------------------------------------- */
 
 static enum status check_type(struct cmd *cmd, struct why *why)
 {
@@ -30,11 +33,15 @@ static enum status check_type(struct cmd *cmd, struct why *why)
 	if (strcmp(type, "vmfs5") == 0)
 		return ST_OK;
 	if (strcmp(type, "vmfs6") == 0)
-		return why_set(why, ST_UNSUPPORTED, "VMFS-6 comes with a later release; use -C vmfs5");
+		return why_set(why, ST_UNSUPPORTED,
+			       "VMFS-6 comes with a later release; use -C vmfs5");
 	if (strcmp(type, "vmfs3") == 0 || strcmp(type, "vfat") == 0)
-		return why_set(why, ST_UNSUPPORTED, "%s is not made by this version; use -C vmfs5", type);
-	return why_set(why, ST_INVAL, "'%.60s' is not a file system type. ESXi takes vmfs6 when -C has none; "
-		       "that comes with a later release, so say -C vmfs5", type);
+		return why_set(why, ST_UNSUPPORTED, "%s is not made by this version; use -C vmfs5",
+			       type);
+	return why_set(why, ST_INVAL,
+		       "'%.60s' is not a file system type. ESXi takes vmfs6 when -C has none; "
+		       "that comes with a later release, so say -C vmfs5",
+		       type);
 }
 
 /* ESXi trims nothing: a label with a blank at either end is refused. */
@@ -44,9 +51,12 @@ static enum status check_label(const char *label, struct why *why)
 
 	if (n == 0)
 		return ST_OK;
-	if (n > 128 || label[0] == ' ' || label[n - 1] == ' ' || strchr(label, '/') || !fmt_utf8_valid(label, n))
-		return why_set(why, ST_INVAL, "the label '%.40s' cannot be used; write 1 to 128 bytes of UTF-8 "
-			       "without '/' and without blanks at its ends", label);
+	if (n > 128 || label[0] == ' ' || label[n - 1] == ' ' || strchr(label, '/') ||
+	    !fmt_utf8_valid(label, n))
+		return why_set(why, ST_INVAL,
+			       "the label '%.40s' cannot be used; write 1 to 128 bytes of UTF-8 "
+			       "without '/' and without blanks at its ends",
+			       label);
 	return ST_OK;
 }
 
@@ -73,7 +83,8 @@ static int what_is_there(struct io_dev *dev, char *text, size_t size)
 	int found = 0;
 
 	if (vmfs_probe(dev, &probe, NULL) == ST_OK) {
-		snprintf(text, size, "the VMFS volume '%s'", out_name(label, sizeof(label), probe.label));
+		snprintf(text, size, "the VMFS volume '%s'",
+			 out_name(label, sizeof(label), probe.label));
 		return 1;
 	}
 	if (part_table_read(dev, &t, NULL) != ST_OK)
@@ -84,9 +95,10 @@ static int what_is_there(struct io_dev *dev, char *text, size_t size)
 	return found;
 }
 
-/* What is there is overwritten only with consent: on a terminal by an answer, else --force. ESXi itself
- * formats without asking; losing a datastore to a typing error is too much for that. */
-static enum status check_consent(struct cmd *cmd, struct io_dev *dev, uint8_t *force, struct why *why)
+/* What is there is overwritten only with consent: on a terminal by an answer, else --force. ESXi
+ * itself formats without asking; losing a datastore to a typing error is too much for that. */
+static enum status check_consent(struct cmd *cmd, struct io_dev *dev, uint8_t *force,
+				 struct why *why)
 {
 	char question[600], found[250];
 
@@ -99,12 +111,15 @@ static enum status check_consent(struct cmd *cmd, struct io_dev *dev, uint8_t *f
 		*force = 1;
 		return ST_OK;
 	}
-	return why_set(why, ST_EXIST, "'%.150s' holds %s; --force overwrites it", vmk_target(cmd), found);
+	return why_set(why, ST_EXIST, "'%.150s' holds %s; --force overwrites it", vmk_target(cmd),
+		       found);
 }
 
-static enum status format(struct cmd *cmd, struct io_dev *dev, struct vmfs_uuid *uuid, struct why *why)
+static enum status format(struct cmd *cmd, struct io_dev *dev, struct vmfs_uuid *uuid,
+			  struct why *why)
 {
-	struct vmfs_mkfs_opts o = { .label = vmk_arg(cmd, "setfsname"), .block_bytes = (uint32_t)MIB };
+	struct vmfs_mkfs_opts o = { .label = vmk_arg(cmd, "setfsname"),
+				    .block_bytes = (uint32_t)MIB };
 	char size[24];
 	enum status st = check_consent(cmd, dev, &o.force, why);
 
@@ -132,8 +147,9 @@ static int created(struct cmd *cmd, const struct vmfs_uuid *uuid)
 		return EXIT_DONE;
 	}
 	doc = out_doc("vmkfstools.createfs/1", &items);
-	json_array_append_new(items, json_pack("{s:o, s:b, s:o}", "device", out_json_name(vmk_target(cmd)),
-		"dry_run", cmd->dry_run, "uuid", cmd->dry_run ? json_null() : json_string(text)));
+	json_array_append_new(
+	    items, json_pack("{s:o, s:b, s:o}", "device", out_json_name(vmk_target(cmd)), "dry_run",
+			     cmd->dry_run, "uuid", cmd->dry_run ? json_null() : json_string(text)));
 	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -149,8 +165,9 @@ int vmk_createfs(struct cmd *cmd)
 	if (st == ST_OK)
 		st = check_sizes(cmd, &why);
 	if (st == ST_OK)
-		st = host_open_device(cmd->host, vmk_target(cmd), cmd->dry_run ? 0 : IO_OPEN_WRITE | IO_OPEN_DIRECT,
-				      &dev, &why);
+		st =
+		    host_open_device(cmd->host, vmk_target(cmd),
+				     cmd->dry_run ? 0 : IO_OPEN_WRITE | IO_OPEN_DIRECT, &dev, &why);
 	if (st != ST_OK)
 		return vmk_fail(cmd, "create file system on", vmk_target(cmd), st, &why);
 	st = format(cmd, dev, &uuid, &why);
@@ -159,7 +176,7 @@ int vmk_createfs(struct cmd *cmd)
 			     vmk_fail(cmd, "create file system on", vmk_target(cmd), st, &why);
 }
 
-/* ---- -Z, -G ----------------------------------------------------------------------------------------- */
+/* ---- -Z, -G ---------------------------------------------------------------------------------- */
 
 struct parts { struct io_dev *dev[HOST_DEVICES_MAX]; uint32_t count; };
 
@@ -177,14 +194,16 @@ static enum status open_volume(struct cmd *cmd, const char *name, struct parts *
 
 	if (st != ST_OK)
 		return st;
-	return host_volume_open_devices(v, cmd->dry_run ? 0 : IO_OPEN_WRITE, p->dev, &p->count, why);
+	return host_volume_open_devices(v, cmd->dry_run ? 0 : IO_OPEN_WRITE, p->dev, &p->count,
+					why);
 }
 
 static int span_consent(struct cmd *cmd)
 {
 	char question[OUT_NAME_MAX + 100], name[OUT_NAME_MAX];
 
-	snprintf(question, sizeof(question), "All data on '%s' will be lost when it joins the volume. Go on?",
+	snprintf(question, sizeof(question),
+		 "All data on '%s' will be lost when it joins the volume. Go on?",
 		 out_name(name, sizeof(name), vmk_arg(cmd, "spanfs")));
 	return vmk_ask(cmd, question);
 }
@@ -193,8 +212,8 @@ static enum status span(struct cmd *cmd, struct why *why)
 {
 	struct parts p = { .count = 0 };
 	struct io_dev *added;
-	enum status st = host_open_device(cmd->host, vmk_arg(cmd, "spanfs"), cmd->dry_run ? 0 : IO_OPEN_WRITE,
-					  &added, why);
+	enum status st = host_open_device(cmd->host, vmk_arg(cmd, "spanfs"),
+					  cmd->dry_run ? 0 : IO_OPEN_WRITE, &added, why);
 
 	if (st != ST_OK)
 		return st;
@@ -221,8 +240,8 @@ int vmk_spanfs(struct cmd *cmd)
 	if (st != ST_OK)
 		return vmk_fail(cmd, "span file system on", vmk_target(cmd), st, &why);
 	if (!cmd->dry_run)
-		say(cmd, "Successfully added \"%s\" to the file system on \"%s\".\n", vmk_arg(cmd, "spanfs"),
-		    vmk_target(cmd));
+		say(cmd, "Successfully added \"%s\" to the file system on \"%s\".\n",
+		    vmk_arg(cmd, "spanfs"), vmk_target(cmd));
 	return vmk_done(cmd, "spanfs", NULL);
 }
 
@@ -249,26 +268,78 @@ int vmk_growfs(struct cmd *cmd)
 		say(cmd, "Successfully grew the file system on \"%s\" by %s.\n", vmk_target(cmd),
 		    out_size(size, sizeof(size), added, 0));
 	else if (!cmd->dry_run)
-		say(cmd, "The file system on \"%s\" fills its partition already.\n", vmk_target(cmd));
+		say(cmd, "The file system on \"%s\" fills its partition already.\n",
+		    vmk_target(cmd));
 	return vmk_done(cmd, "growfs", NULL);
 }
 
-/* ---- -T, -y ----------------------------------------------------------------------------------------- */
+/* ---- -T, -y ---------------------------------------------------------------------------------- */
 
 int vmk_upgradefs(struct cmd *cmd)
 {
 	struct why why = { 0 };
 
-	why_set(&why, ST_UNSUPPORTED, "only VMFS-3 can be upgraded to VMFS-5, and this version reads VMFS-3 "
+	why_set(&why, ST_UNSUPPORTED,
+		"only VMFS-3 can be upgraded to VMFS-5, and this version reads VMFS-3 "
 		"and does not change it; copy its disks to a new volume with -i");
 	return vmk_fail(cmd, "upgrade file system", vmk_target(cmd), ST_UNSUPPORTED, &why);
 }
 
+static int on_reclaim(void *arg, uint64_t done_bytes, uint64_t total_bytes)
+{
+	return progress_update(arg, done_bytes, total_bytes);
+}
+
+static enum status reclaim_plan(struct cmd *cmd, struct vmfs_volume *vol, struct why *why)
+{
+	struct vmfs_info *info = calloc(1, sizeof(*info));
+	char size[24];
+	enum status st = info ? vmfs_info(vol, info, why) : ST_NOMEM;
+
+	if (st == ST_OK)
+		say(cmd, "would give back up to %s\n",
+		    out_size(size, sizeof(size), info->blocks.free * info->block_bytes, 0));
+	free(info);
+	return st;
+}
+
+static enum status reclaim(struct cmd *cmd, struct vmfs_volume *vol, struct why *why)
+{
+	const char *name = vmk_arg(cmd, "reclaimBlocks");
+	uint64_t unit = opt_number(&cmd->args, "reclaimBlocksUnit", 0), bytes = 0;
+	struct progress p;
+	char size[24];
+	enum status st;
+
+	if (unit > RECLAIM_UNIT_MAX)
+		return why_set(why, ST_INVAL, "--reclaimBlocksUnit takes 1 to %u",
+			       RECLAIM_UNIT_MAX);
+	disk_progress(cmd, &p, "Reclaim", "reclaim", name);
+	st = vmfs_reclaim(vol, (uint32_t)unit, on_reclaim, &p, &bytes);
+	progress_end(&p, st == ST_OK);
+	if (st == ST_UNSUPPORTED)
+		return why_set(why, st, "%s: a device below it cannot take blocks back", name);
+	if (st != ST_OK)
+		return why_set(why, st, "%s: %s, after %llu bytes", name, status_text(st),
+			       (unsigned long long)bytes);
+	say(cmd, "%s given back. On ESXi 5.5 and later: esxcli storage vmfs unmap\n",
+	    out_size(size, sizeof(size), bytes, 0));
+	return ST_OK;
+}
+
+/* ESX 5.0 took a percentage and worked in the current directory; that form is not kept. */
 int vmk_reclaim(struct cmd *cmd)
 {
+	const char *name = vmk_arg(cmd, "reclaimBlocks");
+	struct host_volume *v;
+	struct vmfs_volume *vol;
 	struct why why = { 0 };
+	enum status st = host_volume_find(cmd->host, name, &v, &why);
 
-	why_set(&why, ST_UNSUPPORTED, "free blocks are not given back to the device by this version; to make "
-		"an image file small, copy its disks to a new volume (ESXi: esxcli storage vmfs unmap)");
-	return vmk_fail(cmd, "reclaim blocks of", vmk_arg(cmd, "reclaimBlocks"), ST_UNSUPPORTED, &why);
+	if (st == ST_OK)
+		st = host_volume_mount(v, cmd->dry_run ? HOST_READ : HOST_WRITE, &vol, &why);
+	if (st == ST_OK)
+		st = cmd->dry_run ? reclaim_plan(cmd, vol, &why) : reclaim(cmd, vol, &why);
+	return st == ST_OK ? vmk_done(cmd, "reclaim", NULL) :
+			     vmk_fail(cmd, "reclaim blocks of", name, st, &why);
 }

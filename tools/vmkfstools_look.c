@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* vmkfstools_look - the main options that look at a disk: mapping, geometry, check, chain, block map,
- * and the reports that are ours. Only `-x repair` writes. */
+/* vmkfstools_look - the main options that look at a disk: mapping, geometry, check, chain, block
+ * map, and the reports that are ours. Only `-x repair` writes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,12 +11,14 @@
 
 static unsigned read_flags(struct cmd *cmd)
 {
-	return strcmp(opt_text(&cmd->args, "format", "vmdk"), "raw") == 0 ? VMDK_FORMAT_RAW : VMDK_READ;
+	return strcmp(opt_text(&cmd->args, "format", "vmdk"), "raw") == 0 ? VMDK_FORMAT_RAW :
+									    VMDK_READ;
 }
 
-/* ---- -q ------------------------------------------------------------------------------------------------ */
+/* ---- -q -------------------------------------------------------------------------------------- */
 
-/* What a descriptor says of a mapping: 0 none, 1 virtual, 2 pass-through; the mapping file's name. */
+/* What a descriptor says of a mapping: 0 none, 1 virtual, 2 pass-through; the mapping file's
+ * name. */
 static int mapping_of(const char *text, char file[256])
 {
 	const char *type = strstr(text, "createType=\"vmfs"), *extent = strstr(text, " VMFSRDM \"");
@@ -44,10 +46,12 @@ static enum status rdm_device(struct host_path *at, const char *file, char id[64
 	enum status st;
 
 	if (!at->volume)
-		return why_set(why, ST_UNSUPPORTED, "%s: only a VMFS volume can hold the mapping", at->name);
+		return why_set(why, ST_UNSUPPORTED, "%s: only a VMFS volume can hold the mapping",
+			       at->name);
 	path_parent(at->path, dir, sizeof(dir));
 	if (path_join(dir, file, path, sizeof(path)) != 0)
-		return why_set(why, ST_NAME, "%s: the name of its mapping file is too long", at->name);
+		return why_set(why, ST_NAME, "%s: the name of its mapping file is too long",
+			       at->name);
 	st = host_volume_mount(at->volume, HOST_READ, &vol, why);
 	return st == ST_OK ? vmfs_rdm_identity(vol, path, id, bytes, why) : st;
 }
@@ -59,13 +63,15 @@ static int print_mapping(struct cmd *cmd, int kind, const char *id, uint64_t byt
 
 	if (!cmd->json) {
 		printf("Disk %s is a %s Raw Device Mapping\nMaps to: %s%s\n", vmk_target(cmd),
-		       kind == 2 ? "Passthrough" : "Non-passthrough", strncmp(id, "vml.", 4) ? "vml." : "",
-		       out_name(safe, sizeof(safe), id));
+		       kind == 2 ? "Passthrough" : "Non-passthrough",
+		       strncmp(id, "vml.", 4) ? "vml." : "", out_name(safe, sizeof(safe), id));
 		return EXIT_DONE;
 	}
 	doc = out_doc("vmkfstools.queryrdm/1", &items);
-	json_array_append_new(items, json_pack("{s:o, s:b, s:o, s:o}", "disk", out_json_name(vmk_target(cmd)),
-		"passthrough", kind == 2, "device", out_json_name(id), "device_bytes", out_json_bytes(bytes)));
+	json_array_append_new(items, json_pack("{s:o, s:b, s:o, s:o}", "disk",
+					       out_json_name(vmk_target(cmd)), "passthrough",
+					       kind == 2, "device", out_json_name(id),
+					       "device_bytes", out_json_bytes(bytes)));
 	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -93,7 +99,7 @@ int vmk_queryrdm(struct cmd *cmd)
 			     vmk_fail(cmd, "query mapping of", vmk_target(cmd), st, &why);
 }
 
-/* ---- -g, -e --------------------------------------------------------------------------------------------- */
+/* ---- -g, -e ---------------------------------------------------------------------------------- */
 
 static enum status info_of(struct cmd *cmd, struct vmdk_info *info, struct why *why)
 {
@@ -115,12 +121,14 @@ int vmk_geometry(struct cmd *cmd)
 	if (st != ST_OK)
 		return vmk_fail(cmd, "open", vmk_target(cmd), st, &why);
 	if (!cmd->json) {
-		printf("Geometry information C/H/S is %u/%u/%u\n", info.cylinders, info.heads, info.sectors);
+		printf("Geometry information C/H/S is %u/%u/%u\n", info.cylinders, info.heads,
+		       info.sectors);
 		return EXIT_DONE;
 	}
 	doc = out_doc("vmkfstools.geometry/1", &items);
-	json_array_append_new(items, json_pack("{s:I, s:I, s:I}", "cylinders", (json_int_t)info.cylinders, "heads",
-					       (json_int_t)info.heads, "sectors", (json_int_t)info.sectors));
+	json_array_append_new(
+	    items, json_pack("{s:I, s:I, s:I}", "cylinders", (json_int_t)info.cylinders, "heads",
+			     (json_int_t)info.heads, "sectors", (json_int_t)info.sectors));
 	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -138,15 +146,17 @@ int vmk_chain(struct cmd *cmd)
 		return vmk_fail(cmd, "open", vmk_target(cmd), st, &why);
 	if (cmd->json) {
 		doc = out_doc("vmkfstools.chain/1", &items);
-		json_array_append_new(items, json_pack("{s:o, s:b, s:i}", "disk", out_json_name(vmk_target(cmd)),
-						       "consistent", good, "links", 1));
+		json_array_append_new(items, json_pack("{s:o, s:b, s:i}", "disk",
+						       out_json_name(vmk_target(cmd)), "consistent",
+						       good, "links", 1));
 		return out_doc_print(doc) == 0 && good ? EXIT_DONE : EXIT_FAILED;
 	}
 	if (good)
 		printf("Disk chain is consistent.\n");
 	else
-		printf("%s: parentCID %08x, but there is no parent\nDisk chain is not consistent.\n",
-		       vmk_target(cmd), info.parent_cid);
+		printf(
+		    "%s: parentCID %08x, but there is no parent\nDisk chain is not consistent.\n",
+		    vmk_target(cmd), info.parent_cid);
 	return good ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -154,12 +164,13 @@ int vmk_unique(struct cmd *cmd)
 {
 	struct why why = { 0 };
 
-	why_set(&why, ST_UNSUPPORTED, "'%.200s' is no child of it: delta disks come with a later release",
+	why_set(&why, ST_UNSUPPORTED,
+		"'%.200s' is no child of it: delta disks come with a later release",
 		vmk_arg(cmd, "uniqueblocks"));
 	return vmk_fail(cmd, "count unique blocks of", vmk_target(cmd), ST_UNSUPPORTED, &why);
 }
 
-/* ---- -x --------------------------------------------------------------------------------------------------- */
+/* ---- -x -------------------------------------------------------------------------------------- */
 
 struct findings { struct cmd *cmd; json_t *list; };
 
@@ -191,9 +202,11 @@ static int fix_json(int repair, json_t *list, const struct vmdk_check_result *r,
 {
 	json_t *items, *doc = out_doc("vmkfstools.fix/1", &items);
 
-	json_array_append_new(items, json_pack("{s:b, s:i, s:i, s:i, s:i, s:b, s:o}", "repair", repair,
-		"corruptions", (int)r->corruptions, "leaks", (int)r->leaks, "unrepairable", (int)r->unrepairable,
-		"repaired", (int)r->repaired, "dirty", r->dirty, "findings", list));
+	json_array_append_new(items,
+			      json_pack("{s:b, s:i, s:i, s:i, s:i, s:b, s:o}", "repair", repair,
+					"corruptions", (int)r->corruptions, "leaks", (int)r->leaks,
+					"unrepairable", (int)r->unrepairable, "repaired",
+					(int)r->repaired, "dirty", r->dirty, "findings", list));
 	return out_doc_print(doc) == 0 ? code : EXIT_FAILED;
 }
 
@@ -205,13 +218,15 @@ int vmk_fix(struct cmd *cmd)
 	struct host_path at;
 	struct why why = { 0 };
 	int clean;
-	enum status st = host_resolve(cmd->host, vmk_target(cmd), repair ? HOST_WRITE : HOST_READ, &at, &why);
+	enum status st =
+	    host_resolve(cmd->host, vmk_target(cmd), repair ? HOST_WRITE : HOST_READ, &at, &why);
 
 	if (st == ST_OK)
 		st = vmdk_check(at.store, at.path, repair, on_finding, &f, &r, &why);
 	if (st != ST_OK) {
 		json_decref(f.list);
-		return vmk_fail(cmd, repair ? "repair disk" : "check disk", vmk_target(cmd), st, &why);
+		return vmk_fail(cmd, repair ? "repair disk" : "check disk", vmk_target(cmd), st,
+				&why);
 	}
 	clean = r.corruptions + r.leaks == 0 || (repair && r.unrepairable == 0);
 	if (cmd->json)
@@ -220,7 +235,7 @@ int vmk_fix(struct cmd *cmd)
 	return clean ? EXIT_DONE : EXIT_FAILED;
 }
 
-/* ---- -t0 ---------------------------------------------------------------------------------------------------- */
+/* ---- -t0 ------------------------------------------------------------------------------------- */
 
 static void print_run(const char *where, const struct vmdk_run *r)
 {
@@ -262,7 +277,7 @@ int vmk_blockmap(struct cmd *cmd)
 	return st == ST_OK ? EXIT_DONE : vmk_fail(cmd, "map", vmk_target(cmd), st, &why);
 }
 
-/* ---- ours ----------------------------------------------------------------------------------------------------- */
+/* ---- ours ------------------------------------------------------------------------------------ */
 
 int vmk_info(struct cmd *cmd)
 {
@@ -284,8 +299,8 @@ int vmk_compare(struct cmd *cmd)
 {
 	struct why why = { 0 };
 	int different = 0;
-	enum status st = disk_compare(cmd, vmk_arg(cmd, "compare"), vmk_target(cmd), read_flags(cmd), VMDK_READ,
-				      &different, &why);
+	enum status st = disk_compare(cmd, vmk_arg(cmd, "compare"), vmk_target(cmd),
+				      read_flags(cmd), VMDK_READ, &different, &why);
 
 	if (st != ST_OK)
 		return vmk_fail(cmd, "compare", vmk_target(cmd), st, &why);
@@ -296,7 +311,8 @@ int vmk_measure(struct cmd *cmd)
 {
 	const struct disk_format *f;
 	struct why why = { 0 };
-	enum status st = disk_format_of(opt_text(&cmd->args, "diskformat", "zeroedthick"), &f, &why);
+	enum status st =
+	    disk_format_of(opt_text(&cmd->args, "diskformat", "zeroedthick"), &f, &why);
 
 	if (st == ST_OK)
 		st = disk_measure(cmd, vmk_target(cmd), read_flags(cmd), f, &why);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* vmkfstools_query - what file system a path is on (-P), the raw values of a file (-D), and which
- * hosts beat on a volume (--activehosts). Scripts scrape all three: words and their order are fixed. */
+ * hosts beat on a volume (--activehosts). Scripts scrape all three: words and their order are
+ * fixed. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +13,7 @@
 /* What ESXi says of VMFS-5 with blocks of 1 MiB: 64 TiB less what the largest map leaves out. */
 #define FILE_BYTES_MAX 69201586814976ull
 
-/* ---- -P: a path on a volume --------------------------------------------------------------------------- */
+/* ---- -P: a path on a volume ------------------------------------------------------------------ */
 
 /* "99.8 GB": units of 1024 under the names that ESXi prints. */
 static char *human(char *buf, size_t size, uint64_t bytes)
@@ -32,14 +33,16 @@ static char *human(char *buf, size_t size, uint64_t bytes)
 	return buf;
 }
 
-static void print_capacity(struct cmd *cmd, uint64_t total, uint64_t avail, uint64_t block, uint64_t max)
+static void print_capacity(struct cmd *cmd, uint64_t total, uint64_t avail, uint64_t block,
+			   uint64_t max)
 {
 	char a[24], b[24], c[24], d[24];
 
 	if (opt_has(&cmd->args, "humanreadable"))
-		printf("Capacity %s, %s available, file block size %s, max supported file size %s\n",
-		       human(a, sizeof(a), total), human(b, sizeof(b), avail), human(c, sizeof(c), block),
-		       human(d, sizeof(d), max));
+		printf(
+		    "Capacity %s, %s available, file block size %s, max supported file size %s\n",
+		    human(a, sizeof(a), total), human(b, sizeof(b), avail),
+		    human(c, sizeof(c), block), human(d, sizeof(d), max));
 	else
 		printf("Capacity %llu (%llu file blocks * %llu), %llu (%llu blocks) avail, "
 		       "max supported file size %llu\n", (unsigned long long)total,
@@ -50,7 +53,8 @@ static void print_capacity(struct cmd *cmd, uint64_t total, uint64_t avail, uint
 
 static void print_pair(const char *what, const struct vmfs_count *c)
 {
-	printf("%s (max/free): %llu/%llu\n", what, (unsigned long long)c->total, (unsigned long long)c->free);
+	printf("%s (max/free): %llu/%llu\n", what, (unsigned long long)c->total,
+	       (unsigned long long)c->free);
 }
 
 static void print_used(const char *what, const struct vmfs_count *c)
@@ -87,12 +91,12 @@ static void print_volume(struct cmd *cmd, const struct vmfs_info *i)
 {
 	char uuid[VMFS_UUID_TEXT], text[OUT_NAME_MAX];
 
-	printf("VMFS-%u.%02u (Raw Major Version: %u) file system spanning %u partitions.\n", major_of(i),
-	       i->head.fs_minor, i->head.fs_major, i->dev_count);
+	printf("VMFS-%u.%02u (Raw Major Version: %u) file system spanning %u partitions.\n",
+	       major_of(i), i->head.fs_minor, i->head.fs_major, i->dev_count);
 	printf("File system label (if any): %s\n", out_name(text, sizeof(text), i->head.label));
 	printf("Mode: public\n");
-	print_capacity(cmd, i->blocks.total * i->block_bytes, i->blocks.free * i->block_bytes, i->block_bytes,
-		       FILE_BYTES_MAX);
+	print_capacity(cmd, i->blocks.total * i->block_bytes, i->blocks.free * i->block_bytes,
+		       i->block_bytes, FILE_BYTES_MAX);
 	if (vmk_verbose(cmd) > 0)
 		print_details(i);
 	vmfs_uuid_format(&i->head.fs_uuid, uuid);
@@ -114,11 +118,11 @@ static json_t *volume_json(const struct vmfs_info *i)
 	return json_pack("{s:s, s:o, s:s, s:o, s:o, s:i, s:o}", "type", version, "label",
 			 out_json_name(i->head.label), "uuid", uuid, "size_bytes",
 			 out_json_bytes(i->blocks.total * i->block_bytes), "free_bytes",
-			 out_json_bytes(i->blocks.free * i->block_bytes), "block_bytes", (int)i->block_bytes,
-			 "devices", devices);
+			 out_json_bytes(i->blocks.free * i->block_bytes), "block_bytes",
+			 (int)i->block_bytes, "devices", devices);
 }
 
-/* ---- -P: a path of this machine ------------------------------------------------------------------------ */
+/* ---- -P: a path of this machine -------------------------------------------------------------- */
 
 static enum status query_posix(struct cmd *cmd, const char *path, json_t **item, struct why *why)
 {
@@ -129,20 +133,24 @@ static enum status query_posix(struct cmd *cmd, const char *path, json_t **item,
 		return why_set(why, ST_NOENT, "%s: no such file or directory", path);
 	block = v.f_frsize ? v.f_frsize : 4096;
 	if (item) {
-		*item = json_pack("{s:s, s:n, s:n, s:o, s:o, s:i, s:[]}", "type", "POSIX-1.00", "label", "uuid",
-				  "size_bytes", out_json_bytes(block * v.f_blocks), "free_bytes",
-				  out_json_bytes(block * v.f_bavail), "block_bytes", (int)block, "devices");
+		*item = json_pack("{s:s, s:n, s:n, s:o, s:o, s:i, s:[]}", "type", "POSIX-1.00",
+				  "label", "uuid", "size_bytes", out_json_bytes(block * v.f_blocks),
+				  "free_bytes", out_json_bytes(block * v.f_bavail), "block_bytes",
+				  (int)block, "devices");
 		return ST_OK;
 	}
 	printf("POSIX-1.00 (Raw Major Version: 0) file system spanning 1 partitions.\n"
 	       "File system label (if any): \nMode: private\n");
 	print_capacity(cmd, block * v.f_blocks, block * v.f_bavail, block, INT64_MAX);
-	printf("UUID: 00000000-00000000-0000-000000000000\nPartitions spanned (on \"disks\"):\n\t%s\n"
-	       "Is Native Snapshot Capable: NO\n", path);
+	printf(
+	    "UUID: 00000000-00000000-0000-000000000000\nPartitions spanned (on \"disks\"):\n\t%s\n"
+	    "Is Native Snapshot Capable: NO\n",
+	    path);
 	return ST_OK;
 }
 
-static enum status query_vmfs(struct cmd *cmd, struct host_volume *v, json_t **item, struct why *why)
+static enum status query_vmfs(struct cmd *cmd, struct host_volume *v, json_t **item,
+			      struct why *why)
 {
 	struct vmfs_info *info = calloc(1, sizeof(*info));
 	struct vmfs_volume *vol;
@@ -185,7 +193,7 @@ int vmk_queryfs(struct cmd *cmd)
 	return item ? print_item("vmkfstools.queryfs/1", item) : EXIT_DONE;
 }
 
-/* ---- -D ------------------------------------------------------------------------------------------------ */
+/* ---- -D -------------------------------------------------------------------------------------- */
 
 static const char *type_word(uint32_t type)
 {
@@ -201,14 +209,14 @@ static void print_meta(const struct vmfs_file_meta *m)
 	vmfs_uuid_format(&m->lock_owner, owner);
 	printf("Lock [type %x offset %llu v %llu, hb offset %llu\n"
 	       "gen %llu, mode %u, owner %s mtime %llu\n"
-	       "num %u gblnum 0 gblgen 0 gblbrk 0]\n", m->lock_type, (unsigned long long)m->lock_at,
-	       (unsigned long long)m->lock_token, (unsigned long long)m->lock_hb_at,
-	       (unsigned long long)m->lock_hb_gen, m->lock_mode, owner, (unsigned long long)m->lock_mtime,
-	       m->lock_holders);
+	       "num %u gblnum 0 gblgen 0 gblbrk 0]\n",
+	       m->lock_type, (unsigned long long)m->lock_at, (unsigned long long)m->lock_token,
+	       (unsigned long long)m->lock_hb_at, (unsigned long long)m->lock_hb_gen, m->lock_mode,
+	       owner, (unsigned long long)m->lock_mtime, m->lock_holders);
 	/* Type, cluster and resource number of the descriptor's address. */
-	printf("Addr <%u, %u, %u>, gen %u, links %u, type %s, flags %u, uid %u, gid %u, mode %o\n", m->fd & 7,
-	       m->fd >> 6 & 0xFFFF, m->fd >> 22, m->generation, m->links, type_word(m->type), m->flags, m->uid,
-	       m->gid, m->mode);
+	printf("Addr <%u, %u, %u>, gen %u, links %u, type %s, flags %u, uid %u, gid %u, mode %o\n",
+	       m->fd & 7, m->fd >> 6 & 0xFFFF, m->fd >> 22, m->generation, m->links,
+	       type_word(m->type), m->flags, m->uid, m->gid, m->mode);
 	printf("len %llu, nb %llu tbz %llu, cow %llu, newSinceEpoch %llu, zla %u, bs %llu\n",
 	       (unsigned long long)m->length, (unsigned long long)m->num_blocks,
 	       (unsigned long long)m->tbz_blocks, (unsigned long long)m->cow_blocks,
@@ -224,18 +232,20 @@ static json_t *meta_json(const struct vmfs_file_meta *m)
 	snprintf(gen, sizeof(gen), "%llu", (unsigned long long)m->lock_hb_gen);
 	snprintf(token, sizeof(token), "%llu", (unsigned long long)m->lock_token);
 	snprintf(mtime, sizeof(mtime), "%llu", (unsigned long long)m->lock_mtime);
-	return json_pack("{s:{s:I, s:I, s:s, s:o, s:o, s:s, s:s, s:i}, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, "
-			 "s:o, s:I, s:I, s:I, s:I, s:I, s:I}",
-		"lock", "type", (json_int_t)m->lock_type, "mode", (json_int_t)m->lock_mode, "owner", owner,
-		"at_bytes", out_json_bytes(m->lock_at), "heartbeat_at_bytes", out_json_bytes(m->lock_hb_at),
-		"heartbeat_generation", gen, "token", token, "holders", (int)m->lock_holders,
-		"address", (json_int_t)m->fd, "generation", (json_int_t)m->generation, "links",
-		(json_int_t)m->links, "type", type_word(m->type), "flags", (json_int_t)m->flags, "uid",
-		(json_int_t)m->uid, "gid", (json_int_t)m->gid, "mode", (json_int_t)m->mode, "length_bytes",
-		out_json_bytes(m->length), "blocks", (json_int_t)m->num_blocks, "to_be_zeroed_blocks",
-		(json_int_t)m->tbz_blocks, "cow_blocks", (json_int_t)m->cow_blocks, "new_since_epoch_blocks",
-		(json_int_t)m->new_since_epoch, "zla", (json_int_t)m->zla, "block_bytes",
-		(json_int_t)m->block_bytes);
+	return json_pack(
+	    "{s:{s:I, s:I, s:s, s:o, s:o, s:s, s:s, s:i}, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, "
+	    "s:o, s:I, s:I, s:I, s:I, s:I, s:I}",
+	    "lock", "type", (json_int_t)m->lock_type, "mode", (json_int_t)m->lock_mode, "owner",
+	    owner, "at_bytes", out_json_bytes(m->lock_at), "heartbeat_at_bytes",
+	    out_json_bytes(m->lock_hb_at), "heartbeat_generation", gen, "token", token, "holders",
+	    (int)m->lock_holders, "address", (json_int_t)m->fd, "generation",
+	    (json_int_t)m->generation, "links", (json_int_t)m->links, "type", type_word(m->type),
+	    "flags", (json_int_t)m->flags, "uid", (json_int_t)m->uid, "gid", (json_int_t)m->gid,
+	    "mode", (json_int_t)m->mode, "length_bytes", out_json_bytes(m->length), "blocks",
+	    (json_int_t)m->num_blocks, "to_be_zeroed_blocks", (json_int_t)m->tbz_blocks,
+	    "cow_blocks", (json_int_t)m->cow_blocks, "new_since_epoch_blocks",
+	    (json_int_t)m->new_since_epoch, "zla", (json_int_t)m->zla, "block_bytes",
+	    (json_int_t)m->block_bytes);
 }
 
 static enum status file_meta(struct cmd *cmd, struct vmfs_file_meta *m, struct why *why)
@@ -265,7 +275,7 @@ int vmk_dump(struct cmd *cmd)
 	return EXIT_DONE;
 }
 
-/* ---- --activehosts ------------------------------------------------------------------------------------- */
+/* ---- --activehosts --------------------------------------------------------------------------- */
 
 #define WATCH_NS 4000000000ull	/* a live host beats every 3 s */
 #define SLOTS_MAX 2048u
@@ -319,12 +329,14 @@ static int print_hosts(struct cmd *cmd, const struct slots *s)
 	json_t *items, *doc = cmd->json ? out_doc("vmkfstools.activehosts/1", &items) : NULL;
 
 	if (!doc)
-		printf("Found %zu actively heartbeating hosts on volume '%s'\n", s->count, vmk_target(cmd));
+		printf("Found %zu actively heartbeating hosts on volume '%s'\n", s->count,
+		       vmk_target(cmd));
 	for (size_t i = 0; i < s->count; i++) {
 		const uint8_t *m = s->slot[i].owner.b + 10;
 		char mac[18];
 
-		snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3], m[4], m[5]);
+		snprintf(mac, sizeof(mac), "%02x:%02x:%02x:%02x:%02x:%02x", m[0], m[1], m[2], m[3],
+			 m[4], m[5]);
 		if (doc)
 			json_array_append_new(items, json_pack("{s:s, s:o}", "mac", mac, "address",
 							       out_json_name(s->slot[i].address)));

@@ -65,7 +65,6 @@ says "--activehosts" 0 "Found 0 actively heartbeating hosts on volume '$V'" vmkf
 says "-T" 1 "(36)" vmkfstools -T $V
 says "-L" 1 "(36)" vmkfstools -L reserve lun.img
 says "-B" 1 "(36)" vmkfstools -B lun.img
-says "-y" 1 "(36)" vmkfstools -y $V
 
 # A partition that grows, and a second one that joins.
 truncate -s 1G disk.img
@@ -158,6 +157,11 @@ expect 0 "-v1 --deletevirtualdisk" vmkfstools -v1 --deletevirtualdisk $V/moved.v
 for d in thin long zero eager src dst2 z5; do vmkfstools -U $V/$d.vmdk || fail "-U $d"; done
 [ -z "$(listing $V)" ] && pass "all is deleted" || { fail "-U leaves"; listing $V; }
 clean_voma "after all of it" lun.img
+before=$(du -k lun.img | cut -f1)
+says "-y" 0 "given back" vmkfstools -y $V --reclaimBlocksUnit 100
+after=$(du -k lun.img | cut -f1)
+[ $after -lt $((before - 20000)) ] && pass "-y: the image is smaller" || fail "-y: $before KiB before, $after KiB after"
+clean_voma "after -y" lun.img
 
 # ---- formats, judged by others ---------------------------------------------------------------------------
 
@@ -194,6 +198,7 @@ if have jq; then
 	fits vmkfstools-1 0 vmkfstools --json -Z j2.img j.img
 	export CAIRN_DEVICES="lun.img j.img j2.img"
 	fits vmkfstools-1 0 vmkfstools --json -G j.img j.img
+	fits vmkfstools-1 0 vmkfstools --json -y /vmfs/volumes/j
 	fits vmkfstools.queryfs-1 0 vmkfstools --json -P $V
 	fits vmkfstools.queryfs-1 0 vmkfstools --json -P .
 	fits vmkfstools.activehosts-1 0 vmkfstools --json --activehosts $V
@@ -275,7 +280,7 @@ cp --sparse=always lun.img copy.img && chmod 0444 copy.img
 cp --sparse=always lun.img before.img
 for c in "-c 1g $V/n.vmdk" "-i $V/src.vmdk $V/n.vmdk" "-E $V/src.vmdk $V/n.vmdk" "-U $V/src.vmdk" "-X 100m $V/src.vmdk" \
 	"-K $V/src.vmdk" "-w $V/src.vmdk" "-x repair $V/src.vmdk" "-C vmfs5 --force lun.img" "-Z more.img lun.img" \
-	"-G lun.img lun.img"; do
+	"-G lun.img lun.img" "-y $V"; do
 	try "--dry-run $c" vmkfstools --dry-run $c
 	cmp -s lun.img before.img && pass "--dry-run $c: nothing written" || fail "--dry-run $c: the volume changed"
 done

@@ -9,7 +9,8 @@
 #define PART_AT		(128 * 512ull)
 #define PART_BYTES	(256 * 512ull)
 
-/* An MBR with partition 1 in the middle and partition 2 behind the end; each sector holds its number. */
+/* An MBR with partition 1 in the middle and partition 2 behind the end; each sector holds its
+ * number. */
 static void make_disk(const struct tmp_dir *d, const char *name)
 {
 	static uint8_t disk[DISK_BYTES];
@@ -139,8 +140,10 @@ static void holes_of_a_partition_are_its_own(void)
 static const struct cu_case cases[] = {
 	{ "a partition is a window with bounds", partition_is_a_window_with_bounds },
 	{ "a device does not grow by writing", device_does_not_grow_by_writing },
-	{ "names that cannot be opened are told apart", names_that_cannot_be_opened_are_told_apart },
-	{ "a file whose name looks like a partition wins", file_whose_name_looks_like_a_partition_wins },
+	{ "names that cannot be opened are told apart",
+	  names_that_cannot_be_opened_are_told_apart },
+	{ "a file whose name looks like a partition wins",
+	  file_whose_name_looks_like_a_partition_wins },
 	{ "holes of a partition are its own", holes_of_a_partition_are_its_own },
 };
 CU_MAIN("iopath/dev", cases)

@@ -227,7 +227,8 @@ static const struct cu_case cases[] = {
 	{ "a writer keeps others out", writer_keeps_others_out },
 	{ "allocation keeps data and extends", allocation_keeps_data_and_extends },
 	{ "the map tells holes from data", map_tells_holes_from_data },
-	{ "replace shows the whole new content", replace_shows_the_whole_new_content_and_no_leftover },
+	{ "replace shows the whole new content",
+	  replace_shows_the_whole_new_content_and_no_leftover },
 	{ "read_all has a limit", read_all_has_a_limit },
 	{ "names are made, renamed and removed", names_are_made_renamed_and_removed },
 };

@@ -20,7 +20,8 @@ static void seal_header(uint8_t *h)
 }
 
 /* One header and its entries (128 of 128 bytes) at `lba`, `entries`. */
-static void put_gpt(struct mem_dev *m, uint32_t sector, uint64_t lba, uint64_t other, uint64_t entries)
+static void put_gpt(struct mem_dev *m, uint32_t sector, uint64_t lba, uint64_t other,
+		    uint64_t entries)
 {
 	uint8_t *h = m->bytes + lba * sector, *e = m->bytes + entries * sector;
 	uint64_t last = m->dev.size_bytes / sector - 1;
@@ -194,7 +195,7 @@ static void gpt_lost_at_both_ends_is_told(void)
 	memset(m.bytes + 512, 0, 512);
 	memset(m.bytes + DISK_BYTES - 512, 0, 512);
 	CU_ASSERT_EQUAL(read_status(&m, &scheme), ST_CORRUPT);
-	memset(m.bytes, 0, 512);	/* and without the protective MBR there is nothing to tell */
+	memset(m.bytes, 0, 512); /* and without the protective MBR there is nothing to tell */
 	CU_ASSERT_EQUAL(read_status(&m, &scheme), ST_OK);
 	CU_ASSERT_EQUAL(scheme, PART_NONE);
 	mem_dev_fini(&m);
@@ -208,7 +209,7 @@ static void no_table_is_no_error(void)
 	mem_dev_init(&m, DISK_BYTES);
 	CU_ASSERT_EQUAL(read_status(&m, &scheme), ST_OK);
 	CU_ASSERT_EQUAL(scheme, PART_NONE);
-	memset(m.bytes, 0x5A, 510);	/* a boot sector: the magic, and code where entries would be */
+	memset(m.bytes, 0x5A, 510); /* a boot sector: the magic, and code where entries would be */
 	put16(m.bytes + 510, 0xAA55);
 	CU_ASSERT_EQUAL(read_status(&m, &scheme), ST_OK);
 	CU_ASSERT_EQUAL(scheme, PART_NONE);
@@ -218,7 +219,7 @@ static void no_table_is_no_error(void)
 	mem_dev_fini(&m);
 }
 
-/* ---- MBR -------------------------------------------------------------------------------------------- */
+/* ---- MBR ------------------------------------------------------------------------------------- */
 
 static void mbr_with_logical_partitions(void)
 {

@@ -4,7 +4,7 @@
 
 #include "tests/unit/cu.h"
 
-/* ---- buffers: every start and length over three unequal buffers and a skip ------------------------- */
+/* ---- buffers: every start and length over three unequal buffers and a skip ------------------- */
 
 #define TOTAL 13
 
@@ -14,7 +14,9 @@ static void copies_hit_exactly_the_bytes_meant(void)
 		for (uint64_t at = 0; at + skip <= TOTAL; at++)
 			for (uint64_t n = 0; at + skip + n <= TOTAL; n++) {
 				uint8_t flat[TOTAL], src[TOTAL], back[TOTAL] = { 0 };
-				struct port_vec vec[4] = { { flat, 5 }, { flat + 5, 0 }, { flat + 5, 1 },
+				struct port_vec vec[4] = { { flat, 5 },
+							   { flat + 5, 0 },
+							   { flat + 5, 1 },
 							   { flat + 6, 7 } };
 				struct io_req req;
 				int wrong = 0;
@@ -36,12 +38,13 @@ static void copies_hit_exactly_the_bytes_meant(void)
 				wrong += memcmp(back, src, n) != 0;
 				io_req_set_zero(&req, at, n);
 				for (uint64_t i = 0; i < TOTAL; i++)
-					wrong += flat[i] != (i >= skip + at && i < skip + at + n ? 0 : 0xEE);
+					wrong += flat[i] !=
+						 (i >= skip + at && i < skip + at + n ? 0 : 0xEE);
 				CU_ASSERT_EQUAL(wrong, 0);
 			}
 }
 
-/* ---- frames ----------------------------------------------------------------------------------------- */
+/* ---- frames ---------------------------------------------------------------------------------- */
 
 static void popped_request_is_as_it_was_pushed(void)
 {
@@ -61,7 +64,7 @@ static void popped_request_is_as_it_was_pushed(void)
 	CU_ASSERT_EQUAL(req.depth, 0);
 }
 
-/* ---- ending later (I1) ------------------------------------------------------------------------------ */
+/* ---- ending later (I1) ----------------------------------------------------------------------- */
 
 struct later {
 	struct io_req	req;
@@ -125,7 +128,7 @@ static void zero_is_written_where_the_device_cannot(void)
 	mem_dev_fini(&m);
 }
 
-/* ---- the mutex: first come, first served ------------------------------------------------------------ */
+/* ---- the mutex: first come, first served ----------------------------------------------------- */
 
 #define WORLDS 5
 
@@ -162,7 +165,7 @@ static void mutex_is_exclusive_and_fair(void)
 	for (int i = 0; i < WORLDS; i++) {
 		racers[i] = (struct racer){ &race, i };
 		CU_ASSERT_PTR_NOT_NULL(port_world_start("racer", racer_world, &racers[i]));
-		port_world_sleep_ns(50000);	/* it stands in the queue before the next one comes */
+		port_world_sleep_ns(50000); /* it stands in the queue before the next one comes */
 	}
 	CU_ASSERT_EQUAL(race.entered, 0);
 	io_mutex_unlock(&race.m);

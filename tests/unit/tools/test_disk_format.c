@@ -6,12 +6,15 @@
 
 static void sizes_are_read_as_the_manual_says(void)
 {
-	static const struct { const char *text; uint64_t unit, bytes; } good[] = {
-		{ "1048576", 1, MIB }, { "1024", 1024, MIB }, { "1m", 1024, MIB }, { "1M", 1, MIB },
-		{ "2048s", 1, MIB }, { "2048S", 1, MIB }, { "1048576b", 1024, MIB }, { "1.5G", 1, 1536 * MIB },
+	static const struct { const char *text; uint64_t unit, bytes;
+	} good[] = {
+		{ "1048576", 1, MIB },	      { "1024", 1024, MIB },
+		{ "1m", 1024, MIB },	      { "1M", 1, MIB },
+		{ "2048s", 1, MIB },	      { "2048S", 1, MIB },
+		{ "1048576b", 1024, MIB },    { "1.5G", 1, 1536 * MIB },
 		{ "62t", 1, VMDK_BYTES_MAX }, { "5G", 1, 5 * GIB },
-		{ "1048577", 1, MIB + 512 }, { "1048575b", 1, MIB },	/* up to a sector */
-		{ "0.05G", 1, 53687296 },	/* 53687091.2 bytes */
+		{ "1048577", 1, MIB + 512 },  { "1048575b", 1, MIB }, /* up to a sector */
+		{ "0.05G", 1, 53687296 }, /* 53687091.2 bytes */
 	};
 	uint64_t bytes;
 
@@ -24,8 +27,20 @@ static void sizes_are_read_as_the_manual_says(void)
 static void sizes_that_no_disk_has_are_refused_by_name(void)
 {
 	static const char *const bad[] = {
-		"", "x", "-1m", "1x", "1 m", "1mm", "0", "1023k", "62.1t", "63t", "99999999999999999999",
-		"18446744073709551615", "17000000t", "1e9",
+		"",
+		"x",
+		"-1m",
+		"1x",
+		"1 m",
+		"1mm",
+		"0",
+		"1023k",
+		"62.1t",
+		"63t",
+		"99999999999999999999",
+		"18446744073709551615",
+		"17000000t",
+		"1e9",
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
@@ -39,11 +54,19 @@ static void sizes_that_no_disk_has_are_refused_by_name(void)
 
 static void formats_have_the_words_people_know(void)
 {
-	static const struct { const char *word; enum vmdk_kind kind; enum vmdk_alloc alloc; } known[] = {
-		{ "zeroedthick", VMDK_VMFS, VMDK_LAZY }, { "thick", VMDK_VMFS, VMDK_LAZY },
-		{ "eagerzeroedthick", VMDK_VMFS, VMDK_EAGER }, { "THIN", VMDK_VMFS, VMDK_THIN },
-		{ "2gbsparse", VMDK_SPLIT_SPARSE, VMDK_THIN }, { "monosparse", VMDK_MONO_SPARSE, VMDK_THIN },
-		{ "streamOptimized", VMDK_STREAM, VMDK_THIN }, { "monolithicFlat", VMDK_MONO_FLAT, VMDK_LAZY },
+	static const struct {
+		const char *word;
+		enum vmdk_kind kind;
+		enum vmdk_alloc alloc;
+	} known[] = {
+		{ "zeroedthick", VMDK_VMFS, VMDK_LAZY },
+		{ "thick", VMDK_VMFS, VMDK_LAZY },
+		{ "eagerzeroedthick", VMDK_VMFS, VMDK_EAGER },
+		{ "THIN", VMDK_VMFS, VMDK_THIN },
+		{ "2gbsparse", VMDK_SPLIT_SPARSE, VMDK_THIN },
+		{ "monosparse", VMDK_MONO_SPARSE, VMDK_THIN },
+		{ "streamOptimized", VMDK_STREAM, VMDK_THIN },
+		{ "monolithicFlat", VMDK_MONO_FLAT, VMDK_LAZY },
 		{ "raw", VMDK_RAW, VMDK_THIN },
 	};
 	const struct disk_format *f;
@@ -95,10 +118,13 @@ static void adapters_of_newer_hosts_are_stored_as_lsilogic(void)
 
 static const struct cu_case cases[] = {
 	{ "sizes are read as the manual says", sizes_are_read_as_the_manual_says },
-	{ "sizes that no disk has are refused by name", sizes_that_no_disk_has_are_refused_by_name },
+	{ "sizes that no disk has are refused by name",
+	  sizes_that_no_disk_has_are_refused_by_name },
 	{ "formats have the words people know", formats_have_the_words_people_know },
 	{ "usage lists only what exists", usage_lists_only_what_exists },
-	{ "formats of later releases are told apart", formats_of_later_releases_are_told_apart_from_typing_errors },
-	{ "adapters of newer hosts are stored as lsilogic", adapters_of_newer_hosts_are_stored_as_lsilogic },
+	{ "formats of later releases are told apart",
+	  formats_of_later_releases_are_told_apart_from_typing_errors },
+	{ "adapters of newer hosts are stored as lsilogic",
+	  adapters_of_newer_hosts_are_stored_as_lsilogic },
 };
 CU_MAIN("tools/disk_format", cases)

@@ -40,7 +40,8 @@ static void a_million_times_a(void)
 
 	memset(data, 'a', sizeof(data));
 	sum(data, sizeof(data), 997, text);
-	CU_ASSERT_STRING_EQUAL(text, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+	CU_ASSERT_STRING_EQUAL(text,
+			       "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
 }
 
 /* Lengths around the border at which the length no longer fits the last block. */

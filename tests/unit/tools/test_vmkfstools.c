@@ -6,7 +6,8 @@
 
 #include "tests/unit/cu.h"
 
-#define ARGS(...) (char *[]){ __VA_ARGS__ }, (int)(sizeof((char *[]){ __VA_ARGS__ }) / sizeof(char *))
+#define ARGS(...)                                                                                  \
+	(char *[]){ __VA_ARGS__ }, (int)(sizeof((char *[]){ __VA_ARGS__ }) / sizeof(char *))
 
 static int parse(struct opt_args *args, char **argv, int argc)
 {
@@ -96,13 +97,21 @@ static void mistakes_are_mistakes(void)
 	opt_free(&a);
 }
 
-/* The usage has every option, three headings in their order, and the line that ghettoVCB greps for. */
+/* The usage has every option, three headings in their order, and the line that ghettoVCB greps
+ * for. */
 static void usage_is_what_scripts_grep(void)
 {
 	static const char *const parts[] = {
-		"OPTIONS FOR FILE SYSTEMS:", "-C --createfs ", "-P --queryfs\n", "OPTIONS FOR VIRTUAL DISKS:",
-		"-c --createvirtualdisk #[bBsSkKmMgGtT]\n", "-i --clonevirtualdisk srcDisk\n", "--adaptertype ",
-		"deprecated", "OPTIONS FOR DEVICES:", "-L --lock ",
+		"OPTIONS FOR FILE SYSTEMS:",
+		"-C --createfs ",
+		"-P --queryfs\n",
+		"OPTIONS FOR VIRTUAL DISKS:",
+		"-c --createvirtualdisk #[bBsSkKmMgGtT]\n",
+		"-i --clonevirtualdisk srcDisk\n",
+		"--adaptertype ",
+		"deprecated",
+		"OPTIONS FOR DEVICES:",
+		"-L --lock ",
 	};
 	char *text = NULL;
 	size_t bytes;
@@ -129,7 +138,8 @@ static void usage_is_what_scripts_grep(void)
 
 static const struct cu_case cases[] = {
 	{ "command lines from scripts", command_lines_from_scripts },
-	{ "letters that native commands use otherwise", letters_that_native_commands_use_otherwise },
+	{ "letters that native commands use otherwise",
+	  letters_that_native_commands_use_otherwise },
 	{ "unambiguous prefixes and only those", unambiguous_prefixes_and_only_those },
 	{ "mistakes are mistakes", mistakes_are_mistakes },
 	{ "usage is what scripts grep", usage_is_what_scripts_grep },
