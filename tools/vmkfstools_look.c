@@ -56,22 +56,32 @@ static enum status rdm_device(struct host_path *at, const char *file, char id[64
 	return st == ST_OK ? vmfs_rdm_identity(vol, path, id, bytes, why) : st;
 }
 
+/* "vml." and hex: 02 00, the LUN (not kept in the mapping: 00), 00 00, then the identifier. */
+static void vml_of(const char *id, char *buf, size_t size)
+{
+	size_t at = (size_t)snprintf(buf, size, "vml.0200000000");
+
+	for (; *id && at + 3 <= size; id++)
+		at += (size_t)snprintf(buf + at, size - at, "%02x", (uint8_t)*id);
+}
+
 static int print_mapping(struct cmd *cmd, int kind, const char *id, uint64_t bytes)
 {
 	json_t *items, *doc;
-	char safe[300];
+	char vml[160];
 
+	vml_of(id, vml, sizeof(vml));
 	if (!cmd->json) {
-		printf("Disk %s is a %s Raw Device Mapping\nMaps to: %s%s\n", vmk_target(cmd),
-		       kind == 2 ? "Passthrough" : "Non-passthrough",
-		       strncmp(id, "vml.", 4) ? "vml." : "", out_name(safe, sizeof(safe), id));
+		printf("Disk %s is a %s Raw Device Mapping\nMaps to: %s\n", vmk_target(cmd),
+		       kind == 2 ? "Passthrough" : "Non-passthrough", vml);
 		return EXIT_DONE;
 	}
 	doc = out_doc("vmkfstools.queryrdm/1", &items);
-	json_array_append_new(items, json_pack("{s:o, s:b, s:o, s:o}", "disk",
-					       out_json_name(vmk_target(cmd)), "passthrough",
-					       kind == 2, "device", out_json_name(id),
-					       "device_bytes", out_json_bytes(bytes)));
+	json_array_append_new(items,
+			      json_pack("{s:o, s:b, s:s, s:o, s:o}", "disk",
+					out_json_name(vmk_target(cmd)), "passthrough", kind == 2,
+					"device", vml, "identifier", out_json_name(id),
+					"device_bytes", out_json_bytes(bytes)));
 	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 

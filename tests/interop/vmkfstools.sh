@@ -163,6 +163,31 @@ after=$(du -k lun.img | cut -f1)
 [ $after -lt $((before - 20000)) ] && pass "-y: the image is smaller" || fail "-y: $before KiB before, $after KiB after"
 clean_voma "after -y" lun.img
 
+# A mapping as ESXi leaves it: a descriptor, and a file of type 6 whose body is the device's identity.
+printf '# Disk DescriptorFile\nversion=1\nCID=fffffffe\nparentCID=ffffffff\ncreateType="vmfsPassthroughRawDeviceMap"\nRW 2048 VMFSRDM "r-rdmp.vmdk"\n' >r.vmdk
+python3 -c 'import sys; sys.stdout.buffer.write(bytes([1, 16, 3, 0, 0, 5]) + b"VENDOR  " + b"MODEL           " + b"REV " + b"0123456789abcdef".ljust(44, b"\0"))' >body
+cp --sparse=always lun.img rdm.img
+export CAIRN_DEVICES=rdm.img
+cairn file cp r.vmdk body $V/ && cairn file mv $V/body $V/r-rdmp.vmdk
+at=$(vmkfstools -D $V/r-rdmp.vmdk | sed -n 's/^Lock .* offset \([0-9]*\) v.*/\1/p')
+python3 - $((0x1100000 + at + 0x20c)) <<'END'
+import re, sys
+with open("rdm.img", "r+b") as f:
+    f.seek(int(sys.argv[1]))
+    f.write(b"\x06")				# the type in the descriptor
+    f.seek(0)
+    data = f.read()
+    for m in re.finditer(rb"r-rdmp\.vmdk\0", data):	# and in the directory's entry
+        if data[m.start() - 12:m.start() - 8] == b"\x03\0\0\0":
+            f.seek(m.start() - 12)
+            f.write(b"\x06")
+END
+says "-q of a mapping" 0 "Disk $V/r.vmdk is a Passthrough Raw Device Mapping" vmkfstools -q $V/r.vmdk
+says "-q: the device" 0 "Maps to: vml.020000000030313233343536373839616263646566" vmkfstools -q $V/r.vmdk
+have jq && try "-q --json" sh -c "vmkfstools -q --json $V/r.vmdk | jq -e '.items[0].passthrough and .items[0].identifier == \"0123456789abcdef\"'"
+says "a mapping is not cloned" 1 "(36)" vmkfstools -i $V/r.vmdk $V/x.vmdk
+export CAIRN_DEVICES=lun.img
+
 # ---- formats, judged by others ---------------------------------------------------------------------------
 
 truncate -s 20M raw
