@@ -64,7 +64,7 @@ LINKS	:= vmkfstools voma partedUtil
 all: build/bin/cairn $(addprefix build/bin/,$(LINKS))
 build/bin/cairn: build/release/cairn
 	@mkdir -p $(@D)
-	cp $< $@
+	cp $< $@.new && mv $@.new $@	# a program that runs keeps its file
 $(addprefix build/bin/,$(LINKS)): build/bin/cairn
 	ln -sf cairn $@
 
