@@ -58,8 +58,7 @@ static enum status aio_start(struct pcpu *p, struct why *why)
 	error = io_setup(IN_FLIGHT_MAX + 1, &a->context);
 	if (error < 0) {
 		free(a);
-		return why_set(why, error == -ENOMEM ? ST_NOMEM : ST_UNSUPPORTED, "libaio: %s",
-			       strerror(-error));
+		return why_set(why, ST_UNSUPPORTED, "libaio: %s", strerror(-error));
 	}
 	for (int i = 0; i < IN_FLIGHT_MAX; i++) {
 		a->request[i].next_free = a->free;

@@ -100,8 +100,9 @@ static enum status uring_start(struct pcpu *p, struct why *why)
 	error = ring_init(&u->ring);
 	if (error < 0) {
 		free(u);
-		return why_set(why, error == -ENOMEM ? ST_NOMEM : ST_UNSUPPORTED, "io_uring: %s",
-			       strerror(-error));
+		/* ENOMEM: the rings count against RLIMIT_MEMLOCK, of all processes of the user. */
+		return why_set(why, ST_UNSUPPORTED, "io_uring: %s%s", strerror(-error),
+			       error == -ENOMEM ? " (RLIMIT_MEMLOCK?)" : "");
 	}
 	u->files = io_uring_register_files_sparse(&u->ring, FILE_SLOTS) == 0;
 	io_uring_register_ring_fd(&u->ring);	/* saves a look-up per call; older kernels: nothing */

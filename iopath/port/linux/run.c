@@ -128,16 +128,16 @@ fini_mail:
 	return st;
 }
 
+/* Once its thread has ended, and no helper can send it mail any more. */
 static void pcpu_stop(struct pcpu *p)
 {
 	p->engine->stop(p);
 	dma_destroy(p->dma);
-	accel_thread_end();
 	mail_fini(&p->mail);
 	sched_fini(&p->sched);
 }
 
-/* An engine may want to be started and stopped by the thread that will use it. */
+/* An engine may want to be started by the thread that will use it. */
 struct starting {
 	struct pcpu		*pcpu;
 	uint32_t		index;
@@ -160,7 +160,7 @@ static void *pcpu_thread(void *arg)
 	}
 	pthread_barrier_wait(&start->started);	/* `start` is gone after this */
 	pcpu_loop(p);
-	pcpu_stop(p);
+	accel_thread_end();
 	return NULL;
 }
 
@@ -223,13 +223,18 @@ static enum status start_first_pcpu(const char *wanted, uint64_t dma_bytes, stru
 	return st;
 }
 
-static void join_pcpus(uint32_t count)
+static void stop_pcpus(uint32_t count)
 {
 	stop_all();
 	for (uint32_t i = 1; i < count; i++)
 		pthread_join(machine.pcpus[i].thread, NULL);
+	accel_thread_end();
+	pool_stop();
+	for (uint32_t i = 0; i < count; i++)
+		pcpu_stop(&machine.pcpus[i]);
 }
 
+/* With pCPU 0 started: start the others, run, stop all. */
 static enum status run_pcpus(uint64_t dma_bytes, struct why *why)
 {
 	enum status st = ST_OK;
@@ -250,7 +255,7 @@ static enum status run_pcpus(uint64_t dma_bytes, struct why *why)
 		pcpu_loop(&machine.pcpus[0]);
 		signals_stop();
 	}
-	join_pcpus(started);
+	stop_pcpus(started);
 	return st;
 }
 
@@ -271,11 +276,8 @@ enum status port_run(const struct port_config *config, void (*main_world)(void *
 	machine.pcpu_count = count;
 	console_set_level(config->log_level);
 	st = start_first_pcpu(engine && *engine ? engine : NULL, dma_bytes, why);
-	if (st == ST_OK) {
+	if (st == ST_OK)
 		st = run_pcpus(dma_bytes, why);
-		pool_stop();
-		pcpu_stop(&machine.pcpus[0]);
-	}
 	free(machine.pcpus);
 	machine = (struct machine){ 0 };
 	here = NULL;

@@ -348,6 +348,38 @@ static void test_a_seed_decides_the_run(void)
 	CU_ASSERT_NOT_EQUAL(hash_of_run(2), one);
 }
 
+/* ---- a deadlock is an end with a text, not a hang -------------------------------------------------------------- */
+
+static void park_forever(void *arg)
+{
+	(void)arg;
+	port_world_park();
+}
+
+static void deadlock_main(void *arg)
+{
+	VERIFY(port_world_start("sleeper", park_forever, NULL) != NULL);
+	park_forever(arg);
+}
+
+static void test_a_deadlock_names_the_parked_worlds(void)
+{
+	char command[200], text[400] = "";
+	size_t n;
+	FILE *f;
+
+	snprintf(command, sizeof(command), "SEED=5 CAIRN_SIM_SCRIPT=deadlock /proc/%d/exe 2>&1",
+		 (int)getpid());
+	f = popen(command, "r");
+	VERIFY(f != NULL);
+	n = fread(text, 1, sizeof(text) - 1, f);
+	text[n] = '\0';
+	CU_ASSERT_NOT_EQUAL(pclose(f), 0);
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "deadlock"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "main sleeper"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "seed 5"));
+}
+
 static const struct cu_case cases[] = {
 	{ "a cut leaves any version since the flush", test_a_cut_leaves_any_version_since_the_flush },
 	{ "a cut without drop keeps all", test_a_cut_without_drop_keeps_all_that_ended },
@@ -363,14 +395,18 @@ static const struct cu_case cases[] = {
 	{ "a disk of 64 TiB", test_a_disk_of_64_tib_costs_what_is_written },
 	{ "export and import", test_export_and_import },
 	{ "a seed decides the run", test_a_seed_decides_the_run },
+	{ "a deadlock names the parked worlds", test_a_deadlock_names_the_parked_worlds },
 };
 
 int main(void)
 {
-	if (getenv("CAIRN_SIM_SCRIPT")) {
-		struct port_config config = { .seed = strtoull(getenv("SEED"), NULL, 0) };
+	const char *script = getenv("CAIRN_SIM_SCRIPT");
+	struct port_config config = { 0 };
 
-		return port_run(&config, script_main, NULL, NULL) != ST_OK;
+	if (script) {
+		config.seed = strtoull(getenv("SEED"), NULL, 0);
+		return port_run(&config, strcmp(script, "deadlock") == 0 ? deadlock_main : script_main,
+				NULL, NULL) != ST_OK;
 	}
 	return cu_run_all("port/faults", cases, ARRAY_COUNT(cases));
 }
