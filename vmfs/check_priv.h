@@ -50,25 +50,28 @@ struct check {
 	struct why			*why;
 	struct lvm			lvm;
 	struct vmfs_layout		layout;
-	uint8_t				*used[VMFS_RES_COUNT];	/* bit set: the cluster says in use */
-	uint8_t				*ref[VMFS_RES_COUNT];	/* bit set: something refers to it */
+	/* bit set: the cluster says in use */
+	uint8_t				*used[VMFS_RES_COUNT];
+	/* bit set: something refers to it */
+	uint8_t				*ref[VMFS_RES_COUNT];
 	struct fd_info			*fd;
 	uint32_t			fd_count;
 	uint8_t				*chunk;			/* CHECK_CHUNK_BYTES */
 	struct vmfs_hb_disk		*slot;			/* VMFS_HB_SLOTS */
 	struct check_journal		journal[CHECK_JOURNALS];
 	uint32_t			journals;
-	uint8_t				recount;		/* bit per kind: its headers need repair */
+	/* bit per kind: its headers need repair */
+	uint8_t				recount;
 };
 
-/* ---- driver ------------------------------------------------------------------------------------- */
+/* ---- driver ---------------------------------------------------------------------------------- */
 
 /* Report. at: volume offset or ~0. */
 void check_find(struct check *c, enum vmfs_severity severity, const char *rule, uint64_t at,
 		const char *format, ...) PRINTF_LIKE(5, 6);
 /* The same; fixed: it is repaired now. */
-void check_report(struct check *c, int fixed, enum vmfs_severity severity, const char *rule, uint64_t at,
-		  const char *format, ...) PRINTF_LIKE(6, 7);
+void check_report(struct check *c, int fixed, enum vmfs_severity severity, const char *rule,
+		  uint64_t at, const char *format, ...) PRINTF_LIKE(6, 7);
 void check_progress(struct check *c, uint64_t done, uint64_t total);
 /* Read as the volume will be after replay of the journals found. */
 MUST_USE enum status check_read(struct check *c, uint64_t at, void *buf, uint64_t bytes);
@@ -89,7 +92,7 @@ static inline uint64_t check_index(const struct vmfs_geom *g, uint32_t cluster, 
 uint32_t check_fd_index(const struct check *c, uint32_t addr);
 uint32_t check_fd_addr(const struct check *c, uint32_t index);
 
-/* ---- subjects: each returns what ended the check early (I/O, memory), ST_OK otherwise ------------ */
+/* ---- subjects: each returns what ended the check early (I/O, memory), ST_OK otherwise -------- */
 
 MUST_USE enum status check_lvm(struct check *c);
 MUST_USE enum status check_descriptor(struct check *c);
@@ -100,8 +103,10 @@ void check_journal_blocks(struct check *c);
 MUST_USE enum status check_resources(struct check *c);
 MUST_USE enum status check_fd_scan(struct check *c);	/* fills fd[] */
 MUST_USE enum status check_fd_pointers(struct check *c);	/* fills ref[] */
-/* An entry names a descriptor that is marked free: in use after all, when it is what the entry says. */
-MUST_USE enum status check_fd_revive(struct check *c, uint32_t index, uint32_t type, uint32_t generation);
+/* An entry names a descriptor that is marked free: in use after all, when it is what the entry
+ * says. */
+MUST_USE enum status check_fd_revive(struct check *c, uint32_t index, uint32_t type,
+				     uint32_t generation);
 MUST_USE enum status check_dirs(struct check *c);
 MUST_USE enum status check_links(struct check *c);
 MUST_USE enum status check_global(struct check *c);
@@ -114,12 +119,13 @@ void check_lock(struct check *c, const struct vmfs_lock_disk *lock, const char *
 /* 1 when a dead host's journal says that its next recovery will free this descriptor. */
 int check_is_pending_orphan(const struct check *c, uint32_t fd, uint32_t generation);
 
-/* ---- repairs ------------------------------------------------------------------------------------- */
+/* ---- repairs --------------------------------------------------------------------------------- */
 
 /* Recover this machine's dead mounts by mounting and unmounting, before anything is looked at. */
 MUST_USE enum status check_fix_recover(struct check *c);
 /* Write sectors of an FD back: its lock, or its metadata. */
-MUST_USE enum status check_fix_lock(struct check *c, uint64_t at, const struct vmfs_lock_disk *lock);
+MUST_USE enum status check_fix_lock(struct check *c, uint64_t at,
+				    const struct vmfs_lock_disk *lock);
 MUST_USE enum status check_fix_fd(struct check *c, uint32_t addr, const struct vmfs_fd_disk *meta);
 /* Make an FD that nobody names an empty one. */
 MUST_USE enum status check_fix_orphan(struct check *c, uint32_t addr);
@@ -127,7 +133,7 @@ MUST_USE enum status check_fix_orphan(struct check *c, uint32_t addr);
  * that is free. release: also free what is not referenced. */
 MUST_USE enum status check_fix_clusters(struct check *c, enum vmfs_res kind, int release);
 
-/* ---- cluster headers, many at a time ---------------------------------------------------------------- */
+/* ---- cluster headers, many at a time --------------------------------------------------------- */
 
 struct check_cluster {
 	struct vmfs_cluster_header	*header;	/* in c->chunk, until the next call */
@@ -138,6 +144,7 @@ MUST_USE enum status check_each_cluster(struct check *c, enum vmfs_res kind,
 					enum status (*fn)(struct check *c, enum vmfs_res kind,
 							  const struct check_cluster *cluster));
 /* 1 when the header is that of this cluster: lock type, number and (at most) total are right. */
-int check_header_ours(const struct check *c, enum vmfs_res kind, const struct check_cluster *cluster);
+int check_header_ours(const struct check *c, enum vmfs_res kind,
+		      const struct check_cluster *cluster);
 
 #endif

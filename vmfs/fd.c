@@ -377,7 +377,8 @@ enum status vmfs_fd_make(struct vmfs_volume *vol, enum vmfs_type type, uint32_t 
 	if (st != ST_OK)
 		return st;
 	at = vmfs_layout_addr_at(&vol->layout, fd->addr);
-	st = vmfs_meta_get(vol, at, META_WALK, &fd->page);	/* the next ones will be wanted too */
+	/* the next ones will be wanted too */
+	st = vmfs_meta_get(vol, at, META_WALK, &fd->page);
 	if (st == ST_OK)
 		st = vmfs_meta_get(vol, at, META_READ, &fd->page);
 	if (st != ST_OK)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* format - what mkfs, grow and span share: new LVM headers, new cluster headers, fast writing.
- *   lvm_format.c  headers of devices    res_format.c  resource files    writer.c  requests in flight */
+ *   lvm_format.c  headers of devices   res_format.c  resource files   writer.c  requests in flight */
 #ifndef CAIRN_VMFS_FORMAT_PRIV_H
 #define CAIRN_VMFS_FORMAT_PRIV_H
 
 #include "vmfs/geom_priv.h"
 
-/* ---- LVM headers ------------------------------------------------------------------------------- */
+/* ---- LVM headers ----------------------------------------------------------------------------- */
 
 /* How many PEs of 256 MiB a device has room for, chained metadata regions taken off. */
 uint32_t lvm_room_pes(uint64_t device_bytes);
@@ -14,9 +14,10 @@ uint32_t lvm_room_pes(uint64_t device_bytes);
 uint64_t lvm_pe_place(uint32_t number);
 uint64_t lvm_region_place(uint32_t index);
 /* Write the records and bitmap bits of PEs first .. first + count - 1, logically from `logical` on,
- * each `pe_bytes` long (256 MiB but for a test volume), and the headers of regions that begin there. */
-MUST_USE enum status lvm_write_pes(struct io_dev *dev, uint32_t first, uint32_t count, uint64_t logical,
-				   uint64_t pe_bytes, struct why *why);
+ * each `pe_bytes` long (256 MiB but for a test volume), and the headers of regions that begin
+ * there. */
+MUST_USE enum status lvm_write_pes(struct io_dev *dev, uint32_t first, uint32_t count,
+				   uint64_t logical, uint64_t pe_bytes, struct why *why);
 /* Fields of the device record and volume entry that follow from the number of PEs. */
 void lvm_set_pes(struct lvm_device *d, uint32_t pes);
 /* Write the name that device `index` of the volume has into the head's table. */
@@ -31,7 +32,7 @@ MUST_USE enum status lvm_clear(struct io_dev *dev, uint64_t at, uint64_t bytes);
 /* The lvm of devices whose records are in memory already (dev[].region is filled in). */
 MUST_USE enum status lvm_plan(struct lvm *lvm, uint64_t pe_bytes);
 
-/* ---- resource files ---------------------------------------------------------------------------- */
+/* ---- resource files -------------------------------------------------------------------------- */
 
 /* A cluster header with all of its resources free. */
 struct vmfs_cluster_header { struct vmfs_lock_disk lock; struct vmfs_cluster_disk meta; };
@@ -52,14 +53,14 @@ struct vmfs_res_fill {
 	uint32_t			first_cluster;
 	uint64_t			taken, mtime;
 };
-void vmfs_res_fill_block(const struct vmfs_res_fill *fill, uint32_t index, uint8_t *buf, uint32_t *low,
-			 uint32_t *high);
+void vmfs_res_fill_block(const struct vmfs_res_fill *fill, uint32_t index, uint8_t *buf,
+			 uint32_t *low, uint32_t *high);
 
-/* The file system takes the room that the logical volume has behind its blocks (grow_fs.c). The volume
- * is not mounted and its devices are locked. *added_bytes: 0 when there was none. */
+/* The file system takes the room that the logical volume has behind its blocks (grow_fs.c). The
+ * volume is not mounted and its devices are locked. *added_bytes: 0 when there was none. */
 MUST_USE enum status vmfs_fs_grow(struct lvm *lvm, uint64_t *added_bytes, struct why *why);
 
-/* ---- writer: a few large writes in flight ------------------------------------------------------- */
+/* ---- writer: a few large writes in flight ---------------------------------------------------- */
 
 #define WRITER_DEPTH 4u
 struct vmfs_writer {

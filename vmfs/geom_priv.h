@@ -32,7 +32,8 @@ void vmfs_geom_derive(struct vmfs_geom *g);
 void vmfs_geom_for_volume(struct vmfs_geom g[VMFS_RES_COUNT], uint64_t blocks);
 void vmfs_geom_encode(const struct vmfs_geom *g, struct vmfs_res_disk *disk);
 /* NULL, or the text naming the bad field. Limits: what addresses and the bitmap array can hold. */
-const char *vmfs_geom_decode(const struct vmfs_res_disk *disk, enum vmfs_res kind, struct vmfs_geom *g);
+const char *vmfs_geom_decode(const struct vmfs_res_disk *disk, enum vmfs_res kind,
+			     struct vmfs_geom *g);
 
 /* File offsets inside the resource file. */
 uint64_t vmfs_geom_cluster_at(const struct vmfs_geom *g, uint32_t cluster);
@@ -42,7 +43,8 @@ uint32_t vmfs_geom_cluster_total(const struct vmfs_geom *g, uint32_t cluster);
 /* Split an address of this kind; 0 when it names no resource of this geometry. */
 int vmfs_geom_split(const struct vmfs_geom *g, enum vmfs_res kind, uint32_t addr, int dense_sb,
 		    uint32_t *cluster, uint32_t *resource);
-uint32_t vmfs_geom_addr(enum vmfs_res kind, const struct vmfs_geom *g, uint32_t cluster, uint32_t resource);
+uint32_t vmfs_geom_addr(enum vmfs_res kind, const struct vmfs_geom *g, uint32_t cluster,
+			uint32_t resource);
 
 /* The block map of a system file, whole, in memory. */
 struct vmfs_sysmap {
@@ -54,12 +56,13 @@ struct vmfs_sysmap {
 /* Read the FD at `fd_at` and its pointers (ZLA FB or PB; PBs are found through `pbc`, which may be
  * NULL while .pbc.sf itself is being read). I/O. */
 MUST_USE enum status vmfs_sysmap_read(struct lvm *lvm, uint64_t fd_at, uint32_t block_bytes,
-				      const struct vmfs_sysmap *pbc, const struct vmfs_geom *pbc_geom,
-				      struct vmfs_sysmap *map, struct why *why);
+				      const struct vmfs_sysmap *pbc,
+				      const struct vmfs_geom *pbc_geom, struct vmfs_sysmap *map,
+				      struct why *why);
 void vmfs_sysmap_free(struct vmfs_sysmap *map);
-/* Volume offset of a file offset; ~0 when outside. A resource starts there and goes on in one piece:
- * units of VMFS-5 never straddle a block, and vmfs_layout_read() refuses a VMFS-3 whose 64 KiB
- * sub-blocks straddle blocks that do not follow each other. */
+/* Volume offset of a file offset; ~0 when outside. A resource starts there and goes on in one
+ * piece: units of VMFS-5 never straddle a block, and vmfs_layout_read() refuses a VMFS-3 whose 64
+ * KiB sub-blocks straddle blocks that do not follow each other. */
 uint64_t vmfs_sysmap_at(const struct vmfs_sysmap *map, uint64_t file_offset);
 
 /* Everything needed to find a resource of a volume: read once at mount, mkfs-check and grow. */
@@ -77,7 +80,8 @@ MUST_USE enum status vmfs_layout_read(struct lvm *lvm, struct vmfs_layout *layou
 void vmfs_layout_free(struct vmfs_layout *layout);
 /* Volume offset of an FD, PB, SB, PB2 or cluster header; ~0 when the address is out of range. */
 uint64_t vmfs_layout_addr_at(const struct vmfs_layout *layout, uint32_t addr);
-uint64_t vmfs_layout_cluster_at(const struct vmfs_layout *layout, enum vmfs_res kind, uint32_t cluster);
+uint64_t vmfs_layout_cluster_at(const struct vmfs_layout *layout, enum vmfs_res kind,
+				uint32_t cluster);
 
 /* How many bits are set. */
 uint32_t vmfs_count_bits(const uint8_t *bytes, size_t n);
@@ -85,8 +89,9 @@ uint32_t vmfs_count_bits(const uint8_t *bytes, size_t n);
 /* x_check of the records: NULL, or a text that names the bad field. */
 const char *vmfs_fs_check(const struct vmfs_fs_disk *fs);
 const char *vmfs_fd_check(const struct vmfs_fd_disk *fd, uint32_t addr);
-const char *vmfs_cluster_check(const struct vmfs_lock_disk *lock, const struct vmfs_cluster_disk *cluster,
-			       uint64_t at, enum vmfs_res kind, uint32_t number, uint32_t total);
+const char *vmfs_cluster_check(const struct vmfs_lock_disk *lock,
+			       const struct vmfs_cluster_disk *cluster, uint64_t at,
+			       enum vmfs_res kind, uint32_t number, uint32_t total);
 /* log2 of an FD's unit, also where VMFS-3 left it 0. */
 uint32_t vmfs_fd_shift(const struct vmfs_fd_disk *fd);
 

@@ -39,7 +39,7 @@ struct lvm {
 	uint8_t			locked;
 };
 
-/* ---- one device -------------------------------------------------------------------------------- */
+/* ---- one device ------------------------------------------------------------------------------ */
 
 /* Read and verify the record, volume entry and region chain of one device.
  *   ST_NOENT  no LVM header here    ST_UNSUPPORTED  LVM6 (VMFS-6)    ST_CORRUPT  named in why */
@@ -56,7 +56,7 @@ const char *lvm_pe_check(const struct lvm_device *d, const struct lvm_pe_disk *p
 MUST_USE enum status lvm_lock_dev(struct io_dev *dev, struct why *why);
 void lvm_unlock_dev(struct io_dev *dev);
 
-/* ---- the volume -------------------------------------------------------------------------------- */
+/* ---- the volume ------------------------------------------------------------------------------ */
 
 /* Read the headers of all devices, put them in order, verify, build the map.
  * The volume entry of the head (first device) is binding: grow and span write it last. Other
@@ -70,7 +70,7 @@ void lvm_close(struct lvm *lvm);
  * ST_BUSY: somebody has them; nothing is held. lvm_close releases. */
 MUST_USE enum status lvm_lock_devices(struct lvm *lvm, struct why *why);
 
-/* ---- requests ---------------------------------------------------------------------------------- */
+/* ---- requests -------------------------------------------------------------------------------- */
 
 /* The run that volume offset `at` lies in. at < lvm->bytes. */
 const struct lvm_run *lvm_find(struct lvm *lvm, uint64_t at);

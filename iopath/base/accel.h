@@ -18,11 +18,11 @@ struct accel {
 	uint32_t (*crc32c)(uint32_t crc, const void *data, size_t bytes);
 	/* 1 when all bytes are zero. */
 	int (*is_zero)(const void *data, size_t bytes);
-	/* RFC 1950 zlib stream. level 1 fast ... 9 small. Returns the compressed length, or 0 when it
-	 * does not fit out_max. */
+	/* RFC 1950 zlib stream. level 1 fast ... 9 small. Returns the compressed length, or 0 when
+	 * it does not fit out_max. */
 	size_t (*deflate)(int level, const void *in, size_t in_bytes, void *out, size_t out_max);
-	/* RFC 1950 zlib stream back. *out_bytes gets the length. ST_CORRUPT: bad stream or checksum,
-	 * ST_RANGE: does not fit out_max. Trailing bytes after the stream are ignored. */
+	/* RFC 1950 zlib stream back. *out_bytes gets the length. ST_CORRUPT: bad stream or
+	 * checksum, ST_RANGE: does not fit out_max. Trailing bytes after the stream are ignored. */
 	enum status (*inflate)(const void *in, size_t in_bytes, void *out, size_t out_max,
 			       size_t *out_bytes);
 };

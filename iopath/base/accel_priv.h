@@ -14,7 +14,7 @@ size_t deflate_plain(int level, const void *in, size_t in_bytes, void *out, size
 enum status inflate_plain(const void *in, size_t in_bytes, void *out, size_t out_max,
 			  size_t *out_bytes);
 
-/* ---- constants of RFC 1951 that both directions need ------------------------------------------ */
+/* ---- constants of RFC 1951 that both directions need ----------------------------------------- */
 
 enum {
 	DEFLATE_LITLEN_MAX = 288,	/* literal and length codes; 286 and 287 never occur */

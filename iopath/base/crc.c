@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* crc - CRC-32C eight bytes at a time ("slicing by 8": Kounavis and Berry, 2005).
  * table[k][b] is what byte b does to the sum when k more zero bytes follow. A CRC is linear over
- * XOR, so each table of 256 follows from its entries for the eight single bits; the compiler expands
- * them. tests/unit/base/test_crc.c compares with the one-bit-at-a-time definition. */
+ * XOR, so each table of 256 follows from its entries for the eight single bits; the compiler
+ * expands them. tests/unit/base/test_crc.c compares with the one-bit-at-a-time definition. */
 #include "iopath/base/accel_priv.h"
 #include "iopath/base/le.h"
 

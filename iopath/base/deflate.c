@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* deflate - RFC 1950 and 1951 forwards, from one buffer into another: greedy LZ77 with one candidate
- * a position, then the smallest of a dynamic, a fixed and a stored block. The level is not used:
- * this is the twin for where no library is, and its ratio lies near zlib's level 1.
+/* deflate - RFC 1950 and 1951 forwards, from one buffer into another: greedy LZ77 with one
+ * candidate a position, then the smallest of a dynamic, a fixed and a stored block. The level is
+ * not used: this is the twin for where no library is, and its ratio lies near zlib's level 1.
  *
  * A block is at most TOKENS_MAX tokens, so that the state (about 36 KiB) fits a world's stack. */
 #include "iopath/base/accel_priv.h"
@@ -32,7 +32,7 @@ struct deflate {
 	struct code	litlen, dist;
 };
 
-/* ---- bits ------------------------------------------------------------------------------------- */
+/* ---- bits ------------------------------------------------------------------------------------ */
 
 static void put_byte(struct deflate *z, uint8_t byte)
 {
@@ -57,7 +57,7 @@ static void align_byte(struct deflate *z)
 		put_bits(z, 0, 8 - z->bit_count);
 }
 
-/* ---- codes ------------------------------------------------------------------------------------ */
+/* ---- codes ----------------------------------------------------------------------------------- */
 
 /* The symbol whose range holds a value: the last base that is not greater. */
 static unsigned symbol_of(const struct deflate_base *table, unsigned count, unsigned value)
@@ -215,7 +215,7 @@ static void make_fixed_code(struct deflate *z)
 	assign_codes(&z->dist, DEFLATE_DIST_MAX);
 }
 
-/* ---- blocks ----------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 static void count_tokens(struct deflate *z)
 {
@@ -295,7 +295,8 @@ static unsigned pack_lengths(const struct deflate *z, uint16_t *packed, unsigned
 			run++;
 		if (all[i] == 0 && run >= 3) {
 			n = MIN(run, 138u);
-			packed[count++] = (uint16_t)(n >= 11 ? 18 | (n - 11) << 8 : 17 | (n - 3) << 8);
+			packed[count++] =
+			    (uint16_t)(n >= 11 ? 18 | (n - 11) << 8 : 17 | (n - 3) << 8);
 		} else if (i > 0 && all[i] == all[i - 1] && run >= 3) {
 			n = MIN(run, 6u);
 			packed[count++] = (uint16_t)(16 | (n - 3) << 8);
@@ -417,7 +418,7 @@ static void end_block(struct deflate *z, int last)
 	z->block_start = z->at;
 }
 
-/* ---- matches ---------------------------------------------------------------------------------- */
+/* ---- matches --------------------------------------------------------------------------------- */
 
 static uint32_t four_bytes(const uint8_t *p)
 {

@@ -43,7 +43,7 @@ const struct deflate_base deflate_distances[DEFLATE_DIST_MAX] = {
 const uint8_t deflate_code_order[19] = { 16, 17, 18, 0, 8,  7, 9,  6, 10, 5,
 					 11, 4,	 12, 3, 13, 2, 14, 1, 15 };
 
-/* ---- bits ------------------------------------------------------------------------------------- */
+/* ---- bits ------------------------------------------------------------------------------------ */
 
 /* At least 48 bits, or all that is left. */
 static void refill(struct inflate *z)
@@ -72,7 +72,7 @@ static enum status take(struct inflate *z, unsigned n, unsigned *value)
 	return ST_OK;
 }
 
-/* ---- codes ------------------------------------------------------------------------------------ */
+/* ---- codes ----------------------------------------------------------------------------------- */
 
 static unsigned reversed(unsigned code, unsigned bits)
 {
@@ -168,7 +168,7 @@ static enum status decode(struct inflate *z, const struct huffman *h, unsigned *
 	return ST_OK;
 }
 
-/* ---- blocks ----------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 static enum status stored_block(struct inflate *z)
 {

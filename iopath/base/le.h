@@ -33,7 +33,10 @@ typedef struct { uint8_t b[8]; } le64;
 		__builtin_memcpy(v.b, &n, sizeof(n));                                              \
 		return v;                                                                          \
 	}                                                                                          \
-	static inline void le##bits##_set(le##bits *v, uint##bits##_t n) { *v = le##bits##_make(n); }
+	static inline void le##bits##_set(le##bits *v, uint##bits##_t n)                           \
+	{                                                                                          \
+		*v = le##bits##_make(n);                                                           \
+	}
 
 LE_DEFINE(16)
 LE_DEFINE(32)

@@ -21,8 +21,14 @@ static inline void list_insert(struct list *n, struct list *prev, struct list *n
 	next->prev = n;
 }
 
-static inline void list_add_tail(struct list *head, struct list *n) { list_insert(n, head->prev, head); }
-static inline void list_add_head(struct list *head, struct list *n) { list_insert(n, head, head->next); }
+static inline void list_add_tail(struct list *head, struct list *n)
+{
+	list_insert(n, head->prev, head);
+}
+static inline void list_add_head(struct list *head, struct list *n)
+{
+	list_insert(n, head, head->next);
+}
 
 static inline void list_del(struct list *n)
 {

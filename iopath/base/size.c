@@ -64,7 +64,8 @@ static uint64_t unit_of(const char *suffix, uint64_t bare_unit)
 	if (at == NULL)
 		return 0;
 	suffix++;
-	if (*suffix && mem_compare_nocase(suffix, "b") != 0 && mem_compare_nocase(suffix, "ib") != 0)
+	if (*suffix && mem_compare_nocase(suffix, "b") != 0 &&
+	    mem_compare_nocase(suffix, "ib") != 0)
 		return 0;
 	return 1ull << (10 * (at - letters + 1));
 }
@@ -81,8 +82,8 @@ static enum status parse_fraction(const char **text, uint64_t *digits)
 	return *digits ? ST_OK : ST_INVAL;
 }
 
-/* unit * 0.DIGITS, rounded up. From the last digit to the first, as one divides by hand: a remainder
- * anywhere means that the exact value is a little more. */
+/* unit * 0.DIGITS, rounded up. From the last digit to the first, as one divides by hand: a
+ * remainder anywhere means that the exact value is a little more. */
 static uint64_t fraction_bytes(const char *digits, uint64_t count, uint64_t unit)
 {
 	uint64_t bytes = 0;

@@ -3,7 +3,8 @@
 #include "iopath/base/fmt.h"
 
 /* Length of the character that starts with this byte, and the range of its second byte: the narrow
- * ranges keep out overlong forms, surrogates and values past U+10FFFF. 0: no character starts so. */
+ * ranges keep out overlong forms, surrogates and values past U+10FFFF. 0: no character
+ * starts so. */
 static size_t lead(unsigned char c, unsigned char *low, unsigned char *high)
 {
 	*low = 0x80;
