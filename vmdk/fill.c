@@ -72,40 +72,87 @@ static enum status eager_zero(struct filling *f, struct why *why)
 
 /* ---- punch ------------------------------------------------------------------------------------------------------ */
 
-static enum status punch_block(struct filling *f, struct vmdk_extent *x, uint64_t at, uint64_t bytes)
+/* Some stores cannot tell room that is reserved but unwritten from a hole: then the file takes more room
+ * than its map shows, and holes are given back too. */
+static enum status holes_take_room(struct vmdk_extent *x, int *yes)
 {
-	struct vmdk_run run = { .offset = at };
-	enum status st = x->ops->map(x, &run);
+	struct store_stat stat;
+	uint64_t present = 0;
+	enum status st = x->file->store->ops->file_stat(x->file, &stat);
 
-	if (st != ST_OK || (!run.present && run.bytes >= bytes))
-		return st;
-	if (!run.zero || run.bytes < bytes) {
-		st = store_read(x->file, x->file_offset + at, f->buf, bytes);
-		if (f->job)
-			f->job->bytes_read += bytes;
-		if (st != ST_OK || !port_accel()->is_zero(f->buf, bytes))
-			return st;
+	for (uint64_t at = 0; at < x->bytes && st == ST_OK; ) {
+		struct vmdk_run run = { .offset = at };
+
+		st = x->ops->map(x, &run);
+		present += run.present ? run.bytes : 0;
+		at += run.bytes;
 	}
+	*yes = st == ST_OK && stat.allocated_bytes >= present + BLOCK_BYTES;
+	return st;
+}
+
+static enum status free_range(struct filling *f, struct vmdk_extent *x, uint64_t at, uint64_t bytes)
+{
 	if (f->job)
 		f->job->bytes_skipped += bytes;
 	return file_unmap(x->file, x->file_offset + at, bytes);
+}
+
+/* One block in which there is data: free it when all of that is zeros. */
+static enum status punch_block(struct filling *f, struct vmdk_extent *x, uint64_t at, uint64_t bytes)
+{
+	enum status st = store_read(x->file, x->file_offset + at, f->buf, bytes);
+
+	if (f->job)
+		f->job->bytes_read += bytes;
+	if (st != ST_OK || !port_accel()->is_zero(f->buf, bytes))
+		return st;
+	return free_range(f, x, at, bytes);
+}
+
+/* From a block's start on: a whole run of zeros, or one block. *bytes: how far that went. */
+static enum status punch_at(struct filling *f, struct vmdk_extent *x, uint64_t at, int free_holes,
+			    uint64_t *bytes)
+{
+	struct vmdk_run run = { .offset = at };
+	uint64_t block = MIN(BLOCK_BYTES, x->bytes - at);
+	enum status st = x->ops->map(x, &run);
+
+	*bytes = block;
+	if (st != ST_OK)
+		return st;
+	if (!run.zero || run.bytes < block)
+		return punch_block(f, x, at, block);
+	if (at + run.bytes < x->bytes)
+		run.bytes = round_down(run.bytes, BLOCK_BYTES);
+	*bytes = MIN(run.bytes, STEP_BYTES);
+	if (!run.present && !free_holes) {
+		*bytes = run.bytes;
+		return ST_OK;
+	}
+	return free_range(f, x, at, *bytes);
+}
+
+static enum status punch_extent(struct filling *f, struct vmdk_extent *x)
+{
+	uint64_t bytes = 0;
+	int free_holes;
+	enum status st = holes_take_room(x, &free_holes);
+
+	for (uint64_t at = 0; at < x->bytes && st == ST_OK; at += bytes) {
+		st = punch_at(f, x, at, free_holes, &bytes);
+		if (st == ST_OK)
+			st = job_step(&f->clock, x->start + at);
+	}
+	return st == ST_OK ? store_flush(x->file) : st;
 }
 
 static enum status punch(struct filling *f, struct why *why)
 {
 	enum status st = set_thin(f->d, 1, why);
 
-	for (uint32_t i = 0; i < f->d->extent_count && st == ST_OK; i++) {
-		struct vmdk_extent *x = &f->d->extents[i];
-
-		for (uint64_t at = 0; at < x->bytes && st == ST_OK; at += BLOCK_BYTES) {
-			st = punch_block(f, x, at, MIN(BLOCK_BYTES, x->bytes - at));
-			if (st == ST_OK)
-				st = job_step(&f->clock, x->start + at);
-		}
-		if (st == ST_OK)
-			st = store_flush(x->file);
-	}
+	for (uint32_t i = 0; i < f->d->extent_count && st == ST_OK; i++)
+		st = punch_extent(f, &f->d->extents[i]);
 	return st;
 }
 

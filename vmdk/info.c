@@ -14,8 +14,9 @@ static uint32_t number_of(const struct desc *d, const char *key)
 	return text && fmt_parse_u64(text, &n) == ST_OK && n <= UINT32_MAX ? (uint32_t)n : 0;
 }
 
-/* Holes: thin. Room that was never written: lazily zeroed. Else eagerly. */
-static enum status alloc_of(struct vmdk_disk *d, enum vmdk_alloc *alloc)
+/* Holes: thin. Room that was never written: lazily zeroed. Else eagerly. A store that shows reserved
+ * room as a hole is known by files that take as much room as they are long. */
+static enum status alloc_of(struct vmdk_disk *d, uint64_t allocated, enum vmdk_alloc *alloc)
 {
 	uint64_t at = 0;
 
@@ -27,7 +28,7 @@ static enum status alloc_of(struct vmdk_disk *d, enum vmdk_alloc *alloc)
 		if (st != ST_OK)
 			return st;
 		if (!run.present) {
-			*alloc = VMDK_THIN;
+			*alloc = allocated >= d->bytes ? VMDK_LAZY : VMDK_THIN;
 			break;
 		}
 		if (run.zero)
@@ -76,7 +77,7 @@ enum status vmdk_info(struct vmdk_disk *disk, struct vmdk_info *info)
 		if (x->state)
 			info->dirty |= ((struct sparse *)x->state)->h.unclean;
 	}
-	return alloc_of(disk, &info->alloc);
+	return alloc_of(disk, info->allocated_bytes, &info->alloc);
 }
 
 static void raw_extent_info(struct vmdk_disk *d, struct vmdk_extent_info *info)

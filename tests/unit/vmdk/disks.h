@@ -10,8 +10,8 @@
 #include "tests/unit/cu.h"
 #include "vmdk/vmdk.h"
 
-/* 5 MiB and an unaligned tail: the last grain, block and table are not full. */
-#define PATTERN_BYTES (5 * MIB + 37 * SECTOR_BYTES)
+/* 7 MiB and an unaligned tail: the last grain, block and table are not full. */
+#define PATTERN_BYTES (7 * MIB + 37 * SECTOR_BYTES)
 #define DIR "/d"
 
 static const struct { enum vmdk_kind kind; enum vmdk_alloc alloc; } all_kinds[] = {
