@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* format - what mkfs, grow and span share: new LVM headers, new cluster headers, fast writing.
- *   lvm_format.c  headers of devices   res_format.c  resource files   writer.c  requests in flight */
+ *   lvm_format.c  headers of devices  res_format.c  resource files  writer.c  requests in flight */
 #ifndef CAIRN_VMFS_FORMAT_PRIV_H
 #define CAIRN_VMFS_FORMAT_PRIV_H
 
