@@ -169,7 +169,8 @@ static int uring_memory_added(struct pcpu *p, uint32_t index, void *base, size_t
 
 static void prep_file(struct io_uring_sqe *sqe, const struct port_disk *disk, const struct port_io *io)
 {
-	if (disk->cached_fd >= 0 && !io_is_aligned(disk, io)) {
+	/* Whether it is aligned need be asked only while something is not, or of a remainder. */
+	if (disk->cached_fd >= 0 && (disk->partials || io->progress) && !io_is_aligned(disk, io)) {
 		sqe->fd = disk->cached_fd;
 	} else if (disk->slot >= 0) {
 		sqe->fd = disk->slot;
@@ -273,23 +274,21 @@ static void handle_tag(struct pcpu *p, struct uring *u, const struct io_uring_cq
 	}
 }
 
+/* Only what is there now: done() may submit, and what ends at once must not keep us here for ever. */
 static void reap(struct pcpu *p, struct uring *u)
 {
-	unsigned ready = io_uring_cq_ready(&u->ring);
+	unsigned ready = io_uring_cq_ready(&u->ring), seen = 0, head;
+	struct io_uring_cqe *cqe;
 
-	/* A bound: done() may submit, and what ends at once must not keep us here for ever. */
-	while (ready-- > 0) {
-		struct io_uring_cqe *cqe = NULL, seen;
-
-		if (io_uring_peek_cqe(&u->ring, &cqe) != 0 || cqe == NULL)
+	io_uring_for_each_cqe(&u->ring, head, cqe) {
+		if (seen++ == ready)
 			break;
-		seen = *cqe;
-		io_uring_cqe_seen(&u->ring, cqe);
-		if (seen.user_data & 1)
-			handle_tag(p, u, &seen);
+		if (cqe->user_data & 1)
+			handle_tag(p, u, cqe);
 		else
-			io_ended(p, (struct port_io *)(uintptr_t)seen.user_data, seen.res);
+			io_ended(p, (struct port_io *)(uintptr_t)cqe->user_data, cqe->res);
 	}
+	io_uring_cq_advance(&u->ring, ready);
 }
 
 static void uring_turn(struct pcpu *p, int wait)
