@@ -10,16 +10,16 @@
 int backing_create(uint64_t bytes, char uri[256]);
 void backing_destroy(const char *uri);
 /* Of fsck.vmfs, which knows neither lazily zeroed blocks nor double indirection: how many blocks it
- * must call lost, at least and at most; and at most how many "not allocated": upper pointer blocks, and
- * files of 1 to 3 bytes in the descriptor, which it takes for a pointer, with what lies behind in its
- * own memory. */
+ * must call lost, at least and at most; and at most how many "not allocated": upper pointer
+ * blocks, and files of 1 to 3 bytes in the descriptor, which it takes for a pointer, with what lies
+ * behind in its own memory. */
 struct hidden { uint64_t least, most, bogus; };
 
 /* Ask the other programs, of the unmounted volume.
  * 1: content, 0: nobody to ask, -1: they object, and it was printed. */
 int backing_judge(const char *uri, const struct hidden *hidden);
 
-/* ---- the simulator's only: see sim.h ------------------------------------------------------------- */
+/* ---- the simulator's only: see sim.h --------------------------------------------------------- */
 
 /* Keep what is on the disk now; bring it back, with the machine alive. */
 int backing_save(const char *uri);

@@ -54,10 +54,12 @@ int backing_judge(const char *uri, const struct hidden *hidden)
 	pclose(out);
 	if (t.lines != 5)
 		return complain("fsck.vmfs printed %d of its 5 totals", t.lines);
-	if (t.unallocated > hidden->bogus || t.undefined || t.orphaned || t.errors || t.lost < hidden->least || t.lost > hidden->most)
-		return complain("fsck.vmfs: %llu unallocated, %llu lost (%llu..%llu expected), %llu undefined, "
-				"%llu orphaned, %llu directory errors", t.unallocated, t.lost,
-				(unsigned long long)hidden->least,
-				(unsigned long long)hidden->most, t.undefined, t.orphaned, t.errors);
+	if (t.unallocated > hidden->bogus || t.undefined || t.orphaned || t.errors ||
+	    t.lost < hidden->least || t.lost > hidden->most)
+		return complain(
+		    "fsck.vmfs: %llu unallocated, %llu lost (%llu..%llu expected), %llu undefined, "
+		    "%llu orphaned, %llu directory errors",
+		    t.unallocated, t.lost, (unsigned long long)hidden->least,
+		    (unsigned long long)hidden->most, t.undefined, t.orphaned, t.errors);
 	return 1;
 }

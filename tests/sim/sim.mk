@@ -6,6 +6,10 @@ SIM_COMMON := tests/sim/tree.o tests/sim/volume.o
 SIM_PROGS := $(SIM_DIR)/model.sim $(SIM_DIR)/model.linux $(SIM_DIR)/crash.sim
 
 define sim_rules
+build/$(1)/tests/sim/model.sim build/$(1)/tests/sim/model.linux: $(addprefix build/$(1)/tests/sim/,\
+		model_chance.o model_names.o model_data.o)
+build/$(1)/tests/sim/crash.sim: $(addprefix build/$(1)/tests/sim/,crash_scenarios.o crash_steps.o \
+		crash_judge.o)
 build/$(1)/tests/sim/model.sim build/$(1)/tests/sim/crash.sim: %.sim: %.o build/$(1)/tests/sim/backing_sim.o \
 		$$(SIM_COMMON:%=build/$(1)/%) build/$(1)/libcore.a build/$(1)/libport-sim.a
 	$$(CC) $$($(1)_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group

@@ -14,7 +14,7 @@ static void *must(void *p)
 	return p;
 }
 
-/* ---- names ------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 struct tree *tree_create(void)
 {
@@ -39,7 +39,8 @@ static struct tree_node *node_make(struct tree_node *dir, const char *name, enum
 	return node;
 }
 
-struct tree_node *tree_add(struct tree *tree, struct tree_node *dir, const char *name, enum store_kind kind)
+struct tree_node *tree_add(struct tree *tree, struct tree_node *dir, const char *name,
+			   enum store_kind kind)
 {
 	struct tree_node *node = node_make(dir, name, kind);
 
@@ -86,7 +87,8 @@ static void clone_children(struct tree_node *to, const struct tree_node *from)
 			copy->target = must(strdup(child->target));
 		if (child->piece_count) {
 			copy->piece = must(calloc(child->piece_count, sizeof(*copy->piece)));
-			memcpy(copy->piece, child->piece, child->piece_count * sizeof(*copy->piece));
+			memcpy(copy->piece, child->piece,
+			       child->piece_count * sizeof(*copy->piece));
 			copy->piece_count = copy->piece_room = child->piece_count;
 		}
 		clone_children(copy, child);
@@ -172,7 +174,7 @@ uint32_t tree_child_count(const struct tree_node *dir)
 	return count;
 }
 
-/* ---- content ----------------------------------------------------------------------------------- */
+/* ---- content --------------------------------------------------------------------------------- */
 
 static void piece_insert(struct tree_node *file, uint32_t index, struct tree_piece piece)
 {

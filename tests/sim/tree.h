@@ -14,7 +14,7 @@
 struct tree_piece { uint64_t at, bytes, stamp; };
 
 struct tree_node {
-	struct list		link;		/* of the parent's children, in the order they came */
+	struct list link; /* of the parent's children, in the order they came */
 	struct tree_node	*parent;
 	struct list		children;
 	enum store_kind		kind;		/* STORE_FILE, STORE_DIR or STORE_SYMLINK */
@@ -35,12 +35,14 @@ struct tree *tree_create(void);
 struct tree *tree_clone(const struct tree *tree);	/* with the same ids */
 void tree_destroy(struct tree *tree);
 
-struct tree_node *tree_add(struct tree *tree, struct tree_node *dir, const char *name, enum store_kind kind);
+struct tree_node *tree_add(struct tree *tree, struct tree_node *dir, const char *name,
+			   enum store_kind kind);
 void tree_remove(struct tree *tree, struct tree_node *node);
 void tree_move(struct tree_node *node, struct tree_node *dir, const char *name);
 struct tree_node *tree_child(struct tree_node *dir, const char *name);	/* NULL: none */
 struct tree_node *tree_by_id(struct tree *tree, uint32_t id);
-/* The next node in the order of the names' coming, depth first; NULL at the end. Starts at the root. */
+/* The next node in the order of the names' coming, depth first; NULL at the end. The first one is
+ * the root. */
 struct tree_node *tree_next(struct tree *tree, struct tree_node *node);
 int tree_is_below(const struct tree_node *node, const struct tree_node *dir);	/* or the same */
 void tree_path(const struct tree_node *node, char path[TREE_PATH_MAX]);

@@ -30,7 +30,7 @@ int complain(const char *format, ...)
 	return -1;
 }
 
-/* ---- life -------------------------------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------------------------------ */
 
 static int device_open(struct volume *v, unsigned flags)
 {
@@ -103,7 +103,8 @@ static void check_finding(void *arg, const struct vmfs_finding *finding)
 {
 	(void)arg;
 	if (finding->severity != VMFS_FIND_NOTE)
-		complain("check: %s at 0x%llx: %s", finding->rule, (unsigned long long)finding->at, finding->text);
+		complain("check: %s at 0x%llx: %s", finding->rule, (unsigned long long)finding->at,
+			 finding->text);
 }
 
 int volume_check(struct volume *v, struct vmfs_check_result *result)
@@ -120,12 +121,14 @@ int volume_check(struct volume *v, struct vmfs_check_result *result)
 	if (st != ST_OK)
 		return complain("check: %s", why.text);
 	if (result->leaks || result->wrong || result->damage)
-		return complain("check: %llu leaks, %llu wrong, %llu damaged", (unsigned long long)result->leaks,
-				(unsigned long long)result->wrong, (unsigned long long)result->damage);
+		return complain("check: %llu leaks, %llu wrong, %llu damaged",
+				(unsigned long long)result->leaks,
+				(unsigned long long)result->wrong,
+				(unsigned long long)result->damage);
 	return 0;
 }
 
-/* ---- compare: names ---------------------------------------------------------------------------- */
+/* ---- compare: names -------------------------------------------------------------------------- */
 
 struct listing {
 	struct tree_node	*dir;
@@ -146,10 +149,12 @@ static int entry_seen(void *arg, const char *name, const struct store_stat *st)
 	if (!node)
 		list->bad = complain("%s: has '%s', which should not be", list->path, name);
 	else if (node->kind != st->kind)
-		list->bad = complain("%s: '%s' is of kind %d, not %d", list->path, name, st->kind, node->kind);
+		list->bad = complain("%s: '%s' is of kind %d, not %d", list->path, name, st->kind,
+				     node->kind);
 	else if (node->kind == STORE_FILE && node->size_bytes != st->size_bytes)
 		list->bad = complain("%s: '%s' has %llu bytes, not %llu", list->path, name,
-				     (unsigned long long)st->size_bytes, (unsigned long long)node->size_bytes);
+				     (unsigned long long)st->size_bytes,
+				     (unsigned long long)node->size_bytes);
 	return list->found > ENTRIES_MAX;
 }
 
@@ -159,7 +164,9 @@ static int compare_target(struct volume *v, const struct tree_node *node, const 
 
 	if (v->store->ops->readlink(v->store, path, target, sizeof(target)) != ST_OK)
 		return complain("%s: the link cannot be read", path);
-	return strcmp(target, node->target) == 0 ? 0 : complain("%s: points to %s, not %s", path, target, node->target);
+	return strcmp(target, node->target) == 0
+		   ? 0
+		   : complain("%s: points to %s, not %s", path, target, node->target);
 }
 
 int volume_compare_dir(struct volume *v, struct tree *tree, struct tree_node *dir)
@@ -174,7 +181,8 @@ int volume_compare_dir(struct volume *v, struct tree *tree, struct tree_node *di
 	if (v->store->ops->list(v->store, path, entry_seen, &list, &why) != ST_OK)
 		return complain("%s: %s", path, why.text);
 	if (list.found != tree_child_count(dir))
-		list.bad = complain("%s: %u entries, not %u", path, list.found, tree_child_count(dir));
+		list.bad =
+		    complain("%s: %u entries, not %u", path, list.found, tree_child_count(dir));
 	list_for_each(child, &dir->children, link) {
 		tree_path(child, child_path);
 		if (child->kind == STORE_SYMLINK && compare_target(v, child, child_path) < 0)
@@ -183,9 +191,10 @@ int volume_compare_dir(struct volume *v, struct tree *tree, struct tree_node *di
 	return list.bad ? -1 : 0;
 }
 
-/* ---- compare: bytes ---------------------------------------------------------------------------- */
+/* ---- compare: bytes -------------------------------------------------------------------------- */
 
-static int report_bytes(const char *path, uint64_t at, const uint8_t *got, const uint8_t *want, size_t bytes)
+static int report_bytes(const char *path, uint64_t at, const uint8_t *got, const uint8_t *want,
+			size_t bytes)
 {
 	size_t i = 0, different = 0;
 
@@ -193,12 +202,14 @@ static int report_bytes(const char *path, uint64_t at, const uint8_t *got, const
 		i++;
 	for (size_t k = i; k < bytes; k++)
 		different += got[k] != want[k];
-	return complain("%s: byte %llu is 0x%02x, not 0x%02x (%zu of the %zu bytes from %llu differ)", path,
-			(unsigned long long)(at + i), got[i], want[i], different, bytes, (unsigned long long)at);
+	return complain(
+	    "%s: byte %llu is 0x%02x, not 0x%02x (%zu of the %zu bytes from %llu differ)", path,
+	    (unsigned long long)(at + i), got[i], want[i], different, bytes,
+	    (unsigned long long)at);
 }
 
-static int compare_range(struct store_file *f, const struct tree_node *file, const char *path, uint64_t from,
-			 uint64_t to)
+static int compare_range(struct store_file *f, const struct tree_node *file, const char *path,
+			 uint64_t from, uint64_t to)
 {
 	static uint8_t got[READ_BYTES], want[READ_BYTES];
 
@@ -208,8 +219,8 @@ static int compare_range(struct store_file *f, const struct tree_node *file, con
 		enum status st = store_read(f, from, got, n);
 
 		if (st != ST_OK)
-			return complain("%s: reading %zu bytes at %llu: %s", path, n, (unsigned long long)from,
-					status_text(st));
+			return complain("%s: reading %zu bytes at %llu: %s", path, n,
+					(unsigned long long)from, status_text(st));
 		tree_fill(file, from, want, n);
 		if (memcmp(got, want, n) != 0)
 			return report_bytes(path, from, got, want, n);
@@ -218,7 +229,8 @@ static int compare_range(struct store_file *f, const struct tree_node *file, con
 	return 0;
 }
 
-static int compare_bytes(struct store_file *f, const struct tree_node *file, const char *path, uint64_t seed)
+static int compare_bytes(struct store_file *f, const struct tree_node *file, const char *path,
+			 uint64_t seed)
 {
 	int bad = 0;
 
@@ -234,12 +246,14 @@ static int compare_bytes(struct store_file *f, const struct tree_node *file, con
 				    (seed >> 16) % file->size_bytes + 1 + (seed >> 8) % 9000);
 	}
 	if (!bad && file->size_bytes)
-		bad = compare_range(f, file, path, file->size_bytes > NEAR_BYTES ? file->size_bytes - NEAR_BYTES : 0,
-				    file->size_bytes);
+		bad =
+		    compare_range(f, file, path,
+				  file->size_bytes > NEAR_BYTES ? file->size_bytes - NEAR_BYTES : 0,
+				  file->size_bytes);
 	return bad;
 }
 
-/* What the map calls a hole or lazily zeroed holds nothing; runs follow each other up to the end. */
+/* What the map calls a hole or lazily zeroed holds nothing; runs follow each other to the end. */
 static int compare_map(struct store_file *f, const struct tree_node *file, const char *path)
 {
 	struct store_run run;
@@ -252,9 +266,12 @@ static int compare_map(struct store_file *f, const struct tree_node *file, const
 			return complain("%s: the map jumps at %llu", path, (unsigned long long)at);
 		while (i < file->piece_count && file->piece[i].at + file->piece[i].bytes <= at)
 			i++;
-		if (run.kind != STORE_RUN_DATA && i < file->piece_count && file->piece[i].at < at + run.bytes)
-			return complain("%s: data at %llu lies in a %s", path, (unsigned long long)file->piece[i].at,
-					run.kind == STORE_RUN_HOLE ? "hole" : "lazily zeroed block");
+		if (run.kind != STORE_RUN_DATA && i < file->piece_count &&
+		    file->piece[i].at < at + run.bytes)
+			return complain("%s: data at %llu lies in a %s", path,
+					(unsigned long long)file->piece[i].at,
+					run.kind == STORE_RUN_HOLE ? "hole"
+								   : "lazily zeroed block");
 	}
 	return f->store->ops->file_map(f, file->size_bytes, &run) == ST_RANGE ? 0
 		: complain("%s: the map goes past its end", path);

@@ -28,7 +28,7 @@ void volume_abandon(struct volume *v);
 /* vmfs_check() of the unmounted volume: notes are allowed, nothing else. */
 int volume_check(struct volume *v, struct vmfs_check_result *result);
 
-/* The whole tree: names, kinds, sizes, targets, and the bytes of all pieces and their surroundings. */
+/* The whole tree: names, kinds, sizes, targets, the bytes of all pieces and around them. */
 int volume_compare(struct volume *v, struct tree *tree);
 int volume_compare_dir(struct volume *v, struct tree *tree, struct tree_node *dir);
 /* One file: `seed` picks where holes are looked at. */
