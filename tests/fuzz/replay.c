@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define INPUT_MAX (4u << 20)
@@ -65,11 +66,25 @@ static int run_path(const char *path)
 	return done;
 }
 
+/* The inputs that belong to this program: replay_NAME has them in tests/fuzz/corpus/NAME. */
+static int run_own(const char *program)
+{
+	const char *name = strstr(program, "replay_");
+	char dir[1024];
+
+	if (!name)
+		return 0;
+	snprintf(dir, sizeof(dir), "tests/fuzz/corpus/%s", name + strlen("replay_"));
+	return run_path(dir);
+}
+
 int main(int argc, char **argv)
 {
 	int done = 0;
 
 	fuzz_in_world(setup, NULL, 0);
+	if (argc == 1)
+		done = run_own(argv[0]);
 	for (int i = 1; i < argc; i++)
 		done += run_path(argv[i]);
 	if (done == 0) {
