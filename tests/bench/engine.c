@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* engine - our data path in this process: a virtual disk on a datastore on a device, driven by
- * requests that their own completions start again. The counterpart of bare.c: same walk, same depth.
+ * requests that their own completions start again. The counterpart of bare.c: same walk and depth.
  *
  *	engine [-e PORT-ENGINE] [-d DEVICE]... [-n DISK] [-R] LOAD-OPTIONS
  *
@@ -45,7 +45,7 @@ struct engine {
 	struct why		why;
 };
 
-/* ---- open and close ---------------------------------------------------------------------------- */
+/* ---- open and close -------------------------------------------------------------------------- */
 
 static enum status open_disk(struct engine *e)
 {
@@ -53,7 +53,8 @@ static enum status open_disk(struct engine *e)
 	int write = e->load.write;
 
 	if (e->plain)
-		return store->ops->open(store, e->path, write ? STORE_WRITE : STORE_READ, &e->file, &e->why);
+		return store->ops->open(store, e->path, write ? STORE_WRITE : STORE_READ, &e->file,
+					&e->why);
 	return vmdk_open(store, e->path, write ? VMDK_WRITE : VMDK_READ, &e->disk, &e->why);
 }
 
@@ -107,8 +108,9 @@ static void submit(struct engine *e, struct io_req *req)
 }
 
 /* Read a little of each file block, so that the maps are in memory. */
-static enum status warm(struct engine *e, uint64_t bytes)
+static enum status warm(struct engine *e)
 {
+	uint64_t size = disk_bytes(e), bytes = e->load.span ? MIN(e->load.span, size) : size;
 	struct io_wait wait;
 	enum status st = ST_OK;
 
@@ -120,7 +122,7 @@ static enum status warm(struct engine *e, uint64_t bytes)
 	return st;
 }
 
-/* ---- the loop ---------------------------------------------------------------------------------- */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static void transfer_done(struct io_req *req);
 
@@ -132,8 +134,8 @@ static int slot_start(struct slot *slot)
 
 	if (!load_next(load, &offset))
 		return 0;
-	io_req_init(&slot->req, load->write ? PORT_WRITE : PORT_READ, offset, slot->buf, load->bytes,
-		    transfer_done);
+	io_req_init(&slot->req, load->write ? PORT_WRITE : PORT_READ, offset, slot->buf,
+		    load->bytes, transfer_done);
 	submit(slot->engine, &slot->req);
 	return 1;
 }
@@ -180,7 +182,8 @@ static enum status make_buffers(struct engine *e)
 		e->slot[i].engine = e;
 		e->slot[i].buf = port_dma_alloc(e->load.bytes);
 		if (!e->slot[i].buf)
-			return why_set(&e->why, ST_NOMEM, "no memory for %u buffers", e->load.depth);
+			return why_set(&e->why, ST_NOMEM, "no memory for %u buffers",
+				       e->load.depth);
 		memset(e->slot[i].buf, LOAD_PATTERN, e->load.bytes);
 	}
 	return ST_OK;
@@ -201,10 +204,10 @@ static void engine_world(void *arg)
 	if (e->status == ST_OK)
 		e->status = open_all(e);
 	if (e->status == ST_OK && !e->load.once)
-		e->status = warm(e, e->load.span ? MIN(e->load.span, disk_bytes(e)) : disk_bytes(e));
+		e->status = warm(e);
 	if (e->status == ST_OK) {
 		if (load_start(&e->load, disk_bytes(e)) < 0)
-			e->status = why_set(&e->why, ST_INVAL, "%s: smaller than one transfer", e->path);
+			e->status = why_set(&e->why, ST_INVAL, "%s: too small", e->path);
 		else
 			run_load(e);
 	}
@@ -212,7 +215,7 @@ static void engine_world(void *arg)
 	free_buffers(e);
 }
 
-/* ---- main -------------------------------------------------------------------------------------- */
+/* ---- main ------------------------------------------------------------------------------------ */
 
 static int usage(void)
 {

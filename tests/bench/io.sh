@@ -119,7 +119,7 @@ fuse_up() {
 	FUSE=
 	local p
 	for p in /proc/[0-9]*; do
-		[ "$(tr '\0' ' ' <"$p/cmdline" 2>/dev/null)" = "vmfs-fuse $1 $TMP/fuse " ] && FUSE=${p#/proc/}
+		[ "$(cat "$p/cmdline" 2>/dev/null | tr '\0' ' ')" = "vmfs-fuse $1 $TMP/fuse " ] && FUSE=${p#/proc/}
 	done
 	[ -n "$FUSE" ]
 }

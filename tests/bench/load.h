@@ -3,7 +3,7 @@
  * order, the same line of output. What differs between two programs is then only what they measure.
  *
  *	-b BYTES   of one transfer (4096)	-w  write (read)
- *	-q DEPTH   transfers in flight (1)	-s  one after the other (at random)
+ *	-q DEPTH   transfers in flight (1)	-s  one by one in order (random)
  *	-m MIB     span from the start (all)	-1  once over the span, then stop
  *	-t SECS    how long (1)			-p PID  a server: its CPU counts too
  *
@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 #define LOAD_DEPTH_MAX 256
-#define LOAD_PATTERN 0xa5	/* one repeated byte: a page of it costs a zram device next to nothing */
+#define LOAD_PATTERN 0xa5 /* one repeated byte: a page of it costs a zram device next to nothing */
 
 struct load {
 	size_t		bytes;		/* of one transfer */

@@ -35,7 +35,7 @@ struct meta_ops {
 	int	(*sync)(struct meta *m);
 };
 
-/* ---- a kernel's file system -------------------------------------------------------------------- */
+/* ---- a kernel's file system ------------------------------------------------------------------ */
 
 static int sys_result(struct meta *m, const char *name, int rc)
 {
@@ -68,7 +68,7 @@ static int sys_sync(struct meta *m) { return sys_result(m, "sync", syncfs(m->dir
 
 static const struct meta_ops sys_ops = { sys_create, sys_rename, sys_unlink, sys_sync };
 
-/* ---- a datastore ------------------------------------------------------------------------------- */
+/* ---- a datastore ----------------------------------------------------------------------------- */
 
 static int store_result(struct meta *m, const char *name, enum status st)
 {
@@ -100,11 +100,14 @@ static int ds_unlink(struct meta *m, const char *name)
 	return store_result(m, name, m->store->ops->remove(m->store, name, &m->why));
 }
 
-static int ds_sync(struct meta *m) { return store_result(m, "sync", m->store->ops->sync(m->store)); }
+static int ds_sync(struct meta *m)
+{
+	return store_result(m, "sync", m->store->ops->sync(m->store));
+}
 
 static const struct meta_ops ds_ops = { ds_create, ds_rename, ds_unlink, ds_sync };
 
-/* ---- the phases -------------------------------------------------------------------------------- */
+/* ---- the phases ------------------------------------------------------------------------------ */
 
 /* Seconds that all processors of the machine were busy since it started. */
 static double machine_busy_s(void)
@@ -113,8 +116,8 @@ static double machine_busy_s(void)
 	FILE *f = fopen("/proc/stat", "r");
 
 	if (f) {
-		if (fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &sys, &idle, &wait,
-			   &irq, &soft) != 7)
+		if (fscanf(f, "cpu %llu %llu %llu %llu %llu %llu %llu", &user, &nice, &sys, &idle,
+			   &wait, &irq, &soft) != 7)
 			user = 0;
 		fclose(f);
 	}
@@ -149,9 +152,10 @@ static void run_phases(struct meta *m, const struct meta_ops *ops)
 		wall_s = load_wall_s() - wall_s;
 		cpu_s = load_cpu_s() - cpu_s;
 		busy_s = machine_busy_s() - busy_s;
-		printf("{\"phase\":\"%s\",\"ops\":%ld,\"wall_s\":%.4f,\"iops\":%.0f,\"cpu_us_op\":%.3f,"
-		       "\"all_us_op\":%.3f}\n", word[phase], m->count, wall_s, (double)m->count / wall_s,
-		       cpu_s * 1e6 / (double)m->count, busy_s * 1e6 / (double)m->count);
+		printf("{\"phase\":\"%s\",\"ops\":%ld,\"wall_s\":%.4f,\"iops\":%.0f,"
+		       "\"cpu_us_op\":%.3f,\"all_us_op\":%.3f}\n", word[phase], m->count, wall_s,
+		       (double)m->count / wall_s, cpu_s * 1e6 / (double)m->count,
+		       busy_s * 1e6 / (double)m->count);
 	}
 }
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 static struct step *add(struct scenario *s, enum step_op op, const char *format, ...)
-    PRINTF_LIKE(3, 4);
+	PRINTF_LIKE(3, 4);
 static struct step *add(struct scenario *s, enum step_op op, const char *format, ...)
 {
 	struct step *step = &s->step[s->count++];

@@ -19,9 +19,9 @@ struct totals { uint64_t ops, remounts, full_answers, judged; };
 
 typedef int (*op_fn)(struct model *m);
 static const op_fn ops[] = {
-	model_create, model_create, model_create, model_mkdir, model_symlink, model_remove, model_remove,
-	model_rename, model_rename, model_list, model_missing, model_data, model_data, model_data,
-	model_data, model_data, model_data, model_data, model_data,
+	model_create, model_create, model_create, model_mkdir, model_symlink, model_remove,
+	model_remove, model_rename, model_rename, model_list, model_missing,
+	model_data, model_data, model_data, model_data, model_data, model_data, model_data, model_data,
 };
 
 static int remount(struct model *m)
@@ -66,12 +66,11 @@ static int run_ops(struct model *m)
 
 static int run_seed(uint64_t seed, uint64_t count, uint64_t remount_every, struct totals *sum)
 {
-	struct model m = {.seed = seed,
-			  .chance = seed * 0x9e3779b97f4a7c15ull | 1,
-			  .ops = count,
-			  .remount_every = remount_every,
-			  .small = seed % 3 == 0,
-			  .trace = getenv("TRACE") != NULL};
+	struct model m = {
+		.seed = seed, .chance = seed * 0x9e3779b97f4a7c15ull | 1, .ops = count,
+		.remount_every = remount_every, .small = seed % 3 == 0,
+		.trace = getenv("TRACE") != NULL,
+	};
 	char uri[256];
 	int bad;
 

@@ -14,7 +14,8 @@ uint64_t model_roll(struct model *m, uint64_t below)
 
 /* Where the map of a file changes its shape, and what lies around. */
 static const uint64_t edges[] = {
-    0, 1024, 8192, 65536, MIB, 2 * MIB, 256 * MIB, GIB, 2 * GIB, 256 * GIB, 257 * GIB, 1280 * GIB,
+	0, 1024, 8192, 65536, MIB, 2 * MIB, 256 * MIB, GIB, 2 * GIB, 256 * GIB, 257 * GIB,
+	1280 * GIB,
 };
 
 uint64_t model_offset(struct model *m, uint64_t size)
