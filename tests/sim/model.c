@@ -20,8 +20,8 @@ struct totals { uint64_t ops, remounts, full_answers, judged; };
 typedef int (*op_fn)(struct model *m);
 static const op_fn ops[] = {
 	model_create, model_create, model_create, model_mkdir, model_symlink, model_remove,
-	model_remove, model_rename, model_rename, model_list, model_missing,
-	model_data, model_data, model_data, model_data, model_data, model_data, model_data, model_data,
+	model_remove, model_rename, model_rename, model_list, model_missing, model_data,
+	model_data, model_data, model_data, model_data, model_data, model_data, model_data,
 };
 
 static int remount(struct model *m)
