@@ -53,8 +53,9 @@ __asm__(".text\n"
 void fiber_init(struct fiber *f, void *stack, size_t bytes, void (*fn)(void *arg), void *arg)
 {
 	uintptr_t top = ((uintptr_t)stack + bytes) & ~(uintptr_t)15;
-	void **frame = (void **)top - 9;	/* six registers, the return address, and two words that
-						 * keep the stack aligned for fiber_entry's call */
+	/* Six registers, the return address, and two words that keep the stack aligned for the call
+	 * in fiber_entry. */
+	void **frame = (void **)top - 9;
 
 	/* A stack that is used again still has the red zones of frames that never returned. */
 	__asan_unpoison_memory_region(stack, bytes);

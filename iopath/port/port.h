@@ -21,10 +21,10 @@
 /* ---- start and end ---------------------------------------------------------------------- */
 
 struct port_config {
-	const char	*engine;	/* "io_uring", "libaio", "threads"; NULL: the best that works */
+	const char	*engine;	/* "io_uring", "libaio", "threads"; NULL: what works best */
 	uint32_t	pcpus;		/* 0: one */
 	uint64_t	seed;		/* sim: decides every choice; linux: ignored */
-	uint64_t	dma_bytes;	/* size of the I/O buffer pool; 0: 64 MiB of address space */
+	uint64_t	dma_bytes;	/* size of the I/O buffer pool; 0: 64 MiB of addresses */
 	enum log_level	log_level;	/* lines above this level are dropped */
 };
 
@@ -34,7 +34,8 @@ MUST_USE enum status port_run(const struct port_config *config, void (*main_worl
 /* The engine in use, as port_config spells it; "sim" in the simulator. */
 const char *port_engine(void);
 /* 1 once the user asked the process to stop (SIGINT, SIGTERM): long work ends at its next safe
- * point with ST_CANCELLED. Any pCPU. The number of the signal, 0 for none. */
+ * point with ST_CANCELLED. Any pCPU. The number of the signal, 0 for none. A signal also wakes the
+ * main world, so that it may park until one comes. */
 int port_interrupted(void);
 /* Counts SIGUSR1 (SIGINFO): a long verb prints one progress line when the number has grown. */
 uint32_t port_progress_asked(void);
@@ -87,7 +88,7 @@ void port_pcpu_post(uint32_t pcpu, struct port_msg *msg);
 struct port_timer {
 	struct list	link;		/* the port's */
 	uint64_t	at_ns;
-	void		(*fn)(struct port_timer *timer);	/* outside of any world: must not park */
+	void		(*fn)(struct port_timer *timer);	/* outside of worlds: must not park */
 };
 /* One shot on this pCPU; starting an armed timer moves it. init once before the first start. */
 void port_timer_init(struct port_timer *timer, void (*fn)(struct port_timer *timer));
@@ -101,7 +102,7 @@ struct port_disk;
 enum port_open {
 	PORT_OPEN_WRITE = 1,	/* else every write, zero, unmap and resize is ST_READONLY */
 	PORT_OPEN_CREATE = 2,	/* a new regular file, ST_EXIST when it is there; mode 0600 */
-	PORT_OPEN_DIRECT = 4,	/* past the page cache, when the file system can (block devices always) */
+	PORT_OPEN_DIRECT = 4,	/* past the page cache, if the file system can (devices always) */
 	PORT_OPEN_CACHED = 8,	/* through the page cache, block devices too (tests) */
 };
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* sched - worlds: start, park, wake, end. Only the pCPU that owns a struct sched touches it, so there
- * is no lock; another pCPU sends the world's own message, once until it has arrived.
+/* sched - worlds: start, park, wake, end. Only the pCPU that owns a struct sched touches it, so
+ * there is no lock; another pCPU sends the world's own message, once until it has arrived.
  *
  * A world is READY (in the run queue), RUNNING, PARKED, or ENDED. Waking a parked world makes it
  * ready; waking it in any other state leaves one token, which the next park takes instead of
  * sleeping. The loop has a fiber of its own: worlds switch to the loop, never to each other. */
 #include "iopath/port/sched.h"
 
-/* ---- stacks ------------------------------------------------------------------------------------ */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
 static void *stack_get(struct sched *s)
 {
@@ -29,7 +29,7 @@ static void stack_put(struct sched *s, void *stack)
 	s->stack_count++;
 }
 
-/* ---- start and end ----------------------------------------------------------------------------- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 void sched_init(struct sched *s, uint32_t pcpu, struct port_world *(*pick)(struct sched *s))
 {
@@ -133,7 +133,7 @@ void sched_turn(struct sched *s)
 		run_one(s);
 }
 
-/* ---- port.h: worlds ---------------------------------------------------------------------------- */
+/* ---- port.h: worlds -------------------------------------------------------------------------- */
 
 struct port_world *port_world_start(const char *name, void (*fn)(void *arg), void *arg)
 {
@@ -233,7 +233,7 @@ void port_world_yield(void)
 	leave_for_loop(w);
 }
 
-/* ---- sleep ------------------------------------------------------------------------------------- */
+/* ---- sleep ----------------------------------------------------------------------------------- */
 
 struct sleeper {
 	struct port_timer	timer;

@@ -53,12 +53,13 @@ static inline int sched_is_idle(const struct sched *s) { return s->ready_count =
 /* When the first timer is due; UINT64_MAX: none is armed. */
 static inline uint64_t timers_next_ns(const struct sched *s)
 {
-	return list_empty(&s->timers) ? UINT64_MAX : list_first(&s->timers, struct port_timer, link)->at_ns;
+	return list_empty(&s->timers) ? UINT64_MAX
+				      : list_first(&s->timers, struct port_timer, link)->at_ns;
 }
 /* Fire all that are due at now_ns. */
 void timers_run(struct sched *s, uint64_t now_ns);
 
-/* ---- what a port brings ------------------------------------------------------------------------ */
+/* ---- what a port brings ---------------------------------------------------------------------- */
 
 struct sched *sched_here(void);			/* of the calling pCPU */
 struct sched *sched_at(uint32_t pcpu);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* timer - one list per pCPU, sorted. A host has tens of timers, mostly of the same few intervals, so
- * a new one belongs near the end: the search starts there. */
+/* timer - one list per pCPU, sorted. A host has tens of timers, mostly of the same few intervals,
+ * so a new one belongs near the end: the search starts there. */
 #include "iopath/port/sched.h"
 
 void port_timer_init(struct port_timer *timer, void (*fn)(struct port_timer *timer))

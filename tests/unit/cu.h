@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* cu - main() of a CUnit program: the suite runs as a world of the port the program is linked with.
- *	static const struct cu_case cases[] = { { "name", fn }, ... };
- *	CU_MAIN("module/file", cases)
- * SEED=n in the environment chooses the sim port's seed (1), ENGINE=name the linux port's engine: where
- * the kernel refuses that one, the program ends as skipped. Define CU_PCPUS before the include for
- * more pCPUs than one. */
+ * 	static const struct cu_case cases[] = { { "name", fn }, ... };
+ * 	CU_MAIN("module/file", cases)
+ * SEED=n in the environment chooses the sim port's seed (1), ENGINE=name the linux port's engine:
+ * where the kernel refuses that one, the program ends as skipped. Define CU_PCPUS before the
+ * include for more pCPUs than one. */
 #ifndef CAIRN_TESTS_CU_H
 #define CAIRN_TESTS_CU_H
 
@@ -35,7 +35,8 @@ static void cu_world(void *arg)
 	CU_basic_set_mode(CU_BRM_NORMAL);
 	CU_basic_run_tests();
 	run->failed = CU_get_number_of_tests_failed() != 0;
-	printf("\n#RESULT %u %u 0\n", CU_get_number_of_tests_run() - CU_get_number_of_tests_failed(),
+	printf("\n#RESULT %u %u 0\n",
+	       CU_get_number_of_tests_run() - CU_get_number_of_tests_failed(),
 	       CU_get_number_of_tests_failed());
 	CU_cleanup_registry();
 }

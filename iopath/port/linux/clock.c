@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* clock - the two clocks of port.h. Engines that hand a deadline to the kernel name CLOCK_MONOTONIC. */
+/* clock - the two clocks of port.h. Engines that hand a deadline to the kernel name
+ * CLOCK_MONOTONIC. */
 #include "iopath/port/linux/linux_priv.h"
 
 #include <time.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* disk - open, close, and the calls that answer at once: length, room, holes, locks.
  *
- * A regular file that is opened for direct I/O gets a second descriptor, through the page cache, for
- * transfers that are not aligned. Within one machine the two see the same bytes: the kernel writes
- * dirty pages back before a direct transfer and drops them after a direct write. What that leaves
- * open, a write of each kind in one page at one moment, io.c puts in order within the process; and
- * no two hosts write into one page of a shared file except in whole units of the direct size. The
- * cached descriptor reads nothing ahead: that would fill pages that direct writes drop again, and
- * make large folios in which the two kinds of pages meet. */
+ * A regular file that is opened for direct I/O gets a second descriptor, through the page cache,
+ * for transfers that are not aligned. Within one machine the two see the same bytes: the kernel
+ * writes dirty pages back before a direct transfer and drops them after a direct write. What that
+ * leaves open, a write of each kind in one page at one moment, io.c puts in order within the
+ * process; and no two hosts write into one page of a shared file except in whole units of the
+ * direct size. The cached descriptor reads nothing ahead: that would fill pages that direct writes
+ * drop again, and make large folios in which the two kinds of pages meet. */
 #include "iopath/port/linux/linux_priv.h"
 
 #include <errno.h>
@@ -68,7 +68,7 @@ enum status status_of_errno(int error)
 	}
 }
 
-/* ---- open ------------------------------------------------------------------------------------------ */
+/* ---- open ------------------------------------------------------------------------------------ */
 
 static int open_flags(unsigned flags)
 {
@@ -107,7 +107,8 @@ static enum status check_kind(const char *path, int *is_device, struct why *why)
 	return ST_OK;
 }
 
-static enum status open_fds(struct port_disk *disk, const char *path, unsigned flags, struct why *why)
+static enum status open_fds(struct port_disk *disk, const char *path, unsigned flags,
+			    struct why *why)
 {
 	int f = open_flags(flags), is_device;
 	enum status st = check_kind(path, &is_device, why);
@@ -142,7 +143,8 @@ static void close_fds(struct port_disk *disk)
 		close(disk->fd);
 }
 
-enum status port_disk_open(const char *path, unsigned flags, struct port_disk **out, struct why *why)
+enum status port_disk_open(const char *path, unsigned flags, struct port_disk **out,
+			   struct why *why)
 {
 	struct port_disk *disk = calloc(1, sizeof(*disk));
 	enum status st;
@@ -177,7 +179,7 @@ void port_disk_close(struct port_disk *disk)
 	free(disk);
 }
 
-/* ---- length and room --------------------------------------------------------------------------------- */
+/* ---- length and room ------------------------------------------------------------------------- */
 
 enum status port_disk_resize(struct port_disk *disk, uint64_t size_bytes)
 {
@@ -230,7 +232,7 @@ void port_disk_next_data(struct port_disk *disk, uint64_t offset, uint64_t *data
 		*hole = MIN((uint64_t)at, info.size_bytes);
 }
 
-/* ---- locks --------------------------------------------------------------------------------------------- */
+/* ---- locks ----------------------------------------------------------------------------------- */
 
 /* Locks of the open file description: they belong to this opening, not to the process, and go with
  * it (fcntl(2), "Open file description locks"). A shared lock needs only a readable descriptor. */

@@ -23,7 +23,8 @@ static void direct_alignment(int fd, uint32_t *memory, uint32_t *offset)
 	const uint32_t *words = (const uint32_t *)(const void *)&sx;
 
 	*memory = *offset = 0;
-	if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &sx) != 0 || !(sx.stx_mask & STATX_DIOALIGN))
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &sx) != 0 ||
+	    !(sx.stx_mask & STATX_DIOALIGN))
 		return;
 	*memory = words[0x98 / 4];
 	*offset = words[0x9c / 4];

@@ -5,8 +5,8 @@
  * registered buffer, and a transfer finds it by one subtraction and shift.
  *
  * A buffer never crosses a chunk. What is larger, or comes when the pool is full or the kernel does
- * not let us pin (RLIMIT_MEMLOCK), is ordinary memory: it works, and costs the kernel a page walk per
- * transfer. Within a chunk: first fit by pages. */
+ * not let us pin (RLIMIT_MEMLOCK), is ordinary memory: it works, and costs the kernel a page walk
+ * per transfer. Within a chunk: first fit by pages. */
 #include "iopath/port/linux/linux_priv.h"
 
 #include <stdlib.h>
@@ -71,7 +71,7 @@ int dma_index(const struct dma_pool *pool, const void *base, size_t bytes)
 	return (int)index;
 }
 
-/* ---- pages of a chunk -------------------------------------------------------------------------------- */
+/* ---- pages of a chunk ------------------------------------------------------------------------ */
 
 static int page_is_used(const struct chunk *c, size_t page)
 {
@@ -139,7 +139,7 @@ static void *pool_take(struct dma_pool *pool, size_t pages)
 	return NULL;
 }
 
-/* ---- port.h -------------------------------------------------------------------------------------------- */
+/* ---- port.h ---------------------------------------------------------------------------------- */
 
 void *port_dma_alloc(size_t bytes)
 {

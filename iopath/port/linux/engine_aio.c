@@ -68,7 +68,8 @@ static enum status aio_start(struct pcpu *p, struct why *why)
 	error = poll_mail(p);
 	if (error < 0) {	/* Linux before 4.18 */
 		aio_stop(p);
-		return why_set(why, ST_UNSUPPORTED, "libaio: no poll request: %s", strerror(-error));
+		return why_set(why, ST_UNSUPPORTED, "libaio: no poll request: %s",
+			       strerror(-error));
 	}
 	return ST_OK;
 }
@@ -90,7 +91,8 @@ static void aio_submit(struct pcpu *p, struct port_io *io)
 	if (io->op == PORT_READ)
 		io_prep_preadv(&r->iocb, fd, r->vec, count, (long long)(io->offset + io->progress));
 	else
-		io_prep_pwritev(&r->iocb, fd, r->vec, count, (long long)(io->offset + io->progress));
+		io_prep_pwritev(&r->iocb, fd, r->vec, count,
+				(long long)(io->offset + io->progress));
 	r->iocb.data = io;
 	a->queue[a->queued++] = &r->iocb;
 }

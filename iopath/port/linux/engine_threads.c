@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* engine_threads - preads and pwrites on the helper pool: for kernels and containers that refuse the
- * asynchronous interfaces. */
+/* engine_threads - preads and pwrites on the helper pool: for kernels and containers that refuse
+ * the asynchronous interfaces. */
 #include "iopath/port/linux/linux_priv.h"
 
 #include <poll.h>

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* engine_uring - io_uring. All entries of a turn are handed over by the one io_uring_enter() that also
- * sleeps when nothing else is to be done. Disks are registered files, the buffer pool's chunks
+/* engine_uring - io_uring. All entries of a turn are handed over by the one io_uring_enter() that
+ * also sleeps when nothing else is to be done. Disks are registered files, the buffer pool's chunks
  * registered buffers, and the ring has a single issuer with deferred task work: completions are
- * processed when we ask for them, not in interrupts of whatever runs. Older kernels get what they have
- * of that.
+ * processed when we ask for them, not in interrupts of whatever runs. Older kernels get what they
+ * have of that.
  *
- * Two entries besides the transfers keep the loop awake: a multishot poll of the mail's eventfd, and
- * one timeout for the first timer, moved forward when an earlier one is started. A timer that was
- * stopped or put off leaves it alone: waking once for nothing is cheaper than moving it each time. */
+ * Two entries besides the transfers keep the loop awake: a multishot poll of the mail's eventfd,
+ * and one timeout for the first timer, moved forward when an earlier one is started. A timer that
+ * was stopped or put off leaves it alone: waking once for nothing is cheaper than moving it each
+ * time. */
 #include "iopath/port/linux/linux_priv.h"
 
 #include <errno.h>
@@ -40,7 +41,7 @@ struct uring {
 	uint64_t	slots_used[FILE_SLOTS / 64];
 };
 
-/* ---- start and stop ------------------------------------------------------------------------------------- */
+/* ---- start and stop -------------------------------------------------------------------------- */
 
 /* The best set of flags that this kernel knows; it answers EINVAL to one it does not. */
 static int ring_init(struct io_uring *ring)
@@ -105,7 +106,7 @@ static enum status uring_start(struct pcpu *p, struct why *why)
 			       error == -ENOMEM ? " (RLIMIT_MEMLOCK?)" : "");
 	}
 	u->files = io_uring_register_files_sparse(&u->ring, FILE_SLOTS) == 0;
-	io_uring_register_ring_fd(&u->ring);	/* saves a look-up per call; older kernels: nothing */
+	io_uring_register_ring_fd(&u->ring);	/* saves a look-up per call, where it is known */
 	p->engine_state = u;
 	poll_mail(p);
 	return ST_OK;
@@ -120,7 +121,7 @@ static void uring_stop(struct pcpu *p)
 	p->engine_state = NULL;
 }
 
-/* ---- files and buffers ------------------------------------------------------------------------------------ */
+/* ---- files and buffers ----------------------------------------------------------------------- */
 
 static void uring_disk_opened(struct pcpu *p, struct port_disk *disk)
 {
@@ -165,9 +166,10 @@ static int uring_memory_added(struct pcpu *p, uint32_t index, void *base, size_t
 	       io_uring_register_buffers_update_tag(&u->ring, index, &iov, &tag, 1) == 1;
 }
 
-/* ---- submit ----------------------------------------------------------------------------------------------- */
+/* ---- submit ---------------------------------------------------------------------------------- */
 
-static void prep_file(struct io_uring_sqe *sqe, const struct port_disk *disk, const struct port_io *io)
+static void prep_file(struct io_uring_sqe *sqe, const struct port_disk *disk,
+		      const struct port_io *io)
 {
 	/* Whether it is aligned need be asked only while something is not, or of a remainder. */
 	if (disk->cached_fd >= 0 && (disk->partials || io->progress) && !io_is_aligned(disk, io)) {
@@ -234,7 +236,7 @@ static void uring_submit(struct pcpu *p, struct port_io *io)
 	}
 }
 
-/* ---- turn ------------------------------------------------------------------------------------------------- */
+/* ---- turn ------------------------------------------------------------------------------------ */
 
 /* Arm the timeout for the first timer, or move it forward. */
 static void arm_timeout(struct pcpu *p, struct uring *u)
@@ -274,7 +276,8 @@ static void handle_tag(struct pcpu *p, struct uring *u, const struct io_uring_cq
 	}
 }
 
-/* Only what is there now: done() may submit, and what ends at once must not keep us here for ever. */
+/* Only what is there now: done() may submit, and what ends at once must not keep us here for
+ * ever. */
 static void reap(struct pcpu *p, struct uring *u)
 {
 	unsigned ready = io_uring_cq_ready(&u->ring), seen = 0, head;

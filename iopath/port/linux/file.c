@@ -45,7 +45,7 @@ enum status port_path_stat(const char *path, struct port_stat *out)
 	return ST_OK;
 }
 
-/* ---- list ------------------------------------------------------------------------------------------- */
+/* ---- list ------------------------------------------------------------------------------------ */
 
 static int is_entry(const struct dirent *d)
 {
@@ -74,7 +74,7 @@ enum status port_path_list(const char *dir, int (*fn)(void *arg, const char *nam
 	return ST_OK;
 }
 
-/* ---- change ----------------------------------------------------------------------------------------- */
+/* ---- change ---------------------------------------------------------------------------------- */
 
 enum status port_path_mkdir(const char *path, uint32_t mode)
 {

@@ -24,7 +24,7 @@ static inline int changes_data(const struct port_io *io)
 	return io->op != PORT_READ && io->op != PORT_FLUSH;
 }
 
-/* ---- vectors --------------------------------------------------------------------------------------- */
+/* ---- vectors --------------------------------------------------------------------------------- */
 
 int io_vectors(const struct port_io *io, struct iovec *vec, int max)
 {
@@ -59,7 +59,8 @@ static int vectors_are_aligned(const struct port_disk *disk, const struct port_i
 			continue;
 		}
 		bytes = MIN(io->vec[i].bytes - skip, left);
-		if (((uintptr_t)io->vec[i].base + skip) & disk->memory_mask || bytes & disk->offset_mask)
+		if (((uintptr_t)io->vec[i].base + skip) & disk->memory_mask ||
+		    bytes & disk->offset_mask)
 			return 0;
 		left -= bytes;
 		skip = 0;
@@ -76,11 +77,12 @@ int io_is_aligned(const struct port_disk *disk, const struct port_io *io)
 	if (place & disk->offset_mask)
 		return 0;
 	if (io->vec_count == 1)
-		return !(((uintptr_t)io->vec[0].base + io->skip + io->progress) & disk->memory_mask);
+		return !(((uintptr_t)io->vec[0].base + io->skip + io->progress) &
+			 disk->memory_mask);
 	return vectors_are_aligned(disk, io);
 }
 
-/* ---- order ----------------------------------------------------------------------------------------- */
+/* ---- order ----------------------------------------------------------------------------------- */
 
 static int is_partial(const struct port_io *io)
 {
@@ -109,7 +111,7 @@ static int is_held_back(const struct port_disk *disk, const struct port_io *io, 
 	return 0;
 }
 
-/* ---- submit ---------------------------------------------------------------------------------------- */
+/* ---- submit ---------------------------------------------------------------------------------- */
 
 static void end_later(struct pcpu *p, struct port_io *io, enum status st)
 {
@@ -135,10 +137,10 @@ uint32_t io_deliver_ended(struct pcpu *p)
 	return count;
 }
 
-/* A transfer through the page cache is a copy: done here and now it costs the least. (io_uring gives
- * cached writes of most file systems to a worker thread, and so do our helpers.) A read only takes
- * what is cached already; a write may wait for the kernel to clean pages, and then so do we: nobody
- * can copy into memory that is not there. Returns 1 when all of it is done. */
+/* A transfer through the page cache is a copy: done here and now it costs the least. (io_uring
+ * gives cached writes of most file systems to a worker thread, and so do our helpers.) A read only
+ * takes what is cached already; a write may wait for the kernel to clean pages, and then so do we:
+ * nobody can copy into memory that is not there. Returns 1 when all of it is done. */
 static int copy_now(struct pcpu *p, struct port_io *io)
 {
 	struct iovec vec[COPY_VECTORS];
@@ -238,7 +240,7 @@ void port_disk_submit(struct port_disk *disk, struct port_io *io)
 		start_or_wait(p, io);
 }
 
-/* ---- the end ----------------------------------------------------------------------------------------- */
+/* ---- the end --------------------------------------------------------------------------------- */
 
 /* Start again, in their order, all that waited: those that still cannot go back to their lists. */
 static void restart(struct pcpu *p, struct list *held)
@@ -307,8 +309,8 @@ static enum status status_of_failure(const struct port_io *io, int error)
 	}
 }
 
-/* Pages that partial transfers left in the cache, clean now, go: as long as a file has one, the kernel
- * looks for pages to drop at each direct write, a twentieth of its cost. */
+/* Pages that partial transfers left in the cache, clean now, go: as long as a file has one, the
+ * kernel looks for pages to drop at each direct write, a twentieth of its cost. */
 static void drop_cached_pages(struct port_disk *disk)
 {
 	if (!disk->cache_used || disk->partials)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* linux_priv - one process as a host: a pthread per pCPU, each with its worlds, timers, mail, buffer
- * pool and engine. Nothing but mail, the helper pool's queue and the flags below crosses threads. */
+/* linux_priv - one process as a host: a pthread per pCPU, each with its worlds, timers, mail,
+ * buffer pool and engine. Nothing but mail, the helper pool's queue and the flags below crosses
+ * threads. */
 #ifndef CAIRN_PORT_LINUX_PRIV_H
 #define CAIRN_PORT_LINUX_PRIV_H
 
@@ -16,7 +17,7 @@
 
 struct pcpu;
 
-/* ---- engines: how transfers get to the kernel --------------------------------------------------- */
+/* ---- engines: how transfers get to the kernel ------------------------------------------------ */
 
 struct engine_ops {
 	const char *name;	/* as port_config.engine spells it */
@@ -24,13 +25,15 @@ struct engine_ops {
 	/* Required. ST_UNSUPPORTED: this kernel or container refuses it. */
 	enum status (*start)(struct pcpu *p, struct why *why);
 	void (*stop)(struct pcpu *p);
-	/* Required. Take one transfer, at most IN_FLIGHT_MAX at a time. It need not reach the kernel
-	 * before turn(), and io_ended() is not called from here. */
+	/* Required. Take one transfer, at most IN_FLIGHT_MAX at a time. It need not reach the
+	 * kernel before turn(), and io_ended() is not called from here. */
 	void (*submit)(struct pcpu *p, struct port_io *io);
 	/* Required. Hand over all that was taken and call io_ended() for what has ended. When wait
-	 * is set, sleep until something ended, mail came, a signal came, or the first timer is due. */
+	 * is set, sleep until something ended, mail came, a signal came, or the first timer is
+	 * due. */
 	void (*turn)(struct pcpu *p, int wait);
-	/* Optional: make a descriptor or a piece of the buffer pool known beforehand. NULL: not needed. */
+	/* Optional: make a descriptor or a piece of the buffer pool known beforehand. NULL: not
+	 * needed. */
 	void (*disk_opened)(struct pcpu *p, struct port_disk *disk);
 	void (*disk_closed)(struct pcpu *p, struct port_disk *disk);
 	/* 1: registered as buffer `index`. */
@@ -39,7 +42,7 @@ struct engine_ops {
 
 extern const struct engine_ops engine_uring, engine_aio, engine_threads;
 
-/* ---- a pCPU -------------------------------------------------------------------------------------- */
+/* ---- a pCPU ---------------------------------------------------------------------------------- */
 
 struct dma_pool;
 
@@ -58,7 +61,7 @@ struct pcpu {
 	void			*engine_state;
 	uint32_t		in_flight;	/* transfers inside the engine */
 	struct list		backlog;	/* transfers that wait for in_flight to fall */
-	struct list		ended;		/* ended within submit: done() comes with the next turn */
+	struct list		ended;		/* ended within submit: done() is to come */
 	struct port_io		*flush;		/* one that io_start_flush() is still to start */
 	struct dma_pool		*dma;
 	pthread_t		thread;
@@ -77,7 +80,7 @@ static inline int mail_is_empty(const struct mail *m)
 	return list_empty(&m->here) && !__atomic_load_n(&m->waiting, __ATOMIC_ACQUIRE);
 }
 void mail_send(struct mail *m, struct port_msg *msg);	/* any thread */
-void mail_ring(struct mail *m);				/* wake its pCPU; any thread, signal handlers too */
+void mail_ring(struct mail *m); /* wake its pCPU; also from a signal handler */
 void mail_drain_event(struct mail *m);			/* after event_fd was readable */
 
 /* Free what the calling pCPU holds of the libraries behind port_accel(). */
@@ -89,14 +92,14 @@ void signals_stop(void);
 /* The main world gets a wake when a signal came in: called by the loop of pCPU 0. */
 int signals_pending(void);
 
-/* ---- the buffer pool ------------------------------------------------------------------------------ */
+/* ---- the buffer pool ------------------------------------------------------------------------- */
 
 struct dma_pool *dma_create(struct pcpu *p, uint64_t bytes);	/* NULL: no memory */
 void dma_destroy(struct dma_pool *pool);
 /* The registered buffer that holds [base, base + bytes), or -1. */
 int dma_index(const struct dma_pool *pool, const void *base, size_t bytes);
 
-/* ---- disks ---------------------------------------------------------------------------------------- */
+/* ---- disks ----------------------------------------------------------------------------------- */
 
 struct port_disk {
 	struct port_disk_info info;
@@ -127,7 +130,8 @@ static inline int io_fd(const struct port_disk *disk, const struct port_io *io)
 void io_ended(struct pcpu *p, struct port_io *io, int64_t result);
 /* The end of a transfer, whatever it got. */
 void io_ended_with(struct pcpu *p, struct port_io *io, enum status st);
-/* The same for a transfer that fails while it is being submitted: done() waits for the next turn. */
+/* The same for a transfer that fails while it is being submitted: done() waits for the next
+ * turn. */
 void io_fail_later(struct pcpu *p, struct port_io *io, enum status st);
 /* done() of what ended within submit; returns their number. */
 uint32_t io_deliver_ended(struct pcpu *p);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* mail - messages to a pCPU. Its own go through a plain list; those of other threads through a locked
- * one, and the first that lands there rings the eventfd on which the engine sleeps. The bell is not
- * lost when it rings too early: it stays readable until it is drained. */
+/* mail - messages to a pCPU. Its own go through a plain list; those of other threads through a
+ * locked one, and the first that lands there rings the eventfd on which the engine sleeps. The bell
+ * is not lost when it rings too early: it stays readable until it is drained. */
 #include "iopath/port/linux/linux_priv.h"
 
 #include <sys/eventfd.h>

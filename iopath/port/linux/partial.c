@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* partial - transfers of a block device that are not aligned to its blocks, in steps of aligned ones:
- * an edge block is read, changed and written back; what lies between goes through a bounce buffer
- * (the caller's memory may be the part that is not aligned) or, for ZERO and UNMAP, straight on.
- * io.c lets no other write into these blocks meanwhile. */
+/* partial - transfers of a block device that are not aligned to its blocks, in steps of aligned
+ * ones: an edge block is read, changed and written back; what lies between goes through a bounce
+ * buffer (the caller's memory may be the part that is not aligned) or, for ZERO and UNMAP, straight
+ * on. io.c lets no other write into these blocks meanwhile. */
 #include "iopath/port/linux/linux_priv.h"
 
 #include <stdlib.h>

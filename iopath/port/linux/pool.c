@@ -23,7 +23,11 @@ static struct {
 	uint32_t	threads, idle;
 	uint8_t		stopping;
 	pthread_t	thread[POOL_THREADS];
-} pool = { PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, LIST_INIT(pool.jobs), 0, 0, 0, { 0 } };
+} pool = {
+	.lock = PTHREAD_MUTEX_INITIALIZER,
+	.come = PTHREAD_COND_INITIALIZER,
+	.jobs = LIST_INIT(pool.jobs),
+};
 
 static void job_came_back(struct port_msg *msg)
 {

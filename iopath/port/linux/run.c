@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* run - the pCPUs and their loop. One turn: mail, timers, the worlds that are ready, then the engine:
- * all transfers of the turn go to the kernel together, in the call that also sleeps when there is
- * nothing else to do. */
+/* run - the pCPUs and their loop. One turn: mail, timers, the worlds that are ready, then the
+ * engine: all transfers of the turn go to the kernel together, in the call that also sleeps when
+ * there is nothing else to do. */
 #include "iopath/port/linux/linux_priv.h"
 
 #include <stdlib.h>
@@ -56,7 +56,7 @@ const char *port_engine(void)
 	return machine.engine ? machine.engine->name : "";
 }
 
-/* ---- the loop ------------------------------------------------------------------------------------ */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static void run_due_timers(struct pcpu *p)
 {
@@ -100,7 +100,7 @@ static void main_of_world_0(void *arg)
 	stop_all();
 }
 
-/* ---- one pCPU ------------------------------------------------------------------------------------ */
+/* ---- one pCPU -------------------------------------------------------------------------------- */
 
 static enum status pcpu_start(struct pcpu *p, uint32_t index, uint64_t dma_bytes, struct why *why)
 {
@@ -184,7 +184,7 @@ static enum status thread_start(uint32_t index, uint64_t dma_bytes, struct why *
 	return start.status;
 }
 
-/* ---- the choice of engine ------------------------------------------------------------------------ */
+/* ---- the choice of engine -------------------------------------------------------------------- */
 
 static const struct engine_ops *engine_named(const char *name)
 {
@@ -206,8 +206,7 @@ static enum status start_first_pcpu(const char *wanted, uint64_t dma_bytes, stru
 		machine.engine = engine_named(wanted);
 		if (machine.engine == NULL)
 			return why_set(why, ST_INVAL,
-				       "I/O engine \"%s\": unknown; io_uring, libaio and threads are",
-				       wanted);
+				       "I/O engine \"%s\": not io_uring, libaio, threads", wanted);
 		return pcpu_start(p, 0, dma_bytes, why);
 	}
 	for (size_t i = 0; i < ARRAY_COUNT(engines); i++) {

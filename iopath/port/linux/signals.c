@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* signals - SIGINT and SIGTERM ask for the end, a second SIGINT takes it, SIGUSR1 asks for a line of
- * progress. The handlers set a flag and ring pCPU 0; its loop then wakes the main world. Nothing is
- * cleaned up on the second SIGINT: what is on the disks is consistent at every moment. */
+/* signals - SIGINT and SIGTERM ask for the end, a second SIGINT takes it, SIGUSR1 asks for a line
+ * of progress. The handlers set a flag and ring pCPU 0; its loop then wakes the main world. Nothing
+ * is cleaned up on the second SIGINT: what is on the disks is consistent at every moment. */
 #include "iopath/port/linux/linux_priv.h"
 
 #include <signal.h>

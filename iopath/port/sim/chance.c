@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* chance - every choice of a run follows from its seed. Each stream counts its own draws, so that one
- * more choice of one kind does not change those of another. The hash is the finalizer of splitmix64
- * (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014). */
+/* chance - every choice of a run follows from its seed. Each stream counts its own draws, so that
+ * one more choice of one kind does not change those of another. The hash is the finalizer of
+ * splitmix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014). */
 #include "iopath/port/sim/sim_priv.h"
 
 static uint64_t mix(uint64_t x)

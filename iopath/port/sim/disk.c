@@ -31,7 +31,8 @@ static enum status find_or_make(const char *path, unsigned flags, struct inode *
 	return st;
 }
 
-enum status port_disk_open(const char *path, unsigned flags, struct port_disk **out, struct why *why)
+enum status port_disk_open(const char *path, unsigned flags, struct port_disk **out,
+			   struct why *why)
 {
 	struct inode *inode = NULL;
 	enum status st = find_or_make(path, flags, &inode);
@@ -78,7 +79,7 @@ void port_disk_info(struct port_disk *disk, struct port_disk_info *info)
 		.zero_is_cheap = 1,
 		.unmap_zeroes = 1,
 		.allocated_bytes = inode->kind == PORT_KIND_DEVICE ? inode->size_bytes
-								   : inode->image.pages * PAGE_BYTES,
+							       : inode->image.pages * PAGE_BYTES,
 	};
 	mem_copy_text(info->name, sizeof(info->name), disk->name);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* image - the content of a file or disk: a radix tree of pages, so that 64 TiB with a few sectors in
- * it costs a few pages, and holes are found without looking at each. A slot holds NULL (a hole), a
- * page, or RESERVED: room that counts against the limit and reads as zeros. */
+/* image - the content of a file or disk: a radix tree of pages, so that 64 TiB with a few sectors
+ * in it costs a few pages, and holes are found without looking at each. A slot holds NULL (a hole),
+ * a page, or RESERVED: room that counts against the limit and reads as zeros. */
 #include "iopath/port/sim/sim_priv.h"
 
 #include <stdlib.h>
@@ -44,7 +44,7 @@ void image_fini(struct image *image)
 	image->root = NULL;
 }
 
-/* ---- slots --------------------------------------------------------------------------------------------- */
+/* ---- slots ----------------------------------------------------------------------------------- */
 
 uint8_t **image_slot(struct image *image, uint64_t page, int create)
 {
@@ -96,7 +96,13 @@ enum status image_slot_fill(struct image *image, uint8_t **slot)
 	return ST_OK;
 }
 
-/* ---- ranges -------------------------------------------------------------------------------------------- */
+/* ---- ranges ---------------------------------------------------------------------------------- */
+
+/* Looking does not change: with create 0, image_slot() leaves the tree as it is. */
+static uint8_t **slot_of(const struct image *image, uint64_t page)
+{
+	return image_slot((struct image *)(uintptr_t)image, page, 0);
+}
 
 void image_read(const struct image *image, uint64_t offset, void *buf, uint64_t bytes)
 {
@@ -105,7 +111,7 @@ void image_read(const struct image *image, uint64_t offset, void *buf, uint64_t 
 	while (bytes > 0) {
 		uint32_t from = offset % PAGE_BYTES;
 		uint64_t n = MIN(bytes, (uint64_t)PAGE_BYTES - from);
-		uint8_t **slot = image_slot((struct image *)(uintptr_t)image, offset / PAGE_BYTES, 0);
+		uint8_t **slot = slot_of(image, offset / PAGE_BYTES);
 
 		if (image_slot_has_data(slot))
 			memcpy(out, *slot + from, n);
@@ -151,7 +157,8 @@ enum status image_write(struct image *image, uint64_t offset, const void *buf, u
 	return ST_OK;
 }
 
-/* Part of a page becomes zeros, a whole one a hole. Holes stay: so a sparse range costs its pages. */
+/* Part of a page becomes zeros, a whole one a hole. Holes stay: so a sparse range costs its
+ * pages. */
 static enum status clear_page(struct image *image, uint64_t page, uint32_t from, uint32_t bytes,
 			      int logged)
 {
@@ -211,7 +218,7 @@ enum status image_reserve(struct image *image, uint64_t offset, uint64_t bytes)
 	return ST_OK;
 }
 
-/* ---- search ----------------------------------------------------------------------------------------------- */
+/* ---- search ---------------------------------------------------------------------------------- */
 
 static int matches(uint8_t *const *slot, enum image_want want)
 {
@@ -248,7 +255,7 @@ uint64_t image_find(const struct image *image, uint64_t page, uint64_t end,
 			page += missing;
 			continue;
 		}
-		if (matches(image_slot((struct image *)(uintptr_t)image, page, 0), want))
+		if (matches(slot_of(image, page), want))
 			return page;
 		page++;
 	}

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* image_log - the volatile cache of a simulated disk. The image holds the newest content; the log
- * holds, for each change since the last flush, what it replaced. So the versions of a block are, from
- * the durable one on, its `before` in each undo that covers it, and then the image.
+ * holds, for each change since the last flush, what it replaced. So the versions of a block are,
+ * from the durable one on, its `before` in each undo that covers it, and then the image.
  *
  * A power cut leaves each block with any one of its versions, independent of its neighbours: torn
  * transfers and any order of arrival are among the outcomes. */
@@ -56,7 +56,7 @@ void image_log_flush(struct image *image, uint64_t seq)
 	}
 }
 
-/* ---- the power cut --------------------------------------------------------------------------------------- */
+/* ---- the power cut --------------------------------------------------------------------------- */
 
 /* A page that the log knows, and for each of its units how many versions there are and which one
  * survives: 0 the durable one, versions the newest. */

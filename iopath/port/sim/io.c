@@ -13,7 +13,7 @@ struct event {
 	uint32_t	pcpu;
 };
 
-/* ---- submit ----------------------------------------------------------------------------------------------- */
+/* ---- submit ---------------------------------------------------------------------------------- */
 
 static uint64_t latency_ns(const struct port_io *io)
 {
@@ -53,11 +53,11 @@ uint64_t io_next_ns(void)
 					  : list_first(&sim.in_flight, struct event, link)->at_ns;
 }
 
-/* ---- carry out -------------------------------------------------------------------------------------------- */
+/* ---- carry out ------------------------------------------------------------------------------- */
 
 /* Call fn for each piece of the caller's memory, in order. */
-static enum status for_each_piece(struct port_io *io, enum status (*fn)(struct port_io *io,
-									 void *base, uint64_t bytes))
+static enum status for_each_piece(struct port_io *io,
+				  enum status (*fn)(struct port_io *io, void *base, uint64_t bytes))
 {
 	uint64_t skip = io->skip;
 	enum status st = ST_OK;
@@ -97,7 +97,7 @@ static enum status change(struct port_io *io)
 
 	if (inode->kind == PORT_KIND_DEVICE && end > inode->size_bytes)
 		return ST_RANGE;
-	inside = inode->size_bytes > io->offset ? MIN(io->bytes, inode->size_bytes - io->offset) : 0;
+	inside = MIN(end, MAX(inode->size_bytes, io->offset)) - io->offset;
 	if (io->op == PORT_WRITE)
 		st = for_each_piece(io, write_piece);
 	else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* lock - byte-range locks between openings, with the rules of OFD locks: a new lock of the same owner
- * replaces what it overlaps, and goes with the opening. */
+/* lock - byte-range locks between openings, with the rules of OFD locks: a new lock of the same
+ * owner replaces what it overlaps, and goes with the opening. */
 #include "iopath/port/sim/sim_priv.h"
 
 #include <stdlib.h>
@@ -40,7 +40,8 @@ static void cut(struct port_disk *disk, uint64_t first, uint64_t end)
 		if (lock->owner != disk || lock->first >= end || first >= lock->end)
 			continue;
 		if (lock->end > end)
-			VERIFY(add_lock(disk->inode, disk, end, lock->end, lock->exclusive) == ST_OK);
+			VERIFY(add_lock(disk->inode, disk, end, lock->end, lock->exclusive) ==
+			       ST_OK);
 		if (lock->first < first)
 			lock->end = first;
 		else

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* node - the namespace: directories of entries, entries of inodes. Every path starts at the one root,
- * with or without a slash in front, so "sim:a" and "/tmp/x" are ordinary names here. */
+/* node - the namespace: directories of entries, entries of inodes. Every path starts at the one
+ * root, with or without a slash in front, so "sim:a" and "/tmp/x" are ordinary names here. */
 #include "iopath/port/sim/sim_priv.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #define LINKS_MAX 16	/* symbolic links followed in one path */
 #define PATH_MAX_BYTES 4096
 
-/* ---- inodes ---------------------------------------------------------------------------------------------- */
+/* ---- inodes ---------------------------------------------------------------------------------- */
 
 struct inode *inode_new(enum port_kind kind, uint32_t mode)
 {
@@ -42,7 +42,7 @@ void inode_release(struct inode *inode)
 		inode_free(inode);
 }
 
-/* ---- entries --------------------------------------------------------------------------------------------- */
+/* ---- entries --------------------------------------------------------------------------------- */
 
 static struct entry *find_entry(const struct inode *dir, const char *name)
 {
@@ -111,7 +111,7 @@ void tree_free(void)
 	}
 }
 
-/* ---- paths ----------------------------------------------------------------------------------------------- */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 /* The next name of a path; 0 at its end. */
 static int next_name(const char **path, char *name, size_t size)

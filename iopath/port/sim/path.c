@@ -187,7 +187,7 @@ enum status port_path_rename(const char *old_path, const char *new_path, int rep
 		return ST_BUSY;	/* the root */
 	inode = from.entry->inode;
 	if (to.entry && to.entry->inode == inode)
-		return replace ? ST_OK : ST_EXIST;	/* two names of one file: rename(2) does nothing */
+		return replace ? ST_OK : ST_EXIST;	/* two names of one file: nothing to do */
 	if (is_below(to.dir, inode))
 		return ST_INVAL;
 	if (to.entry)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* run - the loop of the simulator. Whatever could happen next in a real machine (a message, a timer, the
- * end of a transfer, a world's turn) happens here one at a time, in an order that the seed decides
- * where the real one would be free. When nothing can happen now, the clock jumps to the next event;
- * when there is none, the hosts have deadlocked, and that is a bug to be shown. */
+/* run - the loop of the simulator. Whatever could happen next in a real machine (a message, a
+ * timer, the end of a transfer, a world's turn) happens here one at a time, in an order that the
+ * seed decides where the real one would be free. When nothing can happen now, the clock jumps to
+ * the next event; when there is none, the hosts have deadlocked, and that is a bug to be shown. */
 #include "iopath/port/sim/sim_priv.h"
 
 #include <stdio.h>
@@ -60,7 +60,7 @@ static struct port_world *pick_by_seed(struct sched *s)
 	return list_entry(at, struct port_world, link);
 }
 
-/* ---- one turn ---------------------------------------------------------------------------------------- */
+/* ---- one turn -------------------------------------------------------------------------------- */
 
 /* Returns 1 when anything ran. */
 static int pcpu_turn(uint32_t index)
@@ -110,8 +110,9 @@ static uint64_t next_event_ns(void)
 
 static void deadlock(void)
 {
-	fprintf(stderr, "cairn: sim: deadlock: no world is ready, no timer is armed, no transfer is in "
-			"flight; parked:");
+	fprintf(stderr,
+		"cairn: sim: deadlock: no world is ready, no timer is armed, no transfer is in "
+		"flight; parked:");
 	for (uint32_t i = 0; i < sim.pcpu_count; i++) {
 		struct port_world *w;
 
@@ -138,7 +139,7 @@ static void loop(void)
 	}
 }
 
-/* ---- start and end ------------------------------------------------------------------------------------- */
+/* ---- start and end --------------------------------------------------------------------------- */
 
 struct main_call {
 	void	(*fn)(void *arg);
@@ -161,8 +162,8 @@ static enum status machine_init(const struct port_config *config, struct why *wh
 	sim.log_level = config->log_level;
 	sim.pcpu_count = config->pcpus ? config->pcpus : 1;
 	if (sim.pcpu_count > SIM_PCPUS_MAX)
-		return why_set(why, ST_LIMIT, "%u pCPUs: the simulator has at most %u", sim.pcpu_count,
-			       SIM_PCPUS_MAX);
+		return why_set(why, ST_LIMIT, "%u pCPUs: the simulator has at most %u",
+			       sim.pcpu_count, SIM_PCPUS_MAX);
 	for (uint32_t i = 0; i < sim.pcpu_count; i++) {
 		sched_init(&sim.pcpu[i].sched, i, pick_by_seed);
 		list_init(&sim.pcpu[i].mail);

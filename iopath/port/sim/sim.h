@@ -10,7 +10,7 @@
 
 #include "iopath/port/port.h"
 
-/* ---- disks ---------------------------------------------------------------------------------------- */
+/* ---- disks ----------------------------------------------------------------------------------- */
 
 /* Make a file of this length, all a hole, and its directories. is_device: a block device of fixed
  * size. ST_EXIST, ST_NOMEM. */
@@ -24,12 +24,13 @@ MUST_USE enum status sim_disk_import(const char *path, const char *host_path);
 MUST_USE enum status sim_disk_export(const char *path, const char *host_path);
 /* Put bytes into a file without any transfer (the file grows), and look at them: for tests that
  * damage a disk. Neither counts as a device write; what is put is durable. */
-MUST_USE enum status sim_disk_poke(const char *path, uint64_t offset, const void *data, size_t bytes);
+MUST_USE enum status sim_disk_poke(const char *path, uint64_t offset, const void *data,
+				   size_t bytes);
 MUST_USE enum status sim_disk_peek(const char *path, uint64_t offset, void *data, size_t bytes);
 /* Bytes of all WRITE, ZERO and UNMAP transfers since it was made; 0 when there is no such file. */
 uint64_t sim_disk_bytes_written(const char *path);
 
-/* ---- faults ---------------------------------------------------------------------------------------- */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 #define SIM_ANY_OP (-1)
 

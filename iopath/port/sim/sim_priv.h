@@ -9,7 +9,7 @@
 #define SIM_PCPUS_MAX 16
 #define PAGE_BYTES 4096u	/* of an image */
 
-/* ---- chance: each choice is a hash of (seed, stream, how many the stream made before) ------------- */
+/* ---- chance: each choice is a hash of (seed, stream, how many the stream made before) -------- */
 
 enum stream { STREAM_SCHEDULE, STREAM_DISK, STREAM_CRASH, STREAM_RANDOM, STREAM_COUNT };
 
@@ -17,7 +17,7 @@ uint64_t chance(enum stream stream);
 uint64_t chance_below(enum stream stream, uint64_t n);	/* 0 ... n - 1 */
 uint64_t chance_hash(uint64_t a, uint64_t b);
 
-/* ---- images: sparse content, and the log of what is not flushed ------------------------------------- */
+/* ---- images: sparse content, and the log of what is not flushed ------------------------------ */
 
 struct image_node;
 
@@ -61,10 +61,11 @@ enum status image_slot_fill(struct image *image, uint8_t **slot);
 enum status image_log_before(struct image *image, uint64_t page, uint32_t from, uint32_t bytes);
 /* All up to seq is durable. */
 void image_log_flush(struct image *image, uint64_t seq);
-/* Power cut: choose a version for each unit of each page that the log knows; the log is empty then. */
+/* Power cut: choose a version for each unit of each page that the log knows; the log is empty
+ * then. */
 void image_log_cut(struct image *image, uint32_t unit_bytes);
 
-/* ---- the namespace ------------------------------------------------------------------------------------ */
+/* ---- the namespace --------------------------------------------------------------------------- */
 
 struct inode {
 	struct list	all;
@@ -95,7 +96,8 @@ struct place {
 };
 
 struct inode *inode_new(enum port_kind kind, uint32_t mode);	/* NULL: no memory */
-void inode_release(struct inode *inode);	/* free it when neither a name nor an opening is left */
+/* Free it when neither a name nor an opening is left. */
+void inode_release(struct inode *inode);
 /* follow: a symbolic link at the end is followed too. ST_NOENT only for a missing directory. */
 enum status node_find(const char *path, int follow, struct place *place);
 enum status node_add(struct inode *dir, const char *name, struct inode *inode);
@@ -105,7 +107,7 @@ enum status node_make_parents(const char *path);
 struct inode *node_file(const char *path);
 void tree_free(void);
 
-/* ---- disks, locks, transfers ---------------------------------------------------------------------------- */
+/* ---- disks, locks, transfers ----------------------------------------------------------------- */
 
 struct port_disk {
 	struct list	all;
@@ -132,7 +134,7 @@ uint64_t io_next_ns(void);	/* UINT64_MAX: none in flight */
 void io_carry_out_all(void);
 void io_free_all(void);		/* at the end of a run */
 
-/* ---- the machine ----------------------------------------------------------------------------------------- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 struct faults {
 	uint64_t	stop_after;		/* write_count at which the machine stops */

@@ -79,7 +79,7 @@ enum status sim_disk_peek(const char *path, uint64_t offset, void *data, size_t 
 	return ST_OK;
 }
 
-/* ---- import and export ------------------------------------------------------------------------------------- */
+/* ---- import and export ----------------------------------------------------------------------- */
 
 static enum status copy_in(int fd, struct inode *inode, uint8_t *piece)
 {

@@ -13,6 +13,11 @@ static uint32_t draw(uint32_t below)
 	return (uint32_t)((uint64_t)rng * below >> 32);
 }
 
+static unsigned char repeat(const unsigned char *buf, size_t at)
+{
+	return at > 300 && draw(40) ? buf[at - 1 - draw(300)] : (unsigned char)draw(256);
+}
+
 /* Kinds of content: noise, few letters, zeros, repeats with errors, ramps. */
 static void fill(unsigned char *buf, size_t bytes)
 {
@@ -23,13 +28,13 @@ static void fill(unsigned char *buf, size_t bytes)
 		case 0: buf[i] = (unsigned char)draw(256); break;
 		case 1: buf[i] = (unsigned char)('a' + draw(3)); break;
 		case 2: buf[i] = 0; break;
-		case 3: buf[i] = i > 300 && draw(40) ? buf[i - 1 - draw(300)] : (unsigned char)draw(256); break;
+		case 3: buf[i] = repeat(buf, i); break;
 		default: buf[i] = (unsigned char)(i >> 4); break;
 		}
 	}
 }
 
-/* ---- crc and zero ------------------------------------------------------------------------------------- */
+/* ---- crc and zero ---------------------------------------------------------------------------- */
 
 static uint32_t crc_by_definition(uint32_t crc, const unsigned char *p, size_t bytes)
 {
@@ -79,7 +84,8 @@ static void test_crc_of_each_length_and_split(void)
 			CU_ASSERT_EQUAL(accel_plain.crc32c(0, buf + from, n), want);
 			CU_ASSERT_EQUAL(port_accel()->crc32c(0, buf + from, n), want);
 			CU_ASSERT_EQUAL(accel_plain.crc32c(first, buf + from + cut, n - cut), want);
-			CU_ASSERT_EQUAL(port_accel()->crc32c(first, buf + from + cut, n - cut), want);
+			CU_ASSERT_EQUAL(port_accel()->crc32c(first, buf + from + cut, n - cut),
+					want);
 		}
 	}
 }
@@ -92,7 +98,8 @@ static void test_is_zero_sees_each_bit(void)
 	for (size_t n = 0; n < 600; n += 1 + n / 20) {
 		for (size_t from = 0; from < 10; from += 3) {
 			buf[from + n] = 1;
-			CU_ASSERT(accel_plain.is_zero(buf + from, n) && port_accel()->is_zero(buf + from, n));
+			CU_ASSERT(accel_plain.is_zero(buf + from, n) &&
+				  port_accel()->is_zero(buf + from, n));
 			buf[from + n] = 0;
 			for (size_t i = 0; i < n; i++) {
 				buf[from + i] = (unsigned char)(1 << i % 8);
@@ -104,7 +111,7 @@ static void test_is_zero_sees_each_bit(void)
 	}
 }
 
-/* ---- deflate: each way round ---------------------------------------------------------------------------- */
+/* ---- deflate: each way round ----------------------------------------------------------------- */
 
 enum { ROOM = 1 << 18 };
 
@@ -170,11 +177,12 @@ static void test_the_plain_deflate_compresses(void)
 	port_free(packed);
 }
 
-/* ---- hostile input ---------------------------------------------------------------------------------------- */
+/* ---- hostile input --------------------------------------------------------------------------- */
 
-/* Whatever the bytes: no read or write outside (the sanitizer watches exact-sized blocks), an end, and
- * what the twin accepts the library accepts too, with the same bytes. (Not the other way round:
- * libdeflate lets some codes pass that RFC 1951 forbids, as 286 in a fixed block; zlib does not.) */
+/* Whatever the bytes: no read or write outside (the sanitizer watches exact-sized blocks), an end,
+ * and what the twin accepts the library accepts too, with the same bytes. (Not the other way round:
+ * libdeflate lets some codes pass that RFC 1951 forbids, as 286 in a fixed block; zlib does
+ * not.) */
 static void try_hostile(const unsigned char *bytes, size_t n, size_t out_max)
 {
 	unsigned char *in = port_alloc(n), *a = port_alloc(out_max), *b = port_alloc(out_max);
@@ -200,7 +208,8 @@ static void test_inflate_survives_damaged_streams(void)
 		size_t bytes = 1 + draw(4000), len;
 
 		fill(data, bytes);
-		len = (i & 1 ? &accel_plain : port_accel())->deflate(1 + i % 9, data, bytes, packed, ROOM);
+		len = (i & 1 ? &accel_plain : port_accel())
+			  ->deflate(1 + i % 9, data, bytes, packed, ROOM);
 		for (int k = 0; k < 200; k++) {
 			size_t at = draw((uint32_t)len);
 
@@ -227,7 +236,8 @@ static void test_inflate_survives_noise(void)
 			noise[k] = (unsigned char)draw(256);
 		noise[0] = 0x78;
 		noise[1] = 0x01;
-		noise[2] = (unsigned char)((noise[2] & ~7) | (i % 3) << 1);	/* each block type */
+		/* Each block type. */
+		noise[2] = (unsigned char)((noise[2] & ~7) | (i % 3) << 1);
 		try_hostile(noise, n, 2000);
 	}
 }
@@ -243,16 +253,17 @@ static void test_inflate_refuses_by_name(void)
 		{ "\x78\x01\x07\x00\x00\x00\x00\x01", 8 },	/* block type 3 */
 		{ "\x78\x01\x01\x05\x00\xfb\xff" "abcd", 11 },	/* stored, cut short */
 		{ "\x78\x01\x01\x05\x00\xfa\xff" "abcde", 12 },	/* stored, length check */
-		{ "\x78\x01\x4b\x04\x12\x00\x00\x00\x00\x01", 10 },	/* a distance before the start */
+		{ "\x78\x01\x4b\x04\x12\x00\x00\x00\x00\x01", 10 },	/* distance too far */
 	};
 	static const unsigned char empty[] = { 0x78, 0x01, 0x03, 0x00, 0x00, 0x00, 0x00, 0x01 };
+	const struct accel *library = port_accel();
 	unsigned char out[64];
 	size_t got = 9;
 
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
 		CU_ASSERT_EQUAL(accel_plain.inflate(bad[i].bytes, bad[i].n, out, sizeof(out), &got),
 				ST_CORRUPT);
-		CU_ASSERT_EQUAL(port_accel()->inflate(bad[i].bytes, bad[i].n, out, sizeof(out), &got),
+		CU_ASSERT_EQUAL(library->inflate(bad[i].bytes, bad[i].n, out, sizeof(out), &got),
 				ST_CORRUPT);
 	}
 	CU_ASSERT_EQUAL(accel_plain.inflate(empty, sizeof(empty), out, 0, &got), ST_OK);

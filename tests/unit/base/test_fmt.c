@@ -30,7 +30,8 @@ static void test_conversions_agree_with_the_library(void)
 	SAME("%ld %lu %lx", LONG_MIN, ULONG_MAX, 255ul);
 	SAME("%lld %llu %llX", LLONG_MIN, ULLONG_MAX, 0x123456789abcdefull);
 	SAME("%zu %zd %jd %td", (size_t)-1, (ssize_t)-5, (intmax_t)-6, (ptrdiff_t)-7);
-	SAME("%hhd %hhu %hd %hu", (signed char)-1, (unsigned char)200, (short)-300, (unsigned short)65535);
+	SAME("%hhd %hhu %hd %hu", (signed char)-1, (unsigned char)200, (short)-300,
+	     (unsigned short)65535);
 	SAME("%016llx|%-8x|%08X", 0xabcull, 0xau, 0xfu);
 	SAME("%s|%10s|%-10s|%.3s|%10.2s|%.0s", "abc", "abc", "abc", "abcdef", "abcdef", "abc");
 	SAME("%*d|%-*d|%*d", 6, 42, 6, 42, -6, 42);
@@ -66,7 +67,7 @@ static void test_precision_bounds_the_read(void)
 	port_free(raw);
 }
 
-/* ---- sizes ------------------------------------------------------------------------------------------ */
+/* ---- sizes ----------------------------------------------------------------------------------- */
 
 static void parse_ok(const char *text, uint64_t unit, uint64_t want)
 {
@@ -109,8 +110,8 @@ static void test_sizes_as_people_type_them(void)
 
 static void test_sizes_that_are_none(void)
 {
-	static const char *const bad[] = { "", "k", "-1", "1kk", "1.k", "1 k", "0x10", "1x", "1kbb", ".5", "1.5.5",
-					   "1mib2" };
+	static const char *const bad[] = { "", "k", "-1", "1kk", "1.k", "1 k", "0x10", "1x",
+					   "1kbb", ".5", "1.5.5", "1mib2" };
 
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++)
 		parse_fails(bad[i], ST_INVAL);
@@ -140,8 +141,9 @@ static void test_sizes_for_people(void)
 {
 	static const struct { uint64_t bytes; const char *text; } cases[] = {
 		{ 0, "0 B" }, { 1023, "1023 B" }, { 1024, "1.0 KiB" }, { 1536, "1.5 KiB" },
-		{ 1048575, "1.0 MiB" }, { 1ull << 30, "1.0 GiB" }, { (1ull << 30) * 3 / 2, "1.5 GiB" },
-		{ 62ull << 40, "62.0 TiB" }, { UINT64_MAX, "16.0 EiB" }, { 1023ull << 20, "1023.0 MiB" },
+		{ 1048575, "1.0 MiB" }, { 1ull << 30, "1.0 GiB" }, { 3ull << 29, "1.5 GiB" },
+		{ 62ull << 40, "62.0 TiB" }, { UINT64_MAX, "16.0 EiB" },
+		{ 1023ull << 20, "1023.0 MiB" },
 	};
 	char buf[16];
 
@@ -151,14 +153,16 @@ static void test_sizes_for_people(void)
 	}
 }
 
-/* ---- UTF-8 ------------------------------------------------------------------------------------------ */
+/* ---- UTF-8 ----------------------------------------------------------------------------------- */
 
 /* Every code point's encoding is good; surrogates, overlong forms and cut ones are not. */
 static void test_utf8(void)
 {
-	static const char *const bad[] = { "\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\x80", "\xe0\x9f\xbf",
-					   "\xed\xa0\x80", "\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80",
-					   "\xc3", "\xe2\x82", "\xf0\x9f\x98", "a\xff", "\xc3(" };
+	static const char *const bad[] = {
+		"\x80", "\xc0\xaf", "\xc1\xbf", "\xe0\x80\x80", "\xe0\x9f\xbf", "\xed\xa0\x80",
+		"\xf0\x80\x80\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80", "\xc3", "\xe2\x82",
+		"\xf0\x9f\x98", "a\xff", "\xc3(",
+	};
 
 	for (uint32_t c = 1; c <= 0x10ffff; c += c < 0x800 ? 1 : 37) {
 		char s[4];
@@ -176,7 +180,7 @@ static void test_utf8(void)
 	CU_ASSERT_EQUAL(fmt_utf8_valid("", 0), 1);
 }
 
-/* ---- why and status ---------------------------------------------------------------------------------- */
+/* ---- why and status -------------------------------------------------------------------------- */
 
 static void test_why_keeps_the_first_text_and_puts_objects_in_front(void)
 {

@@ -60,7 +60,7 @@ static inline const char *in(const char *dir, const char *name)
 	return buf[turn];
 }
 
-/* ---- transfers that wait ----------------------------------------------------------------------- */
+/* ---- transfers that wait --------------------------------------------------------------------- */
 
 struct waiting {
 	struct port_io		io;
@@ -83,8 +83,14 @@ static inline void io_start(struct waiting *w, struct port_disk *disk, enum port
 {
 	*w = (struct waiting){ .world = port_world_self() };
 	w->vec = (struct port_vec){ buf, bytes };
-	w->io = (struct port_io){ .offset = offset, .bytes = bytes, .vec = &w->vec,
-				  .vec_count = buf != NULL, .op = (uint8_t)op, .done = waiting_done };
+	w->io = (struct port_io){
+		.offset = offset,
+		.bytes = bytes,
+		.vec = &w->vec,
+		.vec_count = buf != NULL,
+		.op = (uint8_t)op,
+		.done = waiting_done,
+	};
 	port_disk_submit(disk, &w->io);
 	VERIFY(w->ended == 0);			/* never from inside submit */
 }
@@ -96,8 +102,8 @@ static inline enum status io_finish(struct waiting *w)
 	return w->io.status;
 }
 
-static inline enum status do_io(struct port_disk *disk, enum port_io_op op, uint64_t offset, void *buf,
-				uint64_t bytes)
+static inline enum status do_io(struct port_disk *disk, enum port_io_op op, uint64_t offset,
+				void *buf, uint64_t bytes)
 {
 	struct waiting w;
 

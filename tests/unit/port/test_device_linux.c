@@ -88,8 +88,8 @@ static void test_ends_of_a_device(void)
 	port_disk_close(disk);
 }
 
-/* Random unaligned writes, zeros and unmaps, several in flight in neighbouring ranges, against a plain
- * array. The buffers are unaligned too. */
+/* Random unaligned writes, zeros and unmaps, several in flight in neighbouring ranges, against a
+ * plain array. The buffers are unaligned too. */
 static void model_run(unsigned flags, uint32_t seed)
 {
 	enum { BATCH = 12, STRIPE = 20000 };
@@ -134,7 +134,8 @@ static void test_unaligned_transfers_against_a_model(void)
 	model_run(PORT_OPEN_CACHED, 3);
 }
 
-/* Where the device can unmap, the edges of an unaligned range keep their neighbours and read zero. */
+/* Where the device can unmap, the edges of an unaligned range keep their neighbours and read
+ * zero. */
 static void test_unaligned_unmap(void)
 {
 	struct port_disk *disk = open_device(PORT_OPEN_WRITE);

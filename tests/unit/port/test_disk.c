@@ -25,7 +25,7 @@ static uint64_t size_of(struct port_disk *disk)
 	return info.size_bytes;
 }
 
-/* ---- open -------------------------------------------------------------------------------------------- */
+/* ---- open ------------------------------------------------------------------------------------ */
 
 static void test_open(void)
 {
@@ -33,15 +33,16 @@ static void test_open(void)
 	struct port_disk_info info;
 	struct why why = { 0 };
 
-	CU_ASSERT_EQUAL(port_disk_open(in(dir, "disk"), PORT_OPEN_WRITE | PORT_OPEN_CREATE, &again, &why),
-			ST_EXIST);
+	CU_ASSERT_EQUAL(
+		port_disk_open(in(dir, "disk"), PORT_OPEN_WRITE | PORT_OPEN_CREATE, &again, &why),
+		ST_EXIST);
 	CU_ASSERT_EQUAL(why.status, ST_EXIST);
 	CU_ASSERT_PTR_NOT_NULL(strstr(why.text, "disk"));	/* names the object */
 	CU_ASSERT_EQUAL(port_disk_open(in(dir, "none"), 0, &again, &why), ST_NOENT);
 	CU_ASSERT_EQUAL(port_disk_open(dir, 0, &again, &why), ST_ISDIR);
-	CU_ASSERT_EQUAL(port_disk_open(in(dir, "none/x"), PORT_OPEN_CREATE | PORT_OPEN_WRITE, &again,
-				       NULL),
-			ST_NOENT);
+	CU_ASSERT_EQUAL(
+		port_disk_open(in(dir, "none/x"), PORT_OPEN_CREATE | PORT_OPEN_WRITE, &again, NULL),
+		ST_NOENT);
 	port_disk_info(disk, &info);
 	CU_ASSERT(info.writable && !info.is_device && info.size_bytes == 0);
 	CU_ASSERT(info.block_bytes >= 512);
@@ -69,7 +70,7 @@ static void test_read_only(void)
 	port_disk_close(disk);
 }
 
-/* ---- transfers ------------------------------------------------------------------------------------------ */
+/* ---- transfers ------------------------------------------------------------------------------- */
 
 static void round_trip(struct port_disk *disk, uint64_t offset, size_t bytes, size_t buffer_skew)
 {
@@ -88,9 +89,10 @@ static void round_trip(struct port_disk *disk, uint64_t offset, size_t bytes, si
 static void any_alignment(unsigned flags)
 {
 	static const struct { uint64_t offset; size_t bytes, skew; } cases[] = {
-		{ 0, 4096, 0 }, { 4096, 65536, 0 }, { 512, 512, 0 }, { 0, 512, 512 }, { 1536, 4096, 0 },
-		{ 1, 1, 0 }, { 4095, 2, 0 }, { 100, 10000, 3 }, { 0, 3 << 20, 0 }, { 777, (1 << 20) + 1, 1 },
-		{ 8192, 4096, 1 }, { 1ull << 40, 4096, 0 }, { (1ull << 40) + 5, 17, 0 },
+		{ 0, 4096, 0 }, { 4096, 65536, 0 }, { 512, 512, 0 }, { 0, 512, 512 },
+		{ 1536, 4096, 0 }, { 1, 1, 0 }, { 4095, 2, 0 }, { 100, 10000, 3 },
+		{ 0, 3 << 20, 0 }, { 777, (1 << 20) + 1, 1 }, { 8192, 4096, 1 },
+		{ 1ull << 40, 4096, 0 }, { (1ull << 40) + 5, 17, 0 },
 	};
 	struct port_disk *disk = new_disk(flags);
 
@@ -106,7 +108,8 @@ static void test_any_alignment(void)
 	any_alignment(PORT_OPEN_CACHED);
 }
 
-/* A small write in the middle of a page leaves its neighbours alone, whichever descriptor took them. */
+/* A small write in the middle of a page leaves its neighbours alone, whichever descriptor took
+ * them. */
 static void test_small_writes_keep_their_neighbours(void)
 {
 	struct port_disk *disk = new_disk(PORT_OPEN_DIRECT);
@@ -147,10 +150,10 @@ static void test_ends_of_the_file(void)
 	port_disk_close(disk);
 }
 
-/* ---- lists of buffers ----------------------------------------------------------------------------------- */
+/* ---- lists of buffers ------------------------------------------------------------------------ */
 
-/* Many pieces of odd and even sizes, with skip in the middle of one: written from the list, read back
- * as one, and the other way round. */
+/* Many pieces of odd and even sizes, with skip in the middle of one: written from the list, read
+ * back as one, and the other way round. */
 static void vectors(unsigned flags, size_t piece, uint32_t count, uint64_t skip)
 {
 	struct port_disk *disk = new_disk(flags);
@@ -204,7 +207,7 @@ static void test_lists_of_buffers(void)
 	}
 }
 
-/* ---- many at once ------------------------------------------------------------------------------------------ */
+/* ---- many at once ---------------------------------------------------------------------------- */
 
 /* More than an engine holds at a time: all must end, once, with the right bytes. */
 static void test_three_thousand_in_flight(void)
@@ -274,7 +277,7 @@ static void test_disjoint_small_writes_at_once(void)
 	disjoint_small_writes(PORT_OPEN_CACHED, 100);
 }
 
-/* ---- zero, unmap, room, holes ------------------------------------------------------------------------------- */
+/* ---- zero, unmap, room, holes ---------------------------------------------------------------- */
 
 static void fill(struct port_disk *disk, unsigned char *buf, size_t bytes)
 {
@@ -282,7 +285,8 @@ static void fill(struct port_disk *disk, unsigned char *buf, size_t bytes)
 	CU_ASSERT_EQUAL(do_io(disk, PORT_WRITE, 0, buf, bytes), ST_OK);
 }
 
-static void check_zeroed(struct port_disk *disk, unsigned char *buf, size_t bytes, size_t from, size_t end)
+static void check_zeroed(struct port_disk *disk, unsigned char *buf, size_t bytes, size_t from,
+			 size_t end)
 {
 	CU_ASSERT_EQUAL(do_io(disk, PORT_READ, 0, buf, bytes), ST_OK);
 	for (size_t i = 0; i < bytes; i++)
@@ -293,7 +297,8 @@ static void zero_and_unmap(unsigned flags)
 {
 	enum { BYTES = 1 << 20 };
 	static const struct { size_t from, end; } ranges[] = {
-		{ 0, 65536 }, { 4096, 8192 }, { 512, 1024 }, { 100, 200 }, { 4000, 70001 }, { 0, BYTES },
+		{ 0, 65536 }, { 4096, 8192 }, { 512, 1024 }, { 100, 200 }, { 4000, 70001 },
+		{ 0, BYTES },
 	};
 	struct port_disk *disk = new_disk(flags);
 	unsigned char *buf = port_dma_alloc(BYTES);
@@ -381,7 +386,7 @@ static void test_holes(void)
 	port_disk_close(disk);
 }
 
-/* ---- locks ---------------------------------------------------------------------------------------------------- */
+/* ---- locks ----------------------------------------------------------------------------------- */
 
 static void test_locks_between_openings(void)
 {
@@ -405,7 +410,7 @@ static void test_locks_between_openings(void)
 	port_disk_close(b);
 }
 
-/* ---- a model ---------------------------------------------------------------------------------------------------- */
+/* ---- a model --------------------------------------------------------------------------------- */
 
 static uint64_t model_rng;
 
@@ -488,7 +493,7 @@ static void test_random_transfers_against_a_model(void)
 	}
 }
 
-/* ---- all, in a directory of their own --------------------------------------------------------------------------- */
+/* ---- all, in a directory of their own -------------------------------------------------------- */
 
 static void test_begin(void)
 {

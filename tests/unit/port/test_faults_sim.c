@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* What sim.h promises: the same seed gives the same run, power cuts keep exactly what they may keep,
- * ordered faults happen at their place. */
+/* What sim.h promises: the same seed gives the same run, power cuts keep exactly what they may
+ * keep, ordered faults happen at their place. */
 #include "tests/unit/cu.h"
 
 #include "iopath/port/sim/sim.h"
@@ -40,7 +40,7 @@ static int get(const char *path, uint64_t sector)
 	return buf[0];
 }
 
-/* ---- power cuts --------------------------------------------------------------------------------------- */
+/* ---- power cuts ------------------------------------------------------------------------------ */
 
 /* Each of 64 sectors is written three times, flushed after the first. After a cut any of the three
  * versions may stand, the one before the flush never; over some seeds all three do, mixed. */
@@ -170,7 +170,7 @@ static void test_a_cut_ends_openings_locks_and_transfers(void)
 	port_disk_close(disk);
 }
 
-/* ---- ordered faults ------------------------------------------------------------------------------------- */
+/* ---- ordered faults -------------------------------------------------------------------------- */
 
 static void test_the_machine_stops_after_the_nth_write(void)
 {
@@ -237,7 +237,8 @@ static void test_a_full_disk(void)
 	memset(buf, 1, sizeof(buf));
 	CU_ASSERT_EQUAL(sim_disk_limit_bytes("d", 3 * 4096), ST_OK);
 	for (uint64_t i = 0; i < 5; i++)
-		CU_ASSERT_EQUAL(do_io(disk, PORT_WRITE, i * 4096, buf, 4096), i < 3 ? ST_OK : ST_NOSPACE);
+		CU_ASSERT_EQUAL(do_io(disk, PORT_WRITE, i * 4096, buf, 4096),
+				i < 3 ? ST_OK : ST_NOSPACE);
 	CU_ASSERT_EQUAL(do_io(disk, PORT_WRITE, 0, buf, 4096), ST_OK);	/* rewriting needs none */
 	CU_ASSERT_EQUAL(do_io(disk, PORT_UNMAP, 0, NULL, 4096), ST_OK);
 	CU_ASSERT_EQUAL(do_io(disk, PORT_WRITE, 4 * 4096, buf, 4096), ST_OK);
@@ -257,7 +258,7 @@ static void test_reading_writes_nothing(void)
 	port_disk_close(disk);
 }
 
-/* ---- size, images, seeds --------------------------------------------------------------------------------- */
+/* ---- size, images, seeds --------------------------------------------------------------------- */
 
 static void test_a_disk_of_64_tib_costs_what_is_written(void)
 {
@@ -296,7 +297,7 @@ static void test_export_and_import(void)
 	unlink(host);
 }
 
-/* ---- deterministic, and different for another seed ---------------------------------------------------------- */
+/* ---- deterministic, and different for another seed ------------------------------------------- */
 
 struct script { uint64_t hash; struct port_disk *disk; int left; struct port_world *main; };
 
@@ -348,7 +349,7 @@ static void test_a_seed_decides_the_run(void)
 	CU_ASSERT_NOT_EQUAL(hash_of_run(2), one);
 }
 
-/* ---- a deadlock is an end with a text, not a hang -------------------------------------------------------------- */
+/* ---- a deadlock is an end with a text, not a hang -------------------------------------------- */
 
 static void park_forever(void *arg)
 {
@@ -381,9 +382,9 @@ static void test_a_deadlock_names_the_parked_worlds(void)
 }
 
 static const struct cu_case cases[] = {
-	{ "a cut leaves any version since the flush", test_a_cut_leaves_any_version_since_the_flush },
+	{ "a cut leaves any version", test_a_cut_leaves_any_version_since_the_flush },
 	{ "a cut without drop keeps all", test_a_cut_without_drop_keeps_all_that_ended },
-	{ "a flush does not cover what is in flight", test_a_flush_does_not_cover_what_is_in_flight },
+	{ "a flush covers only what ended", test_a_flush_does_not_cover_what_is_in_flight },
 	{ "a cut may take back an unmap", test_a_cut_may_take_back_an_unmap },
 	{ "a cut tears by blocks", test_a_cut_tears_by_blocks },
 	{ "a cut ends openings, locks, transfers", test_a_cut_ends_openings_locks_and_transfers },
@@ -404,9 +405,10 @@ int main(void)
 	struct port_config config = { 0 };
 
 	if (script) {
+		int deadlock = strcmp(script, "deadlock") == 0;
+
 		config.seed = strtoull(getenv("SEED"), NULL, 0);
-		return port_run(&config, strcmp(script, "deadlock") == 0 ? deadlock_main : script_main,
-				NULL, NULL) != ST_OK;
+		return port_run(&config, deadlock ? deadlock_main : script_main, NULL, NULL);
 	}
 	return cu_run_all("port/faults", cases, ARRAY_COUNT(cases));
 }

@@ -24,7 +24,8 @@ static void test_alloc_is_zeroed_each_time(void)
 /* A pool buffer that is used again must not show what its last user left. */
 static void test_dma_is_aligned_and_zeroed_each_time(void)
 {
-	static const size_t sizes[] = { 1, 512, 4096, 4097, 65536, 1 << 20, 2 << 20, (2 << 20) + 1, 9 << 20 };
+	static const size_t sizes[] = { 1, 512, 4096, 4097, 65536, 1 << 20, 2 << 20,
+					(2 << 20) + 1, 9 << 20 };
 
 	for (int round = 0; round < 2; round++) {
 		for (size_t i = 0; i < ARRAY_COUNT(sizes); i++) {
@@ -39,8 +40,8 @@ static void test_dma_is_aligned_and_zeroed_each_time(void)
 	}
 }
 
-/* Three times the pool's 64 MiB: the rest comes from plain memory. No two buffers may overlap, and all
- * must fit again after they were freed in another order. */
+/* Three times the pool's 64 MiB: the rest comes from plain memory. No two buffers may overlap, and
+ * all must fit again after they were freed in another order. */
 static void test_more_than_the_pool_holds(void)
 {
 	enum { COUNT = 192, BYTES = 1 << 20 };

@@ -144,7 +144,8 @@ static void test_links(void)
 	CU_ASSERT_STRING_EQUAL(target, "hard");
 	CU_ASSERT_EQUAL(port_path_readlink(in(d, "soft"), target, 4), ST_RANGE);
 	CU_ASSERT_EQUAL(port_path_readlink(in(d, "hard"), target, sizeof(target)), ST_INVAL);
-	CU_ASSERT_EQUAL_FATAL(port_disk_open(in(d, "soft"), 0, &disk, NULL), ST_OK);	/* open does */
+	/* open does */
+	CU_ASSERT_EQUAL_FATAL(port_disk_open(in(d, "soft"), 0, &disk, NULL), ST_OK);
 	port_disk_close(disk);
 	CU_ASSERT_EQUAL(port_path_symlink("loop", in(d, "loop")), ST_OK);
 	CU_ASSERT_EQUAL(port_disk_open(in(d, "loop"), 0, &disk, NULL), ST_LIMIT);

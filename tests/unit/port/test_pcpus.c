@@ -34,7 +34,7 @@ static void test_a_world_runs_where_it_was_started(void)
 	CU_ASSERT_EQUAL(port_pcpu_self(), 0);
 }
 
-/* ---- ping-pong: each wake must arrive, or the test hangs ---------------------------------------- */
+/* ---- ping-pong: each wake must arrive, or the test hangs ------------------------------------- */
 
 struct rally { struct port_world *world[2]; int ball; };
 
@@ -66,7 +66,7 @@ static void test_no_wake_between_pcpus_is_lost(void)
 	CU_ASSERT_EQUAL(r.ball, 4000);
 }
 
-/* ---- messages ------------------------------------------------------------------------------------ */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 struct ring_msg { struct port_msg msg; struct port_world *home; int hops; uint32_t seen[3]; };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* The process around the port: which engine it takes, signals, the guard pages of stacks. Each case is
- * a child that runs a port of its own; its exit code tells. */
+/* The process around the port: which engine it takes, signals, the guard pages of stacks. Each case
+ * is a child that runs a port of its own; its exit code tells. */
 #include "tests/unit/cu.h"
 
 #include <signal.h>
@@ -9,9 +9,10 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Run a port in a child; `prepare` may change the child and its config. The world's arg points to the
- * writing end of a pipe, the reading end of which is returned. */
-static int run_child(void (*prepare)(struct port_config *config), void (*world)(void *arg), pid_t *pid)
+/* Run a port in a child; `prepare` may change the child and its config. The world's arg points to
+ * the writing end of a pipe, the reading end of which is returned. */
+static int run_child(void (*prepare)(struct port_config *config), void (*world)(void *arg),
+		     pid_t *pid)
 {
 	struct port_config config = { .log_level = LOG_ERROR };
 	struct why why = { 0 };
@@ -57,7 +58,7 @@ static char hear(int fd)
 	return read(fd, &c, 1) == 1 ? c : '!';
 }
 
-/* ---- engines ------------------------------------------------------------------------------------------ */
+/* ---- engines --------------------------------------------------------------------------------- */
 
 static void ask_unknown(struct port_config *config)
 {
@@ -105,7 +106,7 @@ static void test_the_engine_is_the_one_asked_for_or_one_that_works(void)
 	CU_ASSERT_EQUAL(run_to_end(forbid_pinning, use_any_engine), 0);
 }
 
-/* ---- signals ------------------------------------------------------------------------------------------- */
+/* ---- signals --------------------------------------------------------------------------------- */
 
 static void wait_for_interrupt(void *arg)
 {
@@ -176,7 +177,7 @@ static void test_sigusr1_asks_for_progress(void)
 	close(fd);
 }
 
-/* ---- stacks ---------------------------------------------------------------------------------------------- */
+/* ---- stacks ---------------------------------------------------------------------------------- */
 
 static int sink;
 
@@ -209,7 +210,7 @@ static void test_a_stack_overflow_hits_the_guard(void)
 }
 
 static const struct cu_case cases[] = {
-	{ "the engine is the one asked for", test_the_engine_is_the_one_asked_for_or_one_that_works },
+	{ "the choice of engine", test_the_engine_is_the_one_asked_for_or_one_that_works },
 	{ "SIGTERM and SIGINT ask for the end", test_sigterm_and_sigint_ask_for_the_end },
 	{ "a second SIGINT ends at once", test_a_second_sigint_ends_at_once },
 	{ "SIGUSR1 asks for progress", test_sigusr1_asks_for_progress },

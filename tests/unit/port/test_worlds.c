@@ -35,7 +35,8 @@ static void test_worlds_run_after_their_start_and_end(void)
 	CU_ASSERT_EQUAL(c.started, 40);
 }
 
-/* Stacks are used again: a thousand short worlds one after the other, and deep use of each stack. */
+/* Stacks are used again: a thousand short worlds one after the other, and deep use of each
+ * stack. */
 static void deep_world(void *arg)
 {
 	volatile char room[100 * 1024];
@@ -56,7 +57,8 @@ static void test_a_thousand_worlds_with_deep_stacks(void)
 	CU_ASSERT_EQUAL(c.ended, 1000);
 }
 
-/* A wake before the park is one token: the first park returns at once, the second needs a new wake. */
+/* A wake before the park is one token: the first park returns at once, the second needs a new
+ * wake. */
 static void test_a_wake_that_came_first_is_not_lost(void)
 {
 	struct chain c = { .main = port_world_self() };
@@ -80,7 +82,7 @@ static void test_self_is_the_running_world(void)
 	CU_ASSERT_EQUAL(port_pcpu_count(), 1);
 }
 
-/* ---- sleep ------------------------------------------------------------------------------------- */
+/* ---- sleep ----------------------------------------------------------------------------------- */
 
 static void test_sleep_lasts_at_least_as_long_as_asked(void)
 {
@@ -108,7 +110,7 @@ static void test_a_wake_during_sleep_is_kept_for_the_next_park(void)
 	port_world_park();	/* hangs if the wake was swallowed */
 }
 
-/* ---- messages ---------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------- */
 
 struct counted_msg { struct port_msg msg; struct chain *chain; char what; };
 
@@ -136,7 +138,7 @@ static void test_messages_run_later_in_order_outside_of_worlds(void)
 	CU_ASSERT_STRING_EQUAL(c.order, "abc");
 }
 
-/* ---- timers ------------------------------------------------------------------------------------ */
+/* ---- timers ---------------------------------------------------------------------------------- */
 
 struct test_timer { struct port_timer timer; struct chain *chain; char what; uint64_t fired_ns; };
 
@@ -194,7 +196,7 @@ static void test_a_stopped_timer_stays_silent_and_a_moved_one_fires_once(void)
 	CU_ASSERT_STRING_EQUAL(c.order, "em");
 }
 
-/* ---- the machine ------------------------------------------------------------------------------- */
+/* ---- the machine ----------------------------------------------------------------------------- */
 
 static void test_clocks_and_identity(void)
 {
@@ -227,7 +229,7 @@ static const struct cu_case cases[] = {
 	{ "a wake during sleep is kept", test_a_wake_during_sleep_is_kept_for_the_next_park },
 	{ "messages run later, in order", test_messages_run_later_in_order_outside_of_worlds },
 	{ "timers fire by time", test_timers_fire_by_time_not_by_start },
-	{ "stopped and moved timers", test_a_stopped_timer_stays_silent_and_a_moved_one_fires_once },
+	{ "stop and move of timers", test_a_stopped_timer_stays_silent_and_a_moved_one_fires_once },
 	{ "clocks and identity", test_clocks_and_identity },
 };
 
