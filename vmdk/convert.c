@@ -4,6 +4,8 @@
  * unless the caller asked for `resume`: then what is there stays for the next try. */
 #include "vmdk/journal_priv.h"
 
+#define JOURNAL_BYTES_MIN (64 * MIB)	/* smaller disks are copied before it would be of use */
+
 struct conversion {
 	struct target	t;
 	struct journal	journal;
@@ -114,9 +116,26 @@ static enum status look_for_journal(struct conversion *c, int resume, struct why
 		t->reopen = 1;
 		return ST_OK;
 	}
-	log_line(LOG_WARN, "vmdk: %s: %s -> the copy starts anew", t->path,
+	log_line(LOG_INFO, "vmdk: %s: %s -> the copy starts anew", t->path,
 		 note ? note : "its files are not as the journal says");
 	return remove_remains(c, why);
+}
+
+/* A large copy says from the start that its files are its own: killed before the first safe point, it
+ * can at least be started again. */
+static enum status first_entry(struct conversion *c, struct why *why)
+{
+	enum status st;
+
+	if (c->t.reopen)
+		return ST_OK;
+	st = c->t.opts.kind == VMDK_RAW ? ST_OK : file_absent(c->t.store, c->t.extents[0].path, why);
+	if (st != ST_OK || c->t.opts.bytes < JOURNAL_BYTES_MIN || !c->t.store->writable)
+		return st;
+	st = journal_write(&c->journal, 0);
+	if (st != ST_OK)
+		why_set(why, st, "%s: cannot keep a journal: %s", c->t.path, status_text(st));
+	return st;
 }
 
 static enum status verify(struct conversion *c, struct vmdk_disk *src, struct why *why)
@@ -179,6 +198,8 @@ static enum status convert(struct conversion *c, struct vmdk_disk *src,
 		st = journal_init(&c->journal, &c->t, src, why);
 		if (st == ST_OK)
 			st = look_for_journal(c, opts->resume, why);
+		if (st == ST_OK)
+			st = first_entry(c, why);
 	}
 	if (st != ST_OK)
 		return st;

@@ -60,9 +60,11 @@ uint64_t journal_read(struct journal *j, const char **note)
 		end = strchr(text + n + 7, '\n');
 		if (end)
 			*end = 0;
+		*note = NULL;
 		if (!end || fmt_parse_u64(text + n + 7, &copied) != ST_OK)
-			copied = 0;
-		*note = copied ? NULL : "the journal beside it is damaged";
+			*note = "the journal beside it is damaged";
+		else if (!copied)
+			*note = "the earlier copy stopped before its first safe point";
 	}
 	port_free(text);
 	return copied;

@@ -304,6 +304,9 @@ enum status sparse_open(struct vmdk_extent *x, const char *name, int writable, s
 		return why && why->text[0] ? st : why_set(why, st, "%s: %s", name, status_text(st));
 	x->ops = &sparse_extent_ops;
 	x->state = sp;
+	if (sp->h.compressed && !(sp->h.flags & SPARSE_MARKERS))
+		log_line(LOG_WARN, "vmdk: %s: compressed grains without markers, which programs read in "
+			 "different ways -> compare the result", name);
 	if (sp->h.capacity * SECTOR_BYTES < x->bytes)	/* larger: an extend that was cut off */
 		st = why_set(why, ST_CORRUPT, "%s: the extent has %llu sectors, the descriptor says "
 			     "%llu", name, (unsigned long long)sp->h.capacity,

@@ -116,7 +116,12 @@ struct vmdk_convert_opts {
 	uint8_t			no_sparse;	/* write zeros too */
 	uint8_t			resume;		/* continue a destination that a journal beside it describes */
 };
-/* Copy what the source shows into a new disk. Zeros stay holes where the kind can. */
+/* Copy what the source shows into a new disk. Zeros stay holes where the kind can.
+ * A failure, ST_CANCELLED included, leaves nothing. With `resume`, flat and raw destinations leave
+ * their files and the journal instead, and the next call with `resume` goes on at the last safe point
+ * (every five seconds), or from the start when the source has changed; a call without it gives
+ * ST_EXIST. Streams and sparse kinds always start anew.
+ *   ST_NAME ST_INVAL ST_EXIST ST_NOSPACE ST_READONLY ST_LIMIT (2 TiB of grains in one sparse file) */
 MUST_USE enum status vmdk_convert(struct vmdk_disk *src, struct store *dst, const char *path,
 				  const struct vmdk_convert_opts *opts, struct vmdk_job *job,
 				  struct why *why);
