@@ -15,6 +15,8 @@
 #define DEVICE_NAME_MAX		256	/* as in struct io_dev */
 #define SCAN_PARTITIONS		128	/* as many as a GPT usually has room for */
 #define VOLUMES_DIR		"/vmfs/volumes"
+#define LOCK_AGAIN_NS		100000000ull
+#define LOCK_PATIENCE_NS	2000000000ull
 
 static const char *const disk_dirs[] = { "/vmfs/devices/disks/", "/dev/disks/" };
 
@@ -367,6 +369,24 @@ enum status host_volume_open_devices(struct host_volume *v, unsigned flags,
 	return st;
 }
 
+/* The kernel takes a moment to let go of a killed process that used io_uring, locks included. Only an
+ * answer that came at once is asked again: one that came late has watched a live host. */
+static enum status mount_patiently(struct host_volume *v, const struct vmfs_mount_opts *opts,
+				   struct why *why)
+{
+	uint64_t start = port_now_ns();
+
+	for (;;) {
+		uint64_t asked = port_now_ns();
+		enum status st = vmfs_mount(v->dev, v->dev_count, opts, &v->vol, why);
+
+		if (st != ST_BUSY || !opts->write || port_interrupted() ||
+		    port_now_ns() - asked > LOCK_AGAIN_NS || port_now_ns() - start > LOCK_PATIENCE_NS)
+			return st;
+		port_world_sleep_ns(LOCK_AGAIN_NS);
+	}
+}
+
 enum status host_volume_mount(struct host_volume *v, enum host_access access, struct vmfs_volume **vol,
 			      struct why *why)
 {
@@ -381,7 +401,7 @@ enum status host_volume_mount(struct host_volume *v, enum host_access access, st
 		st = host_volume_open_devices(v, flags, v->dev, &v->dev_count, why);
 		if (st != ST_OK)
 			return st;
-		st = vmfs_mount(v->dev, v->dev_count, &opts, &v->vol, why);
+		st = mount_patiently(v, &opts, why);
 		if (st != ST_OK) {
 			close_devices(v->dev, v->dev_count);
 			v->dev_count = 0;

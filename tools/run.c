@@ -82,7 +82,8 @@ static enum status add_options(struct run *run)
 static int start(struct run *run)
 {
 	struct why why = { 0 };
-	struct port_config port = { .log_level = run->cmd.verbose ? LOG_DEBUG : LOG_WARN };
+	struct port_config port = { .log_level = run->cmd.verbose ? LOG_DEBUG :
+						 run->cmd.quiet ? LOG_ERROR : LOG_WARN };
 	enum status st = config_load(&run->config, &why);
 
 	if (st == ST_OK)
