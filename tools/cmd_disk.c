@@ -8,7 +8,7 @@
 #include "tools/disk.h"
 #include "tools/disk_sum.h"
 
-#define FORMAT_OPT { "format", 'f', OPT_WORD, "raw|vmdk", "what the image is; vmdk unless told" }
+#define FORMAT_OPT { "format", 'f', OPT_WORD, "raw|vmdk", "of the image; else its name tells" }
 #define RATE_OPTS \
 	{ "rate", 0, OPT_SIZE, "N", "bytes per second, at most" }, \
 	{ "depth", 0, OPT_NUMBER, "N", "requests in flight" }
@@ -24,9 +24,9 @@
 
 static const char *operand(struct cmd *cmd, size_t n) { return cmd->args.operand[n]; }
 
-static unsigned flags_of(struct cmd *cmd, const char *key)
+static unsigned flags_of(struct cmd *cmd, size_t n, const char *key)
 {
-	return strcmp(opt_text(&cmd->args, key, "vmdk"), "raw") == 0 ? VMDK_FORMAT_RAW : VMDK_READ;
+	return disk_format_flags(cmd, key, operand(cmd, n));
 }
 
 static int finish(struct cmd *cmd, const char *object, enum status st, const struct why *why)
@@ -76,7 +76,7 @@ static int run_info(struct cmd *cmd)
 	struct why why = { 0 };
 
 	return finish(cmd, operand(cmd, 0),
-		      disk_info(cmd, operand(cmd, 0), flags_of(cmd, "format"), &why), &why);
+		      disk_info(cmd, operand(cmd, 0), flags_of(cmd, 0, "format"), &why), &why);
 }
 
 static int run_map(struct cmd *cmd)
@@ -84,7 +84,7 @@ static int run_map(struct cmd *cmd)
 	struct why why = { 0 };
 
 	return finish(cmd, operand(cmd, 0),
-		      disk_map(cmd, operand(cmd, 0), flags_of(cmd, "format"), &why), &why);
+		      disk_map(cmd, operand(cmd, 0), flags_of(cmd, 0, "format"), &why), &why);
 }
 
 static int run_measure(struct cmd *cmd)
@@ -94,7 +94,7 @@ static int run_measure(struct cmd *cmd)
 	enum status st = disk_format_of(opt_text(&cmd->args, "output", "thin"), &f, &why);
 
 	if (st == ST_OK)
-		st = disk_measure(cmd, operand(cmd, 0), flags_of(cmd, "format"), f, &why);
+		st = disk_measure(cmd, operand(cmd, 0), flags_of(cmd, 0, "format"), f, &why);
 	return finish(cmd, operand(cmd, 0), st, &why);
 }
 
@@ -104,8 +104,8 @@ static int run_compare(struct cmd *cmd)
 	struct why why = { 0 };
 	int different = 0;
 	enum status st =
-	    disk_compare(cmd, operand(cmd, 0), operand(cmd, 1), flags_of(cmd, "format"),
-			 flags_of(cmd, "format-b"), &different, &why);
+	    disk_compare(cmd, operand(cmd, 0), operand(cmd, 1), flags_of(cmd, 0, "format"),
+			 flags_of(cmd, 1, "format-b"), &different, &why);
 
 	if (st == ST_OK)
 		return different ? 1 : 0;
@@ -358,7 +358,7 @@ static int run_copy(struct cmd *cmd)
 	enum status st = host_resolve(cmd->host, operand(cmd, 1), access_of(cmd), &to, &why);
 
 	if (st == ST_OK)
-		st = disk_open(cmd, operand(cmd, 0), flags_of(cmd, "format"), &src, &why);
+		st = disk_open(cmd, operand(cmd, 0), flags_of(cmd, 0, "format"), &src, &why);
 	if (st == ST_OK)
 		st = copy(cmd, &src, &to, &j, &why);
 	st = disk_close(&src, st, &why);
@@ -404,7 +404,7 @@ static int run_verify(struct cmd *cmd)
 	struct disk_job j;
 	struct disk_sum_result r = { 0 };
 	struct why why = { 0 };
-	enum status st = disk_open(cmd, operand(cmd, 0), flags_of(cmd, "format"), &d, &why);
+	enum status st = disk_open(cmd, operand(cmd, 0), flags_of(cmd, 0, "format"), &d, &why);
 
 	if (st == ST_OK) {
 		disk_job_start(cmd, &j, NULL, "verify", operand(cmd, 0));

@@ -34,6 +34,11 @@ int disk_adapter_find(const char *word, enum vmdk_adapter *adapter);
 MUST_USE enum status disk_size_of(const char *text, uint64_t bare_unit, uint64_t *bytes,
 				  struct why *why);
 
+/* VMDK_READ or VMDK_FORMAT_RAW: what the option `key` says, else what the name says: an image whose
+ * name does not end in .vmdk is raw. Its content is never asked: a guest could write a descriptor
+ * into its own first sector and so name files of ours. */
+unsigned disk_format_flags(struct cmd *cmd, const char *key, const char *name);
+
 /* ---- open ------------------------------------------------------------------------------------ */
 
 struct disk {

@@ -93,3 +93,14 @@ enum status disk_size_of(const char *text, uint64_t bare_unit, uint64_t *bytes, 
 			       "'%.60s' is more than 62 TB, the most a disk can have", text);
 	return ST_OK;
 }
+
+unsigned disk_format_flags(struct cmd *cmd, const char *key, const char *name)
+{
+	const char *format = opt_text(&cmd->args, key, NULL);
+	size_t n = strlen(name);
+
+	if (format)
+		return strcmp(format, "raw") == 0 ? VMDK_FORMAT_RAW : VMDK_READ;
+	return n >= 5 && mem_compare_nocase(name + n - 5, ".vmdk") == 0 ? VMDK_READ :
+									 VMDK_FORMAT_RAW;
+}

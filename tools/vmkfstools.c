@@ -66,7 +66,7 @@ static const struct opt file_system_opts_and_more[] = {
 	{ "map", 0, OPT_NONE, NULL, "which ranges are there, and where" },
 	{ "compare", 0, OPT_TEXT, "otherDisk", "content of two disks; 1 when it differs" },
 	{ "measure", 0, OPT_NONE, NULL, "room the disk would take in format -d" },
-	{ "format", 0, OPT_WORD, "raw|vmdk", "what the source is: raw for a plain image" },
+	{ "format", 0, OPT_WORD, "raw|vmdk", "of the source; else its name tells" },
 	{ "verify", 0, OPT_NONE, NULL, "with -i: read back and compare" },
 	{ "resume", 0, OPT_NONE, NULL, "with -i: continue a copy that was interrupted" },
 	{ "rate", 0, OPT_SIZE, "N", "bytes per second, at most" },

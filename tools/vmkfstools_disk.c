@@ -140,7 +140,7 @@ static enum status clone_plan(struct cmd *cmd, const struct disk_format *f, stru
 
 int vmk_clone(struct cmd *cmd)
 {
-	const char *format = opt_text(&cmd->args, "format", "vmdk");
+	const char *from = vmk_arg(cmd, "clonevirtualdisk");
 	struct vmdk_convert_opts o = { .set_adapter = vmk_arg(cmd, "adaptertype") != NULL,
 				       .verify = opt_has(&cmd->args, "verify") > 0,
 				       .resume = opt_has(&cmd->args, "resume") > 0 };
@@ -154,10 +154,9 @@ int vmk_clone(struct cmd *cmd)
 		st = target_path(cmd, &to, &why);	/* first: it is the one that is written */
 	if (st != ST_OK)
 		return vmk_fail(cmd, "clone disk", NULL, st, &why);
-	st = disk_open(cmd, vmk_arg(cmd, "clonevirtualdisk"),
-		       strcmp(format, "raw") == 0 ? VMDK_FORMAT_RAW : VMDK_READ, &src, &why);
+	st = disk_open(cmd, from, disk_format_flags(cmd, "format", from), &src, &why);
 	if (st != ST_OK)
-		return vmk_fail(cmd, "open", vmk_arg(cmd, "clonevirtualdisk"), st, &why);
+		return vmk_fail(cmd, "open", from, st, &why);
 	st = cmd->dry_run ? clone_plan(cmd, f, &src, &to, &why) :
 			    clone_open(cmd, f, &src, &o, &to, &why);
 	st = disk_close(&src, st, &why);

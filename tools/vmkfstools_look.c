@@ -11,8 +11,7 @@
 
 static unsigned read_flags(struct cmd *cmd)
 {
-	return strcmp(opt_text(&cmd->args, "format", "vmdk"), "raw") == 0 ? VMDK_FORMAT_RAW :
-									    VMDK_READ;
+	return disk_format_flags(cmd, "format", vmk_target(cmd));
 }
 
 /* ---- -q -------------------------------------------------------------------------------------- */
@@ -309,8 +308,10 @@ int vmk_compare(struct cmd *cmd)
 {
 	struct why why = { 0 };
 	int different = 0;
-	enum status st = disk_compare(cmd, vmk_arg(cmd, "compare"), vmk_target(cmd),
-				      read_flags(cmd), VMDK_READ, &different, &why);
+	const char *other = vmk_arg(cmd, "compare");
+	enum status st = disk_compare(cmd, other, vmk_target(cmd),
+				      disk_format_flags(cmd, "format", other), VMDK_READ,
+				      &different, &why);
 
 	if (st != ST_OK)
 		return vmk_fail(cmd, "compare", vmk_target(cmd), st, &why);

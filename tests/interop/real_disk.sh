@@ -33,9 +33,9 @@ export CAIRN_DEVICES=$T/ds.img
 # export_as FORMAT EXTRA-CHECK: the disk on the datastore, out again, judged.
 export_as()
 {
-	local format=$1 from=$2 out=$T/out/$1.vmdk
+	local format=$1 from=$2 out=$T/export/$1.vmdk
 
-	mkdir -p "$T/out"
+	mkdir -p "$T/export"
 	try "export $from as $format" vmkfstools -i "$v/$from.vmdk" "$out" -d "$format" || return
 	try "export $from as $format: qemu-img compare" qemu-img compare -f vmdk -F raw "$out" "$raw"
 	case $format in
@@ -54,7 +54,7 @@ export_as()
 		;;
 	esac
 	have vmdkinfo && try "export $from as $format: vmdkinfo reads it" vmdkinfo "$out"
-	rm -rf "$T/out"
+	rm -rf "$T/export"
 }
 
 for format in monolithicSparse streamOptimized twoGbMaxExtentSparse monolithicFlat; do
@@ -64,7 +64,7 @@ for format in monolithicSparse streamOptimized twoGbMaxExtentSparse monolithicFl
 	rm -rf "$T/in"
 	try "import $format: equal to the raw disk" sh -c 'cairn file cat "$1" | cmp - "$2"' - "$v/$format-flat.vmdk" "$raw"
 done
-try "import raw" cairn disk convert -f raw "$raw" "$v/raw.vmdk"
+try "import raw" vmkfstools -i "$raw" "$v/raw.vmdk" -d thin
 try "import raw: equal to the raw disk" sh -c 'cairn file cat "$1" | cmp - "$2"' - "$v/raw-flat.vmdk" "$raw"
 clean_voma "the datastore with five disks" "$T/ds.img"
 clean_judges "the datastore with five disks" "$T/ds.img"
