@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* check - a slot in use may be a live host or the trace of a crash. Only time tells: a live one beats
- * every 3 s, so its generation or stamp moves. */
+/* check - a slot in use may be a live host or the trace of a crash. Only time tells: a live one
+ * beats every 3 s, so its generation or stamp moves. */
 #include "tools/check.h"
 
 #include <stdlib.h>
@@ -23,11 +23,13 @@ static int note(void *arg, const struct vmfs_host_slot *slot)
 
 	if (slot->ours || b->count == SLOTS_MAX)
 		return 0;
-	b->beat[b->count++] = (struct beat){ slot->slot_at, slot->generation, slot->stamp_us, slot->owner };
+	b->beat[b->count++] =
+		(struct beat){ slot->slot_at, slot->generation, slot->stamp_us, slot->owner };
 	return 0;
 }
 
-static void compare(const struct beats *before, const struct beats *after, struct check_liveness *live)
+static void compare(const struct beats *before, const struct beats *after,
+		    struct check_liveness *live)
 {
 	for (uint32_t i = 0; i < after->count; i++) {
 		const struct beat *a = &after->beat[i];

@@ -39,7 +39,8 @@ static const char *way_out(enum status st)
 	}
 }
 
-static void message(char *buf, size_t size, const char *object, enum status st, const struct why *why)
+static void message(char *buf, size_t size, const char *object, enum status st,
+		    const struct why *why)
 {
 	const char *out = way_out(st);
 	char text[WHY_TEXT_MAX + 64];
@@ -132,7 +133,9 @@ int cmd_consent(struct cmd *cmd, const char *question)
 
 void cmd_progress(struct cmd *cmd, struct progress *p)
 {
-	enum progress_mode usual = isatty(STDERR_FILENO) && !cmd->quiet ? PROGRESS_CR : PROGRESS_NONE;
+	enum progress_mode usual =
+		isatty(STDERR_FILENO) && !cmd->quiet ? PROGRESS_CR : PROGRESS_NONE;
 
-	progress_start(p, progress_mode(opt_text(&cmd->args, "progress", NULL), usual), stderr, NULL);
+	progress_start(p, progress_mode(opt_text(&cmd->args, "progress", NULL), usual), stderr,
+		       NULL);
 }

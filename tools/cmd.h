@@ -37,7 +37,7 @@ int cmd_consent(struct cmd *cmd, const char *question);
 /* Start progress as --progress says, on standard error. */
 void cmd_progress(struct cmd *cmd, struct progress *p);
 
-/* ---- the commands, listed by hand --------------------------------------------------------------- */
+/* ---- the commands, listed by hand ------------------------------------------------------------ */
 
 struct noun {
 	const char		*name, *brief;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* cmd_file - `cairn file`: files on a datastore as files. The table, the small verbs, and what all of
- * them share; ls, cp, rm and du have files of their own. */
+/* cmd_file - `cairn file`: files on a datastore as files. The table, the small verbs, and what
+ * all of them share; ls, cp, rm and du have files of their own. */
 #include "tools/file.h"
 
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 #define LINKS_MAX 16
 
-/* ---- shared -------------------------------------------------------------------------------------------- */
+/* ---- shared ---------------------------------------------------------------------------------- */
 
 /* Replace a link's path by what it points to. */
 static enum status follow_one(struct cmd *cmd, struct host_path *p, enum host_access access,
@@ -25,9 +25,10 @@ static enum status follow_one(struct cmd *cmd, struct host_path *p, enum host_ac
 		return why_set(why, st, "%s: the link cannot be read", p->name);
 	if (target[0] == '/' && !p->volume)
 		return host_resolve(cmd->host, target, access, p, why);
-	if (target[0] == '/') {		/* of the host: only a datastore name means the same there */
+	if (target[0] == '/') { /* of the host: only a datastore name means the same there */
 		if (!host_is_datastore_name(target))
-			return why_set(why, ST_NOENT, "%s: links to %s of the host", p->name, target);
+			return why_set(why, ST_NOENT, "%s: links to %s of the host", p->name,
+				       target);
 		return host_resolve(cmd->host, target, access, p, why);
 	}
 	path_parent(p->path, dir, sizeof(dir));
@@ -47,7 +48,8 @@ static enum status get(struct cmd *cmd, const char *name, enum host_access acces
 		if (s != ST_OK || !follow || st->kind != STORE_SYMLINK)
 			return s;
 		if (links == LINKS_MAX)
-			return why_set(why, ST_LIMIT, "%s: more than %d links in a row", name, LINKS_MAX);
+			return why_set(why, ST_LIMIT, "%s: more than %d links in a row", name,
+				       LINKS_MAX);
 		if (strcmp(p->store->ops->name, "volumes") == 0)	/* a label */
 			return ST_OK;
 		s = follow_one(cmd, p, access, why);
@@ -73,7 +75,8 @@ enum status file_get(struct cmd *cmd, const char *name, enum host_access access,
 
 void file_put(struct host_path *path) { free(path); }
 
-void file_item_failed(struct cmd *cmd, const char *name, enum status st, const struct why *why, int *code)
+void file_item_failed(struct cmd *cmd, const char *name, enum status st, const struct why *why,
+		      int *code)
 {
 	cmd_complain(cmd, name, st, why);
 	*code = *code == EXIT_DONE ? exit_of(st) : *code;
@@ -88,7 +91,8 @@ char file_kind_letter(enum store_kind kind)
 
 const char *file_kind_word(enum store_kind kind)
 {
-	static const char *const words[] = { "file", "directory", "symlink", "rdm", "system", "other" };
+	static const char *const words[] = { "file", "directory", "symlink",
+					     "rdm",  "system",	  "other" };
 
 	return (size_t)kind < ARRAY_COUNT(words) ? words[kind] : "other";
 }
@@ -114,14 +118,14 @@ json_t *file_json(struct store *s, const char *path, const char *shown, const st
 		file_target(s, path, target, sizeof(target));
 	snprintf(mode, sizeof(mode), "%04o", st->mode & 07777);
 	snprintf(id, sizeof(id), "%llu", (unsigned long long)st->id);
-	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:o}", "path",
-			 out_json_name(shown), "kind", file_kind_word(st->kind), "id", id, "size_bytes",
-			 out_json_bytes(st->size_bytes), "allocated_bytes",
+	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:o, s:s, s:i, s:i, s:i, s:o, s:o, s:o, s:o}",
+			 "path", out_json_name(shown), "kind", file_kind_word(st->kind), "id", id,
+			 "size_bytes", out_json_bytes(st->size_bytes), "allocated_bytes",
 			 out_json_bytes(st->allocated_bytes), "block_bytes",
-			 st->block_bytes ? json_integer(st->block_bytes) : json_null(), "mode", mode,
-			 "uid", (int)st->uid, "gid", (int)st->gid, "links", (int)st->links,
-			 "modified_time", json_time(st->mtime_s), "changed_time", json_time(st->ctime_s),
-			 "accessed_time", json_time(st->atime_s), "target",
+			 st->block_bytes ? json_integer(st->block_bytes) : json_null(), "mode",
+			 mode, "uid", (int)st->uid, "gid", (int)st->gid, "links", (int)st->links,
+			 "modified_time", json_time(st->mtime_s), "changed_time",
+			 json_time(st->ctime_s), "accessed_time", json_time(st->atime_s), "target",
 			 st->kind == STORE_SYMLINK ? out_json_name(target) : json_null());
 }
 
@@ -132,7 +136,7 @@ enum status file_writable(const struct host_path *path, struct why *why)
 	return why_set(why, ST_READONLY, "%s: is on a store that is open for reading", path->name);
 }
 
-/* ---- cat ------------------------------------------------------------------------------------------------ */
+/* ---- cat ------------------------------------------------------------------------------------- */
 
 static enum status cat_one(struct cmd *cmd, const char *name, struct why *why)
 {
@@ -150,8 +154,9 @@ static enum status cat_one(struct cmd *cmd, const char *name, struct why *why)
 		s = copy_to_fd(f, st.size_bytes, STDOUT_FILENO, &job);
 		if (job.fd_errno)
 			why_set(why, s, "standard output: %s; %llu bytes of %s were written",
-				strerror(job.fd_errno), (unsigned long long)job.bytes_written, name);
-		(void)p->store->ops->file_close(f);	/* opened for reading: nothing can be lost */
+				strerror(job.fd_errno), (unsigned long long)job.bytes_written,
+				name);
+		(void)p->store->ops->file_close(f); /* opened for reading: nothing can be lost */
 	}
 	file_put(p);
 	return s;
@@ -171,7 +176,7 @@ static int file_cat(struct cmd *cmd)
 	return port_interrupted() ? exit_of(ST_CANCELLED) : code;
 }
 
-/* ---- mkdir ---------------------------------------------------------------------------------------------- */
+/* ---- mkdir ----------------------------------------------------------------------------------- */
 
 /* Make one directory; with `parents` those above it too, and an existing one is fine. */
 static enum status make_dir(struct store *s, const char *path, int parents, struct why *why)
@@ -230,11 +235,12 @@ static int file_mkdir(struct cmd *cmd)
 	return code;
 }
 
-/* ---- stat ----------------------------------------------------------------------------------------------- */
+/* ---- stat ------------------------------------------------------------------------------------ */
 
 static void print_stat(struct host_path *p, const struct store_stat *st)
 {
-	char name[OUT_NAME_MAX], target[1024] = "", size[24], alloc[24], unit[24], mode[11], when[32];
+	char name[OUT_NAME_MAX], target[1024] = "";
+	char size[24], alloc[24], unit[24], mode[11], when[32];
 
 	printf("%s\n", out_name(name, sizeof(name), p->name));
 	if (st->kind == STORE_SYMLINK)
@@ -248,8 +254,8 @@ static void print_stat(struct host_path *p, const struct store_stat *st)
 	       st->block_bytes ? ", in blocks of " : ", in the inode",
 	       st->block_bytes ? out_size(unit, sizeof(unit), st->block_bytes, 0) : "");
 	printf("  mode       %s (%04o), owner %u, group %u, links %u\n",
-	       out_mode(mode, file_kind_letter(st->kind), st->mode), st->mode & 07777, st->uid, st->gid,
-	       st->links);
+	       out_mode(mode, file_kind_letter(st->kind), st->mode), st->mode & 07777, st->uid,
+	       st->gid, st->links);
 	printf("  modified   %s\n", out_time(when, sizeof(when), st->mtime_s, 0));
 	printf("  changed    %s\n", out_time(when, sizeof(when), st->ctime_s, 0));
 	printf("  accessed   %s\n", out_time(when, sizeof(when), st->atime_s, 0));
@@ -285,7 +291,7 @@ static int file_stat(struct cmd *cmd)
 	return code;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct opt ls_opts[] = {
 	{ "long", 'l', OPT_NONE, NULL, "mode, links, owner, group, size and time too" },
@@ -318,9 +324,11 @@ static const struct opt tree_opts[] = {
 
 static const struct verb file_verbs[] = {
 	{ .noun = "file", .name = "ls", .operands = "[PATH ...]", .operands_max = VERB_ANY,
-	  .flags = VERB_DEVICES | VERB_JSON, .brief = "list files and directories", VERB_OPTS(ls_opts),
+	  .flags = VERB_DEVICES | VERB_JSON, .brief = "list files and directories",
+	  VERB_OPTS(ls_opts),
 	  .schema = "file.ls/1", .operand_kind = "path", .run = file_ls },
-	{ .noun = "file", .name = "cat", .operands = "PATH ...", .operands_min = 1, .operands_max = VERB_ANY,
+	{ .noun = "file", .name = "cat", .operands = "PATH ...", .operands_min = 1,
+	  .operands_max = VERB_ANY,
 	  .flags = VERB_DEVICES, .brief = "write files to standard output", .operand_kind = "path",
 	  .run = file_cat },
 	{ .noun = "file", .name = "cp", .operands = "SOURCE ... TARGET", .operands_min = 2,
@@ -331,15 +339,19 @@ static const struct verb file_verbs[] = {
 	  .operands_max = VERB_ANY, .flags = VERB_DEVICES | VERB_WRITES | VERB_PROGRESS,
 	  .brief = "rename or move files and directories", VERB_OPTS(mv_opts),
 	  .writes = "source and target", .operand_kind = "path", .run = file_mv },
-	{ .noun = "file", .name = "rm", .operands = "PATH ...", .operands_min = 1, .operands_max = VERB_ANY,
-	  .flags = VERB_DEVICES | VERB_WRITES, .brief = "remove files and directories", VERB_OPTS(rm_opts),
+	{ .noun = "file", .name = "rm", .operands = "PATH ...", .operands_min = 1,
+	  .operands_max = VERB_ANY,
+	  .flags = VERB_DEVICES | VERB_WRITES, .brief = "remove files and directories",
+	  VERB_OPTS(rm_opts),
 	  .writes = "the directories named", .operand_kind = "path", .run = file_rm },
 	{ .noun = "file", .name = "mkdir", .operands = "PATH ...", .operands_min = 1,
-	  .operands_max = VERB_ANY, .flags = VERB_DEVICES | VERB_WRITES, .brief = "make directories",
+	  .operands_max = VERB_ANY, .flags = VERB_DEVICES | VERB_WRITES,
+	  .brief = "make directories",
 	  VERB_OPTS(mkdir_opts), .writes = "the directory above", .operand_kind = "path",
 	  .run = file_mkdir },
 	{ .noun = "file", .name = "stat", .operands = "PATH ...", .operands_min = 1,
-	  .operands_max = VERB_ANY, .flags = VERB_DEVICES | VERB_JSON, .brief = "show all about a file",
+	  .operands_max = VERB_ANY, .flags = VERB_DEVICES | VERB_JSON,
+	  .brief = "show all about a file",
 	  .schema = "file.stat/1", .operand_kind = "path", .run = file_stat },
 	{ .noun = "file", .name = "du", .operands = "[PATH ...]", .operands_max = VERB_ANY,
 	  .flags = VERB_DEVICES | VERB_JSON | VERB_TABLE,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* cmd_self - the program about itself: version, the table of commands as JSON, completion, manuals. */
+/* cmd_self - the program about itself: version, the table of commands as JSON, completion,
+ * manuals. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +9,7 @@
 #include "tools/complete.h"
 #include "tools/man.h"
 
-/* ---- version -------------------------------------------------------------------------------------------- */
+/* ---- version --------------------------------------------------------------------------------- */
 
 static json_t *words(const char *const *list)
 {
@@ -28,9 +29,10 @@ static json_t *json_version(void)
 					     "streamOptimized", "raw", NULL };
 
 	return json_pack("{s:s, s:o, s:o, s:o, s:o, s:s, s:[{s:s, s:s}]}", "version", CAIRN_VERSION,
-			 "volumes_read", words(volumes_read), "volumes_written", words(volumes_written),
-			 "disks_read", words(disks), "disks_written", words(disks), "accelerator",
-			 port_accel()->name, "libraries", "name", "jansson", "version", jansson_version_str());
+			 "volumes_read", words(volumes_read), "volumes_written",
+			 words(volumes_written), "disks_read", words(disks), "disks_written",
+			 words(disks), "accelerator", port_accel()->name, "libraries", "name",
+			 "jansson", "version", jansson_version_str());
 }
 
 static int self_version(struct cmd *cmd)
@@ -46,7 +48,7 @@ static int self_version(struct cmd *cmd)
 	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
-/* ---- commands -------------------------------------------------------------------------------------------- */
+/* ---- commands -------------------------------------------------------------------------------- */
 
 static const char *arg_word(enum opt_arg arg)
 {
@@ -62,9 +64,10 @@ static json_t *json_option(const struct verb *v, const struct opt *o)
 	char letter[2] = { opt_letter(v, o), 0 };
 
 	return json_pack("{s:o, s:o, s:s, s:o, s:o, s:s}", "name", or_null(o->name), "letter",
-			 letter[0] ? json_string(letter) : json_null(), "argument", arg_word(o->arg),
-			 "argument_name", or_null(o->arg == OPT_NONE ? NULL : o->arg_name), "help",
-			 or_null(o->help), "since", CAIRN_FIRST_VERSION);
+			 letter[0] ? json_string(letter) : json_null(), "argument",
+			 arg_word(o->arg), "argument_name",
+			 or_null(o->arg == OPT_NONE ? NULL : o->arg_name), "help", or_null(o->help),
+			 "since", CAIRN_FIRST_VERSION);
 }
 
 static json_t *json_verb(const struct verb *v)
@@ -77,10 +80,11 @@ static json_t *json_verb(const struct verb *v)
 		json_array_append_new(options, json_option(v, o));
 	opt_verb_name(v, name, sizeof(name));
 	opt_verb_page(v, page, sizeof(page));
-	return json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:o}", "command", name, "noun",
-			 or_null(v->noun), "verb", v->name, "brief", v->brief, "operands", v->operands,
-			 "manual", page, "compatible", (v->flags & VERB_COMPAT) != 0, "writes",
-			 or_null(v->writes), "schema", or_null(v->schema), "options", options);
+	return json_pack("{s:s, s:o, s:s, s:s, s:s, s:s, s:b, s:o, s:o, s:o}", "command", name,
+			 "noun", or_null(v->noun), "verb", v->name, "brief", v->brief, "operands",
+			 v->operands, "manual", page, "compatible", (v->flags & VERB_COMPAT) != 0,
+			 "writes", or_null(v->writes), "schema", or_null(v->schema), "options",
+			 options);
 }
 
 static int self_commands(struct cmd *cmd)
@@ -101,19 +105,22 @@ static int self_commands(struct cmd *cmd)
 	return !doc || out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------- */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct verb self_verbs[] = {
 	{ .name = "version", .operands = "", .flags = VERB_JSON | VERB_NO_PORT,
-	  .brief = "print the version, and with --json what it reads and writes", .schema = "version/1",
+	  .brief = "print the version, and with --json what it reads and writes",
+	  .schema = "version/1",
 	  .run = self_version },
 	{ .name = "commands", .operands = "", .flags = VERB_JSON | VERB_NO_PORT,
 	  .brief = "list every command, and with --json its options", .schema = "commands/1",
 	  .run = self_commands },
-	{ .name = "__complete", .operands = "WORD ...", .operands_max = VERB_ANY, .flags = VERB_HIDDEN,
+	{ .name = "__complete", .operands = "WORD ...", .operands_max = VERB_ANY,
+	  .flags = VERB_HIDDEN,
 	  .brief = "candidates for the last word of a command line", .run = complete_run },
 	{ .name = "__man", .operands = "PAGE", .operands_min = 1, .operands_max = 1,
-	  .flags = VERB_HIDDEN | VERB_NO_PORT, .brief = "a manual page; its text comes from standard input",
+	  .flags = VERB_HIDDEN | VERB_NO_PORT,
+	  .brief = "a manual page; its text comes from standard input",
 	  .run = man_run },
 };
 

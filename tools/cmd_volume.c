@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* cmd_volume - `cairn volume`: what datastores there are, what is in one, make, grow and check one. */
+/* cmd_volume - `cairn volume`: what datastores there are, what is in one, make, grow and check
+ * one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,12 +9,16 @@
 #include "tools/check.h"
 #include "tools/cmd.h"
 
-/* ---- shared ------------------------------------------------------------------------------------------- */
+/* ---- shared ---------------------------------------------------------------------------------- */
 
 static void version_text(const struct vmfs_probe *p, char *buf, size_t size)
 {
-	uint32_t major = p->fs_major == 4 ? 3 : p->fs_major == 14 ? 5 : p->fs_major == 24 ? 6 : p->fs_major;
+	static const struct { uint32_t raw, shown; } majors[] = { { 4, 3 }, { 14, 5 }, { 24, 6 } };
+	uint32_t major = p->fs_major;
 
+	for (size_t i = 0; i < ARRAY_COUNT(majors); i++)
+		if (majors[i].raw == p->fs_major)
+			major = majors[i].shown;
 	if (p->first_pe != 0)
 		snprintf(buf, size, "?");
 	else
@@ -43,7 +48,8 @@ static enum status find_volume(struct cmd *cmd, struct host_volume **v, struct w
 		*v = host_volume_at(cmd->host, 0);
 		return ST_OK;
 	}
-	return why_set(why, ST_INVAL, "there are %zu volumes; name one", host_volume_count(cmd->host));
+	return why_set(why, ST_INVAL, "there are %zu volumes; name one",
+		       host_volume_count(cmd->host));
 }
 
 static const char *operand_or(const struct cmd *cmd, const char *otherwise)
@@ -57,11 +63,11 @@ static void close_all(struct io_dev **devs, uint32_t count)
 		io_dev_close(devs[i]);
 }
 
-/* ---- list --------------------------------------------------------------------------------------------- */
+/* ---- list ------------------------------------------------------------------------------------ */
 
 static const struct out_column list_columns[] = {
-	{ "label", 0 }, { "version", 0 }, { "size", 1 }, { "free", 1 }, { "state", 0 }, { "uuid", 0 },
-	{ "devices", 0 },
+	{ "label", 0 }, { "version", 0 }, { "size", 1 },    { "free", 1 },
+	{ "state", 0 }, { "uuid", 0 },	  { "devices", 0 },
 };
 
 struct listed {
@@ -102,15 +108,19 @@ static void device_text(const struct host_volume *v, char *buf, size_t size)
 			 host_volume_probe(v)->num_devs);
 }
 
-static int list_row(struct cmd *cmd, struct out_table *t, struct host_volume *v, const struct listed *l)
+static int list_row(struct cmd *cmd, struct out_table *t, struct host_volume *v,
+		    const struct listed *l)
 {
 	const struct vmfs_probe *p = host_volume_probe(v);
 	char label[OUT_NAME_MAX], version[24], size[24], free_text[24], devices[1200];
-	const char *const cells[] = { label, version, size, free_text, l->state, host_volume_uuid(v), devices };
+	const char *const cells[] = { label,	 version,  size,
+				      free_text, l->state, host_volume_uuid(v),
+				      devices };
 
 	out_name(label, sizeof(label), p->first_pe == 0 && p->label[0] ? p->label : "-");
 	version_text(p, version, sizeof(version));
-	out_size(size, sizeof(size), l->known ? l->space.total_bytes : p->logical_bytes, cmd->exact);
+	out_size(size, sizeof(size), l->known ? l->space.total_bytes : p->logical_bytes,
+		 cmd->exact);
 	if (l->known)
 		out_size(free_text, sizeof(free_text), l->space.free_bytes, cmd->exact);
 	else
@@ -126,11 +136,13 @@ static json_t *list_json(const struct host_volume *v, const struct listed *l)
 
 	version_text(p, version, sizeof(version));
 	return json_pack("{s:o, s:s, s:o, s:o, s:o, s:s, s:o, s:i}", "label",
-			 p->first_pe == 0 && p->label[0] ? out_json_name(p->label) : json_null(), "uuid",
-			 host_volume_uuid(v), "version", p->first_pe == 0 ? json_string(version) : json_null(),
-			 "size_bytes", out_json_bytes(l->known ? l->space.total_bytes : p->logical_bytes),
-			 "free_bytes", l->known ? out_json_bytes(l->space.free_bytes) : json_null(), "state",
-			 l->state, "devices", json_devices(v), "device_count", (int)p->num_devs);
+			 p->first_pe == 0 && p->label[0] ? out_json_name(p->label) : json_null(),
+			 "uuid", host_volume_uuid(v), "version",
+			 p->first_pe == 0 ? json_string(version) : json_null(), "size_bytes",
+			 out_json_bytes(l->known ? l->space.total_bytes : p->logical_bytes),
+			 "free_bytes", l->known ? out_json_bytes(l->space.free_bytes) : json_null(),
+			 "state", l->state, "devices", json_devices(v), "device_count",
+			 (int)p->num_devs);
 }
 
 static int print_list(struct cmd *cmd, struct out_table *t)
@@ -138,8 +150,8 @@ static int print_list(struct cmd *cmd, struct out_table *t)
 	const struct opt_args *a = &cmd->args;
 	char bad[64];
 
-	if (out_table_print(t, stdout, opt_has(a, "-H") ? OUT_TABS : OUT_COLUMNS, opt_text(a, "-o", NULL),
-			    bad) == 0)
+	if (out_table_print(t, stdout, opt_has(a, "-H") ? OUT_TABS : OUT_COLUMNS,
+			    opt_text(a, "-o", NULL), bad) == 0)
 		return EXIT_DONE;
 	return cmd_usage(cmd, "-o: there is no column '%s'", bad);
 }
@@ -175,7 +187,7 @@ static int volume_list(struct cmd *cmd)
 	return code;
 }
 
-/* ---- show --------------------------------------------------------------------------------------------- */
+/* ---- show ------------------------------------------------------------------------------------ */
 
 struct hosts {
 	json_t	*list;		/* NULL: print */
@@ -193,23 +205,30 @@ static int show_host(void *arg, const struct vmfs_host_slot *s)
 	snprintf(generation, sizeof(generation), "%llu", (unsigned long long)s->generation);
 	h->count++;
 	if (h->list)
-		return json_array_append_new(h->list, json_pack("{s:s, s:o, s:s, s:o, s:o, s:b}", "uuid", owner,
-			"address", s->address[0] ? out_json_name(s->address) : json_null(), "generation",
-			generation, "slot_at_bytes", out_json_bytes(s->slot_at), "journal_at_bytes",
-			s->journal_at ? out_json_bytes(s->journal_at) : json_null(), "ours", s->ours));
-	printf("%s  %s  MAC %02x:%02x:%02x:%02x:%02x:%02x  %s%s\n", h->count == 1 ? "heartbeats " : "           ",
-	       owner, m[0], m[1], m[2], m[3], m[4], m[5], address, s->ours ? " (this process)" : "");
+		return json_array_append_new(
+			h->list,
+			json_pack("{s:s, s:o, s:s, s:o, s:o, s:b}", "uuid", owner, "address",
+				  s->address[0] ? out_json_name(s->address) : json_null(),
+				  "generation", generation, "slot_at_bytes",
+				  out_json_bytes(s->slot_at), "journal_at_bytes",
+				  s->journal_at ? out_json_bytes(s->journal_at) : json_null(),
+				  "ours", s->ours));
+	printf("%s  %s  MAC %02x:%02x:%02x:%02x:%02x:%02x  %s%s\n",
+	       h->count == 1 ? "heartbeats " : "           ", owner, m[0], m[1], m[2], m[3], m[4],
+	       m[5], address, s->ours ? " (this process)" : "");
 	return 0;
 }
 
 static void print_count(const char *what, const struct vmfs_count *c)
 {
-	printf("%-11s  %llu of %llu free\n", what, (unsigned long long)c->free, (unsigned long long)c->total);
+	printf("%-11s  %llu of %llu free\n", what, (unsigned long long)c->free,
+	       (unsigned long long)c->total);
 }
 
 static void show_text(struct vmfs_volume *vol, const struct vmfs_info *i, const char *uuid)
 {
-	char label[OUT_NAME_MAX], version[24], size[24], free_text[24], block[24], when[32], dev[300];
+	char label[OUT_NAME_MAX], version[24], size[24], free_text[24], block[24], when[32],
+		dev[300];
 	struct hosts hosts = { 0 };
 
 	version_text(&i->head, version, sizeof(version));
@@ -226,7 +245,8 @@ static void show_text(struct vmfs_volume *vol, const struct vmfs_info *i, const 
 	print_count("pointers", &i->pbs);
 	print_count("pointers 2", &i->pb2s);
 	for (uint32_t d = 0; d < i->dev_count; d++)
-		printf("%-11s  %s\n", d ? "" : "devices", out_name(dev, sizeof(dev), i->dev_name[d]));
+		printf("%-11s  %s\n", d ? "" : "devices",
+		       out_name(dev, sizeof(dev), i->dev_name[d]));
 	if (vmfs_hosts(vol, show_host, &hosts) != ST_OK)
 		printf("heartbeats   cannot be read\n");
 	else if (hosts.count == 0)
@@ -238,7 +258,8 @@ static json_t *json_count(const struct vmfs_count *c)
 	return json_pack("{s:I, s:I}", "total", (json_int_t)c->total, "free", (json_int_t)c->free);
 }
 
-static json_t *show_json(struct vmfs_volume *vol, const struct vmfs_info *i, const struct host_volume *v)
+static json_t *show_json(struct vmfs_volume *vol, const struct vmfs_info *i,
+			 const struct host_volume *v)
 {
 	struct hosts hosts = { .list = json_array() };
 	char version[24], when[24];
@@ -249,16 +270,18 @@ static json_t *show_json(struct vmfs_volume *vol, const struct vmfs_info *i, con
 		hosts.list = json_null();
 	}
 	version_text(&i->head, version, sizeof(version));
-	return json_pack("{s:o, s:s, s:s, s:o, s:o, s:i, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack(
+		"{s:o, s:s, s:s, s:o, s:o, s:i, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
 		"label", i->head.label[0] ? out_json_name(i->head.label) : json_null(), "uuid",
 		host_volume_uuid(v), "version", version, "size_bytes",
 		out_json_bytes(i->blocks.total * i->block_bytes), "free_bytes",
 		out_json_bytes(i->blocks.free * i->block_bytes), "block_bytes", (int)i->block_bytes,
 		"sub_block_bytes", (int)i->sub_block_bytes, "created_time",
-		out_time_utc(when, sizeof(when), (int64_t)i->creation_s), "blocks", json_count(&i->blocks),
-		"files", json_count(&i->fds), "sub_blocks", json_count(&i->sub_blocks), "pointer_blocks",
-		json_count(&i->pbs), "pointer_blocks_2", json_count(&i->pb2s), "devices", json_devices(v),
-		"heartbeats", hosts.list);
+		out_time_utc(when, sizeof(when), (int64_t)i->creation_s), "blocks",
+		json_count(&i->blocks), "files", json_count(&i->fds), "sub_blocks",
+		json_count(&i->sub_blocks), "pointer_blocks", json_count(&i->pbs),
+		"pointer_blocks_2", json_count(&i->pb2s), "devices", json_devices(v), "heartbeats",
+		hosts.list);
 }
 
 static int volume_show(struct cmd *cmd)
@@ -292,7 +315,7 @@ static int volume_show(struct cmd *cmd)
 	return code;
 }
 
-/* ---- create ------------------------------------------------------------------------------------------- */
+/* ---- create ---------------------------------------------------------------------------------- */
 
 /* What would be lost on a device: a volume, or a partition table. "" when nothing is known. */
 static void what_is_on(struct cmd *cmd, const char *name, char *buf, size_t size)
@@ -305,7 +328,8 @@ static void what_is_on(struct cmd *cmd, const char *name, char *buf, size_t size
 	if (host_open_device(cmd->host, name, 0, &dev, NULL) != ST_OK)
 		return;
 	if (vmfs_probe(dev, &probe, NULL) == ST_OK)
-		snprintf(buf, size, "the volume '%.60s'", probe.first_pe == 0 ? probe.label : "(extent)");
+		snprintf(buf, size, "the volume '%.60s'",
+			 probe.first_pe == 0 ? probe.label : "(extent)");
 	io_dev_close(dev);
 	snprintf(part, sizeof(part), "%.290s:1", name);
 	if (!buf[0] && host_open_device(cmd->host, part, 0, &dev, NULL) == ST_OK) {
@@ -314,7 +338,7 @@ static void what_is_on(struct cmd *cmd, const char *name, char *buf, size_t size
 	}
 }
 
-/* Ask for each device that holds something. 0: no consent; *force tells that something was there. */
+/* Ask for each device that holds something. 0: no consent; *force: something was there. */
 static int may_overwrite(struct cmd *cmd, uint8_t *force)
 {
 	for (size_t i = 0; i < cmd->args.operand_count; i++) {
@@ -323,8 +347,9 @@ static int may_overwrite(struct cmd *cmd, uint8_t *force)
 		what_is_on(cmd, cmd->args.operand[i], found, sizeof(found));
 		if (!found[0])
 			continue;
-		snprintf(question, sizeof(question), "%.200s holds %s: all of it would be lost. Go on?",
-			 cmd->args.operand[i], found);
+		snprintf(question, sizeof(question),
+			 "%.200s holds %s: all of it would be lost. Go on?", cmd->args.operand[i],
+			 found);
 		if (!cmd->dry_run && !cmd_consent(cmd, question))
 			return 0;
 		*force = 1;
@@ -333,7 +358,8 @@ static int may_overwrite(struct cmd *cmd, uint8_t *force)
 }
 
 static enum status open_operands(struct cmd *cmd, size_t from, unsigned flags,
-				 struct io_dev *devs[HOST_DEVICES_MAX], uint32_t *count, struct why *why)
+				 struct io_dev *devs[HOST_DEVICES_MAX], uint32_t *count,
+				 struct why *why)
 {
 	enum status st = ST_OK;
 
@@ -353,7 +379,7 @@ static enum status open_operands(struct cmd *cmd, size_t from, unsigned flags,
 
 static void mkfs_progress(void *arg, uint64_t done, uint64_t total)
 {
-	(void)progress_update(arg, done, total);	/* mkfs is not stopped half-way: it is short */
+	(void)progress_update(arg, done, total); /* mkfs is not stopped half-way: it is short */
 }
 
 static enum status make_volume(struct cmd *cmd, struct vmfs_mkfs_opts *opts, struct vmfs_uuid *uuid,
@@ -388,8 +414,8 @@ static int volume_create(struct cmd *cmd)
 		return EXIT_REFUSED;
 	out_name(label, sizeof(label), opts.label ? opts.label : "");
 	if (cmd->dry_run) {
-		printf("would create VMFS-5 volume '%s' on %zu device(s)%s\n", label, cmd->args.operand_count,
-		       opts.force ? ", over what is there" : "");
+		printf("would create VMFS-5 volume '%s' on %zu device(s)%s\n", label,
+		       cmd->args.operand_count, opts.force ? ", over what is there" : "");
 		return EXIT_DONE;
 	}
 	st = make_volume(cmd, &opts, &uuid, &why);
@@ -399,15 +425,16 @@ static int volume_create(struct cmd *cmd)
 	if (cmd->json) {
 		json_t *items, *doc = out_doc(cmd->verb->schema, &items);
 
-		json_array_append_new(items, json_pack("{s:s, s:o}", "uuid", text, "label",
-						       opts.label ? out_json_name(opts.label) : json_null()));
+		json_array_append_new(
+			items, json_pack("{s:s, s:o}", "uuid", text, "label",
+					 opts.label ? out_json_name(opts.label) : json_null()));
 		return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
 	}
 	printf("created volume %s%s%s\n", text, opts.label ? " labelled " : "", label);
 	return EXIT_DONE;
 }
 
-/* ---- grow, span ----------------------------------------------------------------------------------------- */
+/* ---- grow, span ------------------------------------------------------------------------------ */
 
 static int volume_grow(struct cmd *cmd)
 {
@@ -420,8 +447,8 @@ static int volume_grow(struct cmd *cmd)
 	enum status st = find_volume(cmd, &v, &why);
 
 	if (st == ST_OK)
-		st = host_volume_open_devices(v, IO_OPEN_DIRECT | (cmd->dry_run ? 0 : IO_OPEN_WRITE), devs,
-					      &count, &why);
+		st = host_volume_open_devices(
+			v, IO_OPEN_DIRECT | (cmd->dry_run ? 0 : IO_OPEN_WRITE), devs, &count, &why);
 	if (st != ST_OK)
 		return cmd_fail(cmd, operand_or(cmd, NULL), st, &why);
 	if (cmd->dry_run) {
@@ -429,7 +456,8 @@ static int volume_grow(struct cmd *cmd)
 
 		used = host_volume_probe(v)->device_bytes;
 		printf("would grow %s: its last device has %s more than the volume knows\n",
-		       host_volume_name(v), out_size(size, sizeof(size), have > used ? have - used : 0, 0));
+		       host_volume_name(v),
+		       out_size(size, sizeof(size), have > used ? have - used : 0, 0));
 		close_all(devs, count);
 		return EXIT_DONE;
 	}
@@ -438,7 +466,8 @@ static int volume_grow(struct cmd *cmd)
 	if (st != ST_OK)
 		return cmd_fail(cmd, operand_or(cmd, NULL), st, &why);
 	if (added)
-		printf("%s grew by %s\n", host_volume_name(v), out_size(size, sizeof(size), added, 0));
+		printf("%s grew by %s\n", host_volume_name(v),
+		       out_size(size, sizeof(size), added, 0));
 	else
 		printf("%s has all the room of its devices already\n", host_volume_name(v));
 	return EXIT_DONE;
@@ -448,11 +477,13 @@ static enum status span(struct cmd *cmd, struct host_volume *v, struct why *why)
 {
 	struct io_dev *devs[HOST_DEVICES_MAX], *added;
 	uint32_t count;
-	enum status st = host_volume_open_devices(v, IO_OPEN_WRITE | IO_OPEN_DIRECT, devs, &count, why);
+	enum status st =
+		host_volume_open_devices(v, IO_OPEN_WRITE | IO_OPEN_DIRECT, devs, &count, why);
 
 	if (st != ST_OK)
 		return st;
-	st = host_open_device(cmd->host, cmd->args.operand[1], IO_OPEN_WRITE | IO_OPEN_DIRECT, &added, why);
+	st = host_open_device(cmd->host, cmd->args.operand[1], IO_OPEN_WRITE | IO_OPEN_DIRECT,
+			      &added, why);
 	if (st == ST_OK) {
 		st = vmfs_span(devs, count, added, why);
 		io_dev_close(added);
@@ -471,7 +502,8 @@ static int volume_span(struct cmd *cmd)
 	if (st != ST_OK)
 		return cmd_fail(cmd, cmd->args.operand[0], st, &why);
 	what_is_on(cmd, cmd->args.operand[1], found, sizeof(found));
-	snprintf(question, sizeof(question), "%.200s becomes a part of %.130s: %s on it would be lost. Go on?",
+	snprintf(question, sizeof(question),
+		 "%.200s becomes a part of %.130s: %s on it would be lost. Go on?",
 		 cmd->args.operand[1], host_volume_name(v), found[0] ? found : "what is");
 	if (cmd->dry_run) {
 		printf("would add %s to %s%s%s\n", cmd->args.operand[1], host_volume_name(v),
@@ -487,7 +519,7 @@ static int volume_span(struct cmd *cmd)
 	return EXIT_DONE;
 }
 
-/* ---- check -------------------------------------------------------------------------------------------- */
+/* ---- check ----------------------------------------------------------------------------------- */
 
 struct checking {
 	struct cmd	*cmd;
@@ -504,10 +536,12 @@ static void check_finding(void *arg, const struct vmfs_finding *f)
 	if (f->at != ~0ull)
 		snprintf(at, sizeof(at), "0x%llx", (unsigned long long)f->at);
 	if (c->items) {
-		json_array_append_new(c->items, json_pack("{s:s, s:s, s:o, s:o, s:b}", "severity",
-			check_severity_word(f->severity), "rule", f->rule, "at_bytes",
-			f->at == ~0ull ? json_null() : out_json_bytes(f->at), "text", out_json_name(f->text),
-			"fixed", f->fixed));
+		json_array_append_new(
+			c->items,
+			json_pack("{s:s, s:s, s:o, s:o, s:b}", "severity",
+				  check_severity_word(f->severity), "rule", f->rule, "at_bytes",
+				  f->at == ~0ull ? json_null() : out_json_bytes(f->at), "text",
+				  out_json_name(f->text), "fixed", f->fixed));
 		return;
 	}
 	printf("%-6s %-3s at %-14s %s%s\n", check_severity_word(f->severity), f->rule, at,
@@ -525,7 +559,7 @@ static void check_progress(void *arg, uint64_t done, uint64_t total)
 {
 	struct checking *c = arg;
 
-	(void)progress_update(&c->progress, done, total);	/* the check itself sees an interrupt */
+	(void)progress_update(&c->progress, done, total); /* the check itself sees an interrupt */
 }
 
 static int check_summary(struct checking *c, const struct vmfs_check_result *r, int live)
@@ -543,7 +577,9 @@ static int check_summary(struct checking *c, const struct vmfs_check_result *r, 
 		       (unsigned long long)r->fixed);
 	}
 	if (live && left)
-		cmd_note(c->cmd, "a host is at work on %s: what was found may be its unfinished work", c->name);
+		cmd_note(c->cmd,
+			 "a host is at work on %s: what was found may be its unfinished work",
+			 c->name);
 	return left ? EXIT_FOUND : EXIT_DONE;
 }
 
@@ -557,12 +593,14 @@ static json_t *check_doc(const struct cmd *cmd, const char *name, const struct v
 	if (code != EXIT_DONE)
 		out_doc_fail(doc, ST_CORRUPT, name, text);
 
-	json_array_append_new(items, json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o}",
-		"volume", out_json_name(name), "notes", (json_int_t)r->notes, "leaks", (json_int_t)r->leaks,
-		"wrong", (json_int_t)r->wrong, "damage", (json_int_t)r->damage, "fixed",
-		(json_int_t)r->fixed, "files", (json_int_t)r->files, "directories", (json_int_t)r->dirs,
-		"blocks_used", (json_int_t)r->blocks_used, "live_hosts", (int)live->live, "findings",
-		findings));
+	json_array_append_new(
+		items, json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o}",
+				 "volume", out_json_name(name), "notes", (json_int_t)r->notes,
+				 "leaks", (json_int_t)r->leaks, "wrong", (json_int_t)r->wrong,
+				 "damage", (json_int_t)r->damage, "fixed", (json_int_t)r->fixed,
+				 "files", (json_int_t)r->files, "directories", (json_int_t)r->dirs,
+				 "blocks_used", (json_int_t)r->blocks_used, "live_hosts",
+				 (int)live->live, "findings", findings));
 	return doc;
 }
 
@@ -570,16 +608,19 @@ static int run_check(struct cmd *cmd, struct host_volume *v, int fix)
 {
 	struct checking c = { .cmd = cmd, .items = cmd->json ? json_array() : NULL,
 			      .name = host_volume_name(v) };
-	struct vmfs_check_opts opts = { .fix = (uint8_t)fix, .finding = check_finding, .phase = check_phase,
-					.progress = check_progress, .arg = &c };
+	struct vmfs_check_opts opts = { .fix = (uint8_t)fix,
+					.finding = check_finding,
+					.phase = check_phase,
+					.progress = check_progress,
+					.arg = &c };
 	struct io_dev *devs[HOST_DEVICES_MAX];
 	struct vmfs_check_result r = { 0 };
 	struct check_liveness live = { 0 };
 	struct why why = { 0 };
 	uint32_t count;
 	int code;
-	enum status st = host_volume_open_devices(v, IO_OPEN_DIRECT | (fix ? IO_OPEN_WRITE : 0), devs, &count,
-						  &why);
+	enum status st = host_volume_open_devices(v, IO_OPEN_DIRECT | (fix ? IO_OPEN_WRITE : 0),
+						  devs, &count, &why);
 
 	if (st == ST_OK) {
 		if (check_liveness(devs, count, NULL, &live, NULL) != ST_OK)
@@ -618,17 +659,20 @@ static int volume_repair(struct cmd *cmd)
 			     cmd_fail(cmd, operand_or(cmd, NULL), st, &why);
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------------- */
 
 static const struct opt create_opts[] = {
 	{ "label", 'l', OPT_TEXT, "NAME", "the volume's name, up to 128 bytes" },
 };
 
 static const struct verb volume_verbs[] = {
-	{ .noun = "volume", .name = "list", .operands = "", .flags = VERB_DEVICES | VERB_JSON | VERB_TABLE,
-	  .brief = "list the volumes on the known devices", .schema = "volume.list/1", .run = volume_list },
+	{ .noun = "volume", .name = "list", .operands = "",
+	  .flags = VERB_DEVICES | VERB_JSON | VERB_TABLE,
+	  .brief = "list the volumes on the known devices", .schema = "volume.list/1",
+	  .run = volume_list },
 	{ .noun = "volume", .name = "show", .operands = "[VOLUME]", .operands_max = 1,
-	  .flags = VERB_DEVICES | VERB_JSON, .brief = "show what a volume is, holds and who uses it",
+	  .flags = VERB_DEVICES | VERB_JSON,
+	  .brief = "show what a volume is, holds and who uses it",
 	  .schema = "volume.show/1", .operand_kind = "volume", .run = volume_show },
 	{ .noun = "volume", .name = "create", .operands = "DEVICE ...", .operands_min = 1,
 	  .operands_max = HOST_DEVICES_MAX,
@@ -637,17 +681,22 @@ static const struct verb volume_verbs[] = {
 	  .writes = "the devices named", .schema = "volume.create/1", .operand_kind = "device",
 	  .run = volume_create },
 	{ .noun = "volume", .name = "grow", .operands = "[VOLUME]", .operands_max = 1,
-	  .flags = VERB_DEVICES | VERB_WRITES, .brief = "take the new room of a volume's last device",
+	  .flags = VERB_DEVICES | VERB_WRITES,
+	  .brief = "take the new room of a volume's last device",
 	  .writes = "the volume's devices", .operand_kind = "volume", .run = volume_grow },
-	{ .noun = "volume", .name = "span", .operands = "VOLUME DEVICE", .operands_min = 2, .operands_max = 2,
+	{ .noun = "volume", .name = "span", .operands = "VOLUME DEVICE", .operands_min = 2,
+	  .operands_max = 2,
 	  .flags = VERB_DEVICES | VERB_WRITES | VERB_ASKS, .brief = "add a device to a volume",
-	  .writes = "the volume's devices and the new one", .operand_kind = "volume", .run = volume_span },
+	  .writes = "the volume's devices and the new one", .operand_kind = "volume",
+	  .run = volume_span },
 	{ .noun = "volume", .name = "check", .operands = "[VOLUME]", .operands_max = 1,
-	  .flags = VERB_DEVICES | VERB_JSON | VERB_PROGRESS, .brief = "check all structures of a volume",
+	  .flags = VERB_DEVICES | VERB_JSON | VERB_PROGRESS,
+	  .brief = "check all structures of a volume",
 	  .schema = "volume.check/1", .operand_kind = "volume", .run = volume_check },
 	{ .noun = "volume", .name = "repair", .operands = "[VOLUME]", .operands_max = 1,
 	  .flags = VERB_DEVICES | VERB_JSON | VERB_PROGRESS | VERB_WRITES,
-	  .brief = "check a volume and repair what needs no guess", .writes = "the volume's devices",
+	  .brief = "check a volume and repair what needs no guess",
+	  .writes = "the volume's devices",
 	  .schema = "volume.check/1", .operand_kind = "volume", .run = volume_repair },
 };
 

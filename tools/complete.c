@@ -36,7 +36,7 @@ static void offer(const char *word, const char *candidate, const char *tail)
 		printf("%s%s\n", candidate, tail);
 }
 
-/* ---- names ------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static void offer_datastores(struct cmd *cmd, const char *word)
 {
@@ -61,8 +61,8 @@ static void offer_entries(struct cmd *cmd, const char *word)
 
 	if (slash)
 		slash[1] = 0;
-	if (slash && file_get(cmd, dir, HOST_READ, 1, &p, &st, NULL) == ST_OK && st.kind == STORE_DIR &&
-	    walk_read(p->store, p->path, &d, NULL) == ST_OK) {
+	if (slash && file_get(cmd, dir, HOST_READ, 1, &p, &st, NULL) == ST_OK &&
+	    st.kind == STORE_DIR && walk_read(p->store, p->path, &d, NULL) == ST_OK) {
 		for (size_t i = 0; i < d.count; i++) {
 			char *path = walk_path(dir, d.entry[i].name);
 
@@ -108,7 +108,7 @@ static void offer_operand(struct cmd *cmd, const char *kind, const char *word)
 		printf("@files\n");
 }
 
-/* ---- options ----------------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------- */
 
 static void offer_options(const struct verb *verb, const char *word)
 {
@@ -153,7 +153,8 @@ static const struct opt *waiting(const struct verb *verb, const char *before)
 	return NULL;
 }
 
-static void offer_for_verb(struct cmd *cmd, const struct verb *verb, const char *before, const char *word)
+static void offer_for_verb(struct cmd *cmd, const struct verb *verb, const char *before,
+			   const char *word)
 {
 	const struct opt *o = waiting(verb, before);
 
@@ -167,7 +168,7 @@ static void offer_for_verb(struct cmd *cmd, const struct verb *verb, const char 
 		offer_operand(cmd, verb->operand_kind, word);
 }
 
-/* ---- which command ------------------------------------------------------------------------------------------- */
+/* ---- which command --------------------------------------------------------------------------- */
 
 static void offer_nouns(const char *word)
 {

@@ -23,7 +23,8 @@ static enum status add_device(struct config *config, const char *uri, size_t n,
 	char *copy;
 
 	for (size_t i = 0; i < config->device_count; i++)
-		if (strlen(config->device[i].uri) == n && strncmp(config->device[i].uri, uri, n) == 0)
+		if (strlen(config->device[i].uri) == n &&
+		    strncmp(config->device[i].uri, uri, n) == 0)
 			return ST_OK;
 	copy = strndup(uri, n);
 	if (!copy)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* copy - a ring of buffers. A reader that knows where the holes are fills it in file order; what
- * happens to a full buffer is the difference between the two copies: to a file, its write is submitted
- * from the completion of its read; to a descriptor, the world takes the buffers in order. */
+ * happens to a full buffer is the difference between the two copies: to a file, its write is
+ * submitted from the completion of its read; to a descriptor, the world takes the buffers in
+ * order. */
 #include "tools/copy.h"
 
 #include <errno.h>
@@ -34,8 +35,8 @@ struct copier {
 	enum status		status;		/* the first failure */
 };
 
-static int copier_init(struct copier *c, struct store_file *src, struct store_file *dst, uint64_t bytes,
-		       struct copy_job *job)
+static int copier_init(struct copier *c, struct store_file *src, struct store_file *dst,
+		       uint64_t bytes, struct copy_job *job)
 {
 	*c = (struct copier){ .src = src, .dst = dst, .end = bytes, .job = job };
 	c->world = port_world_self();
@@ -61,7 +62,7 @@ static void fail(struct copier *c, enum status st)
 		c->status = st;
 }
 
-/* ---- completions: outside of any world ------------------------------------------------------------- */
+/* ---- completions: outside of any world ------------------------------------------------------- */
 
 static void write_done(struct io_req *req)
 {
@@ -96,7 +97,7 @@ static void read_done(struct io_req *req)
 	port_world_wake(c->world);
 }
 
-/* ---- in the world ------------------------------------------------------------------------------------ */
+/* ---- in the world ---------------------------------------------------------------------------- */
 
 /* Tell the job what moved since the last time. */
 static void report(struct copier *c)
@@ -210,7 +211,7 @@ enum status copy_file(struct store_file *src, struct store_file *dst, uint64_t b
 	return st;
 }
 
-/* ---- to a descriptor ----------------------------------------------------------------------------------- */
+/* ---- to a descriptor ------------------------------------------------------------------------- */
 
 static enum status write_fd(struct copy_job *job, int fd, const char *buf, uint64_t bytes)
 {

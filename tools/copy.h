@@ -11,7 +11,7 @@ struct copy_job {
 	int		(*moved)(struct copy_job *job, uint64_t bytes);
 	/* out, added up over all copies of this job */
 	uint64_t	bytes_read, bytes_written, bytes_skipped;
-	int		fd_errno;	/* copy_to_fd: why the descriptor did not take it; 0: it did */
+	int		fd_errno;	/* copy_to_fd: why the descriptor failed, or 0 */
 };
 
 /* dst is empty and open for writing; it gets the length of src. Not flushed. */
@@ -19,6 +19,7 @@ MUST_USE enum status copy_file(struct store_file *src, struct store_file *dst, u
 			       struct copy_job *job);
 /* The first `bytes` of src to a pipe, file or terminal. When the descriptor fails: ST_DEVICE and
  * job->fd_errno. */
-MUST_USE enum status copy_to_fd(struct store_file *src, uint64_t bytes, int fd, struct copy_job *job);
+MUST_USE enum status copy_to_fd(struct store_file *src, uint64_t bytes, int fd,
+				struct copy_job *job);
 
 #endif

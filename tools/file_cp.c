@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* file_cp - cp and mv. A file is written under a hidden temporary name beside its target, made durable
- * and renamed: a reader sees the old file or the whole new one, and a copy that was stopped leaves
- * nothing under the final name. First everything is counted, so that a target that is too small is
- * refused before it is filled. */
+/* file_cp - cp and mv. A file is written under a hidden temporary name beside its target, made
+ * durable and renamed: a reader sees the old file or the whole new one, and a copy that was
+ * stopped leaves nothing under the final name. First everything is counted, so that a target that
+ * is too small is refused before it is filled. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ struct cp {
 	struct copy_job		job;
 	struct progress		progress;
 	struct host_path	*target;
-	uint64_t		total_bytes, moved_bytes;	/* to write, as far as the sources tell */
+	uint64_t total_bytes, moved_bytes; /* to write, as far as the sources tell */
 	uint64_t		files;
 	uint64_t		rate, start_ns;
 	uint8_t			recursive;
@@ -37,12 +37,14 @@ static int moved(struct copy_job *job, uint64_t bytes)
 
 	cp->moved_bytes += bytes;
 	while (cp->rate && !port_interrupted() &&
-	       (double)cp->moved_bytes / (double)cp->rate > (double)(port_now_ns() - cp->start_ns) / 1e9)
+	       (double)cp->moved_bytes / (double)cp->rate >
+		       (double)(port_now_ns() - cp->start_ns) / 1e9)
 		port_world_sleep_ns(20000000);
-	return progress_update(&cp->progress, cp->moved_bytes, MAX(cp->total_bytes, cp->moved_bytes));
+	return progress_update(&cp->progress, cp->moved_bytes,
+			       MAX(cp->total_bytes, cp->moved_bytes));
 }
 
-/* ---- one file ------------------------------------------------------------------------------------------ */
+/* ---- one file -------------------------------------------------------------------------------- */
 
 static char *temporary_beside(const char *path)
 {
@@ -70,7 +72,8 @@ static enum status copy_data(struct cp *cp, const struct place *src, const struc
 	(void)ops->file_close(from);	/* opened for reading: nothing can be lost */
 	if (s == ST_CANCELLED)
 		return why_set(why, s, "%s: interrupted; nothing half done is left", src->name);
-	return s == ST_OK ? s : why_set(why, s, "%s: the copy failed: %s", src->name, status_text(s));
+	return s == ST_OK ? s
+			  : why_set(why, s, "%s: the copy failed: %s", src->name, status_text(s));
 }
 
 /* Put the finished temporary file in place, or take it away. */
@@ -124,19 +127,20 @@ static enum status copy_link(const struct place *src, const struct store_stat *s
 	if (s == ST_OK) {
 		s = ops->rename(dst->store, tmp, dst->path, 1, why);
 		if (s != ST_OK)
-			(void)ops->remove(dst->store, tmp, NULL);	/* the first failure counts */
+			(void)ops->remove(dst->store, tmp, NULL); /* the first failure counts */
 	}
 	free(tmp);
 	return s;
 }
 
-/* ---- trees ------------------------------------------------------------------------------------------------ */
+/* ---- trees ----------------------------------------------------------------------------------- */
 
 static enum status copy_tree(struct cp *cp, const struct place *src, const struct store_stat *st,
 			     const struct place *dst, const struct walk_level *up, struct why *why);
 
 static enum status copy_entry(struct cp *cp, const struct place *src, const struct walk_entry *e,
-			      const struct place *dst, const struct walk_level *level, struct why *why)
+			      const struct place *dst, const struct walk_level *level,
+			      struct why *why)
 {
 	char *from = walk_path(src->path, e->name), *to = walk_path(dst->path, e->name);
 	char *name = walk_path(src->name, e->name), *to_name = walk_path(dst->name, e->name);
@@ -191,12 +195,13 @@ static enum status copy_tree(struct cp *cp, const struct place *src, const struc
 			return copy_regular(cp, src, st, dst, why);
 		return ST_OK;	/* the file system's own: no part of a tree */
 	default:
-		cmd_note(cp->cmd, "%s: is a %s and was left out", src->name, file_kind_word(st->kind));
+		cmd_note(cp->cmd, "%s: is a %s and was left out", src->name,
+			 file_kind_word(st->kind));
 		return ST_OK;
 	}
 }
 
-/* ---- counting ----------------------------------------------------------------------------------------------- */
+/* ---- counting -------------------------------------------------------------------------------- */
 
 static enum status count_tree(struct cp *cp, const struct place *src, const struct store_stat *st,
 			      const struct walk_level *up, struct why *why)
@@ -208,8 +213,8 @@ static enum status count_tree(struct cp *cp, const struct place *src, const stru
 	if (st->kind != STORE_DIR) {
 		cp->files++;
 		if (st->kind == STORE_FILE)
-			cp->total_bytes += MIN(st->size_bytes, st->block_bytes ? st->allocated_bytes :
-									       st->size_bytes);
+			cp->total_bytes += MIN(st->size_bytes, st->block_bytes ? st->allocated_bytes
+									       : st->size_bytes);
 		return ST_OK;
 	}
 	s = walk_enter(&level, up, st, src->name, why);
@@ -220,8 +225,9 @@ static enum status count_tree(struct cp *cp, const struct place *src, const stru
 	for (size_t i = 0; s == ST_OK && i < d.count; i++) {
 		char *below = walk_path(src->path, d.entry[i].name);
 
-		s = below ? count_tree(cp, &(struct place){ src->store, below, src->name }, &d.entry[i].st,
-				       &level, why) : ST_NOMEM;
+		s = below ? count_tree(cp, &(struct place){ src->store, below, src->name },
+				       &d.entry[i].st, &level, why)
+			  : ST_NOMEM;
 		free(below);
 	}
 	walk_free(&d);
@@ -245,7 +251,7 @@ static enum status enough_room(struct cp *cp, struct why *why)
 		       cp->target->name, need, have);
 }
 
-/* ---- operands ------------------------------------------------------------------------------------------------- */
+/* ---- operands -------------------------------------------------------------------------------- */
 
 /* A source with all that is decided about it. */
 struct item {
@@ -254,7 +260,8 @@ struct item {
 	char			*dst_path, *dst_name;
 };
 
-static enum status check_item(const struct cp *cp, const struct item *it, int moving, struct why *why)
+static enum status check_item(const struct cp *cp, const struct item *it, int moving,
+			      struct why *why)
 {
 	struct store *to = cp->target->store;
 	struct store_stat have;
@@ -262,18 +269,23 @@ static enum status check_item(const struct cp *cp, const struct item *it, int mo
 
 	if (it->st.kind == STORE_DIR && !cp->recursive)
 		return why_set(why, ST_ISDIR, "%s: is a directory; use -r", it->src->name);
-	if (it->st.kind == STORE_DIR && to == it->src->store && path_is_below(it->dst_path, it->src->path))
-		return why_set(why, ST_REFUSED, "%s: cannot go into itself, %s", it->src->name, it->dst_name);
+	if (it->st.kind == STORE_DIR && to == it->src->store &&
+	    path_is_below(it->dst_path, it->src->path))
+		return why_set(why, ST_REFUSED, "%s: cannot go into itself, %s", it->src->name,
+			       it->dst_name);
 	s = to->ops->stat(to, it->dst_path, &have, NULL);
 	if (s == ST_NOENT)
 		return ST_OK;
 	if (s != ST_OK)
 		return s;
 	if (to == it->src->store && have.id == it->st.id)
-		return why_set(why, ST_REFUSED, "%s: and %s are the same file", it->src->name, it->dst_name);
+		return why_set(why, ST_REFUSED, "%s: and %s are the same file", it->src->name,
+			       it->dst_name);
 	if (have.kind == STORE_SYSTEM)
-		return why_set(why, ST_REFUSED, "%s: belongs to the file system itself", it->dst_name);
-	if ((have.kind == STORE_DIR) != (it->st.kind == STORE_DIR) || (moving && have.kind == STORE_DIR))
+		return why_set(why, ST_REFUSED, "%s: belongs to the file system itself",
+			       it->dst_name);
+	if ((have.kind == STORE_DIR) != (it->st.kind == STORE_DIR) ||
+	    (moving && have.kind == STORE_DIR))
 		return why_set(why, have.kind == STORE_DIR ? ST_ISDIR : ST_NOTDIR,
 			       "%s: exists and is a %s; choose another name", it->dst_name,
 			       file_kind_word(have.kind));
@@ -305,7 +317,8 @@ static enum status get_item(struct cp *cp, const char *name, int into, int movin
 			    struct why *why)
 {
 	enum host_access access = moving && !cp->cmd->dry_run ? HOST_WRITE : HOST_READ;
-	enum status s = file_get(cp->cmd, name, access, !moving && !cp->recursive, &it->src, &it->st, why);
+	enum status s =
+		file_get(cp->cmd, name, access, !moving && !cp->recursive, &it->src, &it->st, why);
 
 	if (s != ST_OK)
 		return why->text[0] ? s : why_set(why, s, "%s: %s", name, status_text(s));
@@ -315,7 +328,8 @@ static enum status get_item(struct cp *cp, const char *name, int into, int movin
 		return why_set(why, ST_NOMEM, "%s: no memory", name);
 	s = check_item(cp, it, moving, why);
 	if (s == ST_OK && !(moving && it->src->store == cp->target->store))
-		s = count_tree(cp, &(struct place){ it->src->store, it->src->path, name }, &it->st, NULL, why);
+		s = count_tree(cp, &(struct place){ it->src->store, it->src->path, name }, &it->st,
+			       NULL, why);
 	return s;
 }
 
@@ -337,14 +351,19 @@ static enum status copy_item(struct cp *cp, const struct item *it, struct why *w
 	if (s != ST_OK)
 		return why->text[0] ? s : why_set(why, s, "%s: %s", it->src->name, status_text(s));
 	if (cp->items)
-		json_array_append_new(cp->items, json_pack("{s:o, s:o, s:o, s:o, s:o}",
-			"source", out_json_name(it->src->name), "target", out_json_name(it->dst_name),
-			"read_bytes", out_json_bytes(cp->job.bytes_read - before.bytes_read),
-			"written_bytes", out_json_bytes(cp->job.bytes_written - before.bytes_written),
-			"skipped_bytes", out_json_bytes(cp->job.bytes_skipped - before.bytes_skipped)));
+		json_array_append_new(
+			cp->items,
+			json_pack("{s:o, s:o, s:o, s:o, s:o}", "source",
+				  out_json_name(it->src->name), "target",
+				  out_json_name(it->dst_name), "read_bytes",
+				  out_json_bytes(cp->job.bytes_read - before.bytes_read),
+				  "written_bytes",
+				  out_json_bytes(cp->job.bytes_written - before.bytes_written),
+				  "skipped_bytes",
+				  out_json_bytes(cp->job.bytes_skipped - before.bytes_skipped)));
 	else if (cp->cmd->verbose)
-		cmd_note(cp->cmd, "%s -> %s: %s read, %s written, %s of holes skipped", it->src->name,
-			 it->dst_name,
+		cmd_note(cp->cmd, "%s -> %s: %s read, %s written, %s of holes skipped",
+			 it->src->name, it->dst_name,
 			 out_size(rd, sizeof(rd), cp->job.bytes_read - before.bytes_read, 0),
 			 out_size(wr, sizeof(wr), cp->job.bytes_written - before.bytes_written, 0),
 			 out_size(sk, sizeof(sk), cp->job.bytes_skipped - before.bytes_skipped, 0));
@@ -357,7 +376,8 @@ static enum status move_item(struct cp *cp, const struct item *it, struct why *w
 	enum status s;
 
 	if (it->st.kind == STORE_SYSTEM)
-		return why_set(why, ST_REFUSED, "%s: belongs to the file system itself", it->src->name);
+		return why_set(why, ST_REFUSED, "%s: belongs to the file system itself",
+			       it->src->name);
 	if (from == cp->target->store)
 		return from->ops->rename(from, it->src->path, it->dst_path, 1, why);
 	s = copy_item(cp, it, why);
@@ -381,8 +401,8 @@ static void say_plan(struct cp *cp, const struct item *it, int moving)
 static enum status get_target(struct cp *cp, const char *name, int *into, struct why *why)
 {
 	struct store_stat st;
-	enum status s = file_get(cp->cmd, name, cp->cmd->dry_run ? HOST_READ : HOST_WRITE, 1, &cp->target,
-				 &st, why);
+	enum status s = file_get(cp->cmd, name, cp->cmd->dry_run ? HOST_READ : HOST_WRITE, 1,
+				 &cp->target, &st, why);
 
 	*into = s == ST_OK && st.kind == STORE_DIR;
 	if (s == ST_NOENT && cp->target && cp->target->store) {
@@ -394,9 +414,11 @@ static enum status get_target(struct cp *cp, const char *name, int *into, struct
 		s = cp->target->store->ops->stat(cp->target->store, dir, &up, NULL);
 		if (s != ST_OK || up.kind != STORE_DIR)
 			return why_set(why, s == ST_OK ? ST_NOTDIR : s,
-				       "%s: there is no such directory; make it with mkdir -p", name);
+				       "%s: there is no such directory; make it with mkdir -p",
+				       name);
 		if (mem_ends_with(name, "/"))
-			return why_set(why, ST_NOENT, "%s: there is no such directory; make it first", name);
+			return why_set(why, ST_NOENT,
+				       "%s: there is no such directory; make it first", name);
 	} else if (s == ST_OK && st.kind != STORE_FILE && st.kind != STORE_DIR) {
 		return why_set(why, ST_REFUSED, "%s: is a %s; choose another name", name,
 			       file_kind_word(st.kind));
@@ -404,13 +426,15 @@ static enum status get_target(struct cp *cp, const char *name, int *into, struct
 	if (s == ST_OK && !cp->cmd->dry_run)
 		s = file_writable(cp->target, why);
 	if (s == ST_OK && cp->cmd->args.operand_count > 2 && !*into)
-		return why_set(why, ST_NOTDIR, "%s: is not a directory, and there are many sources", name);
+		return why_set(why, ST_NOTDIR, "%s: is not a directory, and there are many sources",
+			       name);
 	return s;
 }
 
-/* ---- the verbs --------------------------------------------------------------------------------------------------- */
+/* ---- the verbs ------------------------------------------------------------------------------- */
 
-static enum status do_items(struct cp *cp, struct item *it, size_t count, int moving, struct why *why)
+static enum status do_items(struct cp *cp, struct item *it, size_t count, int moving,
+			    struct why *why)
 {
 	enum status s = ST_OK;
 
@@ -430,7 +454,8 @@ static enum status do_items(struct cp *cp, struct item *it, size_t count, int mo
 	return s;
 }
 
-static enum status run_items(struct cp *cp, struct item *it, size_t count, int moving, struct why *why)
+static enum status run_items(struct cp *cp, struct item *it, size_t count, int moving,
+			     struct why *why)
 {
 	const char *const *names = cp->cmd->args.operand;
 	int into;

@@ -8,7 +8,7 @@
 
 #include "tools/file.h"
 
-/* ---- du --------------------------------------------------------------------------------------------------- */
+/* ---- du -------------------------------------------------------------------------------------- */
 
 struct du {
 	struct cmd		*cmd;
@@ -29,10 +29,14 @@ static enum status du_show(struct du *du, const char *shown, const struct sum *s
 	const char *const cells[] = { allocated, size, files, name };
 
 	if (du->items)
-		return json_array_append_new(du->items, json_pack("{s:o, s:o, s:o, s:I}", "path",
-				out_json_name(shown), "allocated_bytes", out_json_bytes(sum->allocated),
-				"size_bytes", out_json_bytes(sum->size), "files",
-				(json_int_t)sum->files)) == 0 ? ST_OK : ST_NOMEM;
+		return json_array_append_new(du->items,
+					     json_pack("{s:o, s:o, s:o, s:I}", "path",
+						       out_json_name(shown), "allocated_bytes",
+						       out_json_bytes(sum->allocated), "size_bytes",
+						       out_json_bytes(sum->size), "files",
+						       (json_int_t)sum->files)) == 0
+			       ? ST_OK
+			       : ST_NOMEM;
 	out_size(allocated, sizeof(allocated), sum->allocated, du->cmd->exact);
 	out_size(size, sizeof(size), sum->size, du->cmd->exact);
 	snprintf(files, sizeof(files), "%llu", (unsigned long long)sum->files);
@@ -56,8 +60,9 @@ static enum status du_dir(struct du *du, struct store *s, const char *path, cons
 		char *inside = walk_path(path, d.entry[i].name);
 		char *outside = walk_path(shown, d.entry[i].name);
 
-		st = inside && outside ? du_add(du, s, inside, outside, &d.entry[i].st, level, sum, why) :
-					 ST_NOMEM;
+		st = inside && outside
+			     ? du_add(du, s, inside, outside, &d.entry[i].st, level, sum, why)
+			     : ST_NOMEM;
 		free(inside);
 		free(outside);
 	}
@@ -133,7 +138,7 @@ int file_du(struct cmd *cmd)
 	return code;
 }
 
-/* ---- tree -------------------------------------------------------------------------------------------------- */
+/* ---- tree ------------------------------------------------------------------------------------ */
 
 #define TREE_INDENT_MAX (WALK_DEPTH_MAX * 8)
 
@@ -148,8 +153,8 @@ struct tree {
 static enum status draw(struct tree *t, const char *path, const struct store_stat *dir,
 			const struct walk_level *up, struct why *why);
 
-static enum status draw_entry(struct tree *t, const char *path, const struct walk_entry *e, int is_last,
-			      const struct walk_level *level, struct why *why)
+static enum status draw_entry(struct tree *t, const char *path, const struct walk_entry *e,
+			      int is_last, const struct walk_level *level, struct why *why)
 {
 	size_t indent = strlen(t->indent);
 	char name[OUT_NAME_MAX], size[24];
@@ -233,7 +238,8 @@ int file_tree(struct cmd *cmd)
 			file_item_failed(cmd, name, s, &why, &code);
 		file_put(p);
 	}
-	printf("\n%llu directories, %llu files\n", (unsigned long long)t->dirs, (unsigned long long)t->files);
+	printf("\n%llu directories, %llu files\n", (unsigned long long)t->dirs,
+	       (unsigned long long)t->files);
 	free(t);
 	return code;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* file_ls - the list as `ls -l` prints it, with the owner's numbers; names are escaped, one a line. */
+/* file_ls - the list as `ls -l` prints it, with the owner's numbers; names are escaped, one a
+ * line. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +20,7 @@ static const struct out_column long_columns[] = {
 	{ "name", 0 },
 };
 
-/* ---- one entry ---------------------------------------------------------------------------------------- */
+/* ---- one entry ------------------------------------------------------------------------------- */
 
 static enum status add_row(struct ls *ls, struct out_table *t, struct store *s, const char *path,
 			   const char *name, const struct store_stat *st)
@@ -36,8 +37,8 @@ static enum status add_row(struct ls *ls, struct out_table *t, struct store *s, 
 	out_time(when, sizeof(when), st->mtime_s, 0);
 	if (st->kind == STORE_SYMLINK)
 		file_target(s, path, target, sizeof(target));
-	snprintf(last, sizeof(last), "%s%s%s", out_name(safe, sizeof(safe), name), target[0] ? " -> " : "",
-		 out_name(safe_target, sizeof(safe_target), target));
+	snprintf(last, sizeof(last), "%s%s%s", out_name(safe, sizeof(safe), name),
+		 target[0] ? " -> " : "", out_name(safe_target, sizeof(safe_target), target));
 	return out_table_row(t, cells) == 0 ? ST_OK : ST_NOMEM;
 }
 
@@ -47,18 +48,19 @@ static enum status show(struct ls *ls, struct out_table *t, struct store *s, con
 	char safe[OUT_NAME_MAX];
 
 	if (ls->items)
-		return json_array_append_new(ls->items, file_json(s, path, shown, st)) == 0 ? ST_OK :
-											      ST_NOMEM;
+		return json_array_append_new(ls->items, file_json(s, path, shown, st)) == 0
+			       ? ST_OK
+			       : ST_NOMEM;
 	if (ls->full)
 		return add_row(ls, t, s, path, name, st);
 	printf("%s\n", out_name(safe, sizeof(safe), name));
 	return ST_OK;
 }
 
-/* ---- one directory -------------------------------------------------------------------------------------- */
+/* ---- one directory --------------------------------------------------------------------------- */
 
-static enum status show_entries(struct ls *ls, struct store *s, const struct walk_dir *d, const char *path,
-				const char *shown)
+static enum status show_entries(struct ls *ls, struct store *s, const struct walk_dir *d,
+				const char *path, const char *shown)
 {
 	struct out_table *t = out_table_create(long_columns, ARRAY_COUNT(long_columns));
 	enum status st = t ? ST_OK : ST_NOMEM;
@@ -68,13 +70,15 @@ static enum status show_entries(struct ls *ls, struct store *s, const struct wal
 		char *inside = walk_path(path, d->entry[i].name);
 		char *outside = walk_path(shown, d->entry[i].name);
 
-		st = inside && outside ? show(ls, t, s, inside, d->entry[i].name, outside, &d->entry[i].st) :
-					 ST_NOMEM;
+		st = inside && outside
+			     ? show(ls, t, s, inside, d->entry[i].name, outside, &d->entry[i].st)
+			     : ST_NOMEM;
 		free(inside);
 		free(outside);
 	}
 	if (st == ST_OK && ls->full && !ls->items)
-		(void)out_table_print(t, stdout, OUT_PLAIN, NULL, bad);	/* no field list: cannot fail */
+		/* Without a field list it cannot fail. */
+		(void)out_table_print(t, stdout, OUT_PLAIN, NULL, bad);
 	out_table_destroy(t);
 	return st;
 }
@@ -93,8 +97,8 @@ static void heading(struct ls *ls, const char *shown)
 static enum status list_dir(struct ls *ls, struct store *s, const char *path, const char *shown,
 			    const struct store_stat *dir, const struct walk_level *up);
 
-static enum status list_below(struct ls *ls, struct store *s, const struct walk_dir *d, const char *path,
-			      const char *shown, const struct walk_level *level)
+static enum status list_below(struct ls *ls, struct store *s, const struct walk_dir *d,
+			      const char *path, const char *shown, const struct walk_level *level)
 {
 	enum status first = ST_OK;
 
@@ -106,7 +110,8 @@ static enum status list_below(struct ls *ls, struct store *s, const struct walk_
 			continue;
 		inside = walk_path(path, d->entry[i].name);
 		outside = walk_path(shown, d->entry[i].name);
-		st = inside && outside ? list_dir(ls, s, inside, outside, &d->entry[i].st, level) : ST_NOMEM;
+		st = inside && outside ? list_dir(ls, s, inside, outside, &d->entry[i].st, level)
+				       : ST_NOMEM;
 		free(inside);
 		free(outside);
 		if (st != ST_OK)
@@ -115,7 +120,8 @@ static enum status list_below(struct ls *ls, struct store *s, const struct walk_
 	return first;
 }
 
-/* A damaged directory is told about and the rest is listed: partial results are the point of a rescue. */
+/* A damaged directory is told about and the rest is listed: partial results are the point of a
+ * rescue. */
 static enum status list_dir(struct ls *ls, struct store *s, const char *path, const char *shown,
 			    const struct store_stat *dir, const struct walk_level *up)
 {
@@ -139,7 +145,7 @@ static enum status list_dir(struct ls *ls, struct store *s, const char *path, co
 	return st;
 }
 
-/* ---- the operands --------------------------------------------------------------------------------------- */
+/* ---- the operands ---------------------------------------------------------------------------- */
 
 static enum status list_one(struct ls *ls, const char *name)
 {
@@ -175,7 +181,9 @@ int file_ls(struct cmd *cmd)
 	const struct opt_args *a = &cmd->args;
 	const char *const *names = a->operand_count ? a->operand : here;
 	size_t count = a->operand_count ? a->operand_count : 1;
-	struct ls ls = { .cmd = cmd, .full = opt_has(a, "long") > 0, .recursive = opt_has(a, "recursive") > 0,
+	struct ls ls = { .cmd = cmd,
+			 .full = opt_has(a, "long") > 0,
+			 .recursive = opt_has(a, "recursive") > 0,
 			 .human = opt_has(a, "human") > 0 };
 	json_t *doc = cmd->json ? out_doc(cmd->verb->schema, &ls.items) : NULL;
 	enum status first = ST_OK;
@@ -188,7 +196,8 @@ int file_ls(struct cmd *cmd)
 			continue;
 		first = first == ST_OK ? st : first;
 		if (doc)
-			out_doc_fail(doc, st, names[i], ls.why.text[0] ? ls.why.text : status_text(st));
+			out_doc_fail(doc, st, names[i],
+				     ls.why.text[0] ? ls.why.text : status_text(st));
 	}
 	if (doc && out_doc_print(doc) != 0)
 		return EXIT_FAILED;

@@ -26,14 +26,15 @@ static enum status remove_tree(struct store *s, const char *path, const struct s
 		status = below ? remove_tree(s, below, &d.entry[i].st, &level, why) : ST_NOMEM;
 		free(below);
 		if (status == ST_OK && port_interrupted())
-			status = why_set(why, ST_CANCELLED, "%s: interrupted; the rest is still there", path);
+			status = why_set(why, ST_CANCELLED,
+					 "%s: interrupted; the rest is still there", path);
 	}
 	walk_free(&d);
 	return status == ST_OK ? s->ops->remove(s, path, why) : status;
 }
 
-enum status file_remove_tree(struct store *s, const char *path, const struct store_stat *st, int recursive,
-			struct why *why)
+enum status file_remove_tree(struct store *s, const char *path, const struct store_stat *st,
+			     int recursive, struct why *why)
 {
 	if (st->kind == STORE_SYSTEM)
 		return why_set(why, ST_REFUSED, "%s: belongs to the file system itself", path);
@@ -46,7 +47,8 @@ enum status file_remove_tree(struct store *s, const char *path, const struct sto
 
 static enum status rm_one(struct cmd *cmd, const char *name, struct why *why)
 {
-	int recursive = opt_has(&cmd->args, "recursive") > 0, force = opt_has(&cmd->args, "force") > 0;
+	int recursive = opt_has(&cmd->args, "recursive") > 0,
+	    force = opt_has(&cmd->args, "force") > 0;
 	struct host_path *p = NULL;
 	struct store_stat st;
 	enum status s = file_get(cmd, name, cmd->dry_run ? HOST_READ : HOST_WRITE, 0, &p, &st, why);
@@ -54,7 +56,8 @@ static enum status rm_one(struct cmd *cmd, const char *name, struct why *why)
 	if (s == ST_NOENT && p && p->store && force)
 		s = ST_OK;
 	else if (s == ST_OK && cmd->dry_run)
-		printf("would remove %s%s\n", name, st.kind == STORE_DIR ? " and all below it" : "");
+		printf("would remove %s%s\n", name,
+		       st.kind == STORE_DIR ? " and all below it" : "");
 	else if (s == ST_OK) {
 		s = file_writable(p, why);
 		if (s == ST_OK)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* host - devices become volumes, volumes become stores, names find them.
- * Nothing is opened for writing before somebody asks for a path to be written: looking at a LUN that
- * other hosts use must not touch it. */
+/* host - devices become volumes, volumes become stores, names find them. Nothing is opened for
+ * writing before somebody asks for a path to be written: looking at a LUN that other hosts use
+ * must not touch it. */
 #include "tools/host.h"
 
 #include <stdio.h>
@@ -45,10 +45,10 @@ struct host {
 	struct host_volume	**volume;
 	size_t			volume_count;
 	uint8_t			scanned;
-	struct why		trouble;	/* of the first device that could not be looked at */
+	struct why trouble; /* of the first device that could not be looked at */
 };
 
-/* ---- device names ------------------------------------------------------------------------------- */
+/* ---- device names ---------------------------------------------------------------------------- */
 
 /* A URI that names a partition already: "disk:3". */
 static int names_partition(const char *uri)
@@ -63,8 +63,8 @@ static size_t base_length(const char *uri)
 	return names_partition(uri) ? (size_t)(strrchr(uri, ':') - uri) : strlen(uri);
 }
 
-/* "lun.img:1" and "./lun.img:1" are one device: two spellings of one file. whole: the name `a` without
- * a partition stands for all of them. */
+/* "lun.img:1" and "./lun.img:1" are one device: two spellings of one file. whole: the name `a`
+ * without a partition stands for all of them. */
 static int same_device(const char *a, const char *b, int whole)
 {
 	size_t na = base_length(a), nb = base_length(b);
@@ -84,7 +84,7 @@ static int same_device(const char *a, const char *b, int whole)
 	return sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
 }
 
-/* ---- claiming devices --------------------------------------------------------------------------- */
+/* ---- claiming devices ------------------------------------------------------------------------ */
 
 static int same_uuid(const struct vmfs_uuid *a, const struct vmfs_uuid *b)
 {
@@ -97,7 +97,8 @@ static struct host_volume *volume_of(struct host *host, const struct vmfs_probe 
 
 	for (size_t i = 0; i < host->volume_count; i++) {
 		v = host->volume[i];
-		if (same_uuid(&v->head->lv_uuid, &probe->lv_uuid) && v->head->snap_id == probe->snap_id)
+		if (same_uuid(&v->head->lv_uuid, &probe->lv_uuid) &&
+		    v->head->snap_id == probe->snap_id)
 			return v;
 	}
 	grown = realloc(host->volume, (host->volume_count + 1) * sizeof(*grown));
@@ -189,7 +190,8 @@ static uint32_t list_partitions(const char *uri, uint32_t number[SCAN_PARTITIONS
 /* fn for each partition that holds a VMFS; ST_NOENT when none does. */
 static enum status each_partition(struct host *host, const char *uri,
 				  enum status (*fn)(struct host *host, const char *uri,
-						    const struct vmfs_probe *probe, struct why *why),
+						    const struct vmfs_probe *probe,
+						    struct why *why),
 				  struct why *why)
 {
 	uint32_t number[SCAN_PARTITIONS], count = list_partitions(uri, number);
@@ -247,7 +249,7 @@ enum status host_scan(struct host *host, struct why *why)
 	return ST_OK;
 }
 
-/* ---- create, destroy ------------------------------------------------------------------------------ */
+/* ---- create, destroy ------------------------------------------------------------------------- */
 
 enum status host_create(const struct config *config, struct host **host, struct why *why)
 {
@@ -277,7 +279,8 @@ static enum status volume_unmount(struct host_volume *v, struct why *why)
 	close_devices(v->dev, v->dev_count);
 	v->dev_count = 0;
 	if (st != ST_OK)
-		why_set(why, st, "%s: unmount: %s; run voma on it", host_volume_name(v), status_text(st));
+		why_set(why, st, "%s: unmount: %s; run voma on it", host_volume_name(v),
+			status_text(st));
 	return st;
 }
 
@@ -316,7 +319,7 @@ enum status host_destroy(struct host *host, struct why *why)
 	return first;
 }
 
-/* ---- volumes -------------------------------------------------------------------------------------- */
+/* ---- volumes --------------------------------------------------------------------------------- */
 
 size_t host_volume_count(const struct host *host) { return host->volume_count; }
 
@@ -345,9 +348,11 @@ static enum status no_twins(const struct host_volume *v, struct why *why)
 {
 	for (uint32_t i = 0; i < v->piece_count; i++)
 		if (v->piece[i]->twin)
-			return why_set(why, ST_REFUSED, "%s: %s and %s hold the same piece of this volume; "
-				       "name only one of them", host_volume_name(v),
-				       v->piece[i]->uri, v->piece[i]->twin->uri);
+			return why_set(why, ST_REFUSED,
+				       "%s: %s and %s hold the same piece of this volume; "
+				       "name only one of them",
+				       host_volume_name(v), v->piece[i]->uri,
+				       v->piece[i]->twin->uri);
 	return ST_OK;
 }
 
@@ -369,8 +374,8 @@ enum status host_volume_open_devices(struct host_volume *v, unsigned flags,
 	return st;
 }
 
-/* The kernel takes a moment to let go of a killed process that used io_uring, locks included. Only an
- * answer that came at once is asked again: one that came late has watched a live host. */
+/* The kernel takes a moment to let go of a killed process that used io_uring, locks included.
+ * Only an answer that came at once is asked again: one that came late has watched a live host. */
 static enum status mount_patiently(struct host_volume *v, const struct vmfs_mount_opts *opts,
 				   struct why *why)
 {
@@ -381,16 +386,18 @@ static enum status mount_patiently(struct host_volume *v, const struct vmfs_moun
 		enum status st = vmfs_mount(v->dev, v->dev_count, opts, &v->vol, why);
 
 		if (st != ST_BUSY || !opts->write || port_interrupted() ||
-		    port_now_ns() - asked > LOCK_AGAIN_NS || port_now_ns() - start > LOCK_PATIENCE_NS)
+		    port_now_ns() - asked > LOCK_AGAIN_NS ||
+		    port_now_ns() - start > LOCK_PATIENCE_NS)
 			return st;
 		port_world_sleep_ns(LOCK_AGAIN_NS);
 	}
 }
 
-enum status host_volume_mount(struct host_volume *v, enum host_access access, struct vmfs_volume **vol,
-			      struct why *why)
+enum status host_volume_mount(struct host_volume *v, enum host_access access,
+			      struct vmfs_volume **vol, struct why *why)
 {
-	struct vmfs_mount_opts opts = { .write = access == HOST_WRITE, .join = v->host->config->join };
+	struct vmfs_mount_opts opts = { .write = access == HOST_WRITE,
+					.join = v->host->config->join };
 	unsigned flags = IO_OPEN_DIRECT | (access == HOST_WRITE ? IO_OPEN_WRITE : 0);
 	enum status st;
 
@@ -414,7 +421,7 @@ enum status host_volume_mount(struct host_volume *v, enum host_access access, st
 	return ST_OK;
 }
 
-/* ---- finding a volume by name -------------------------------------------------------------------- */
+/* ---- finding a volume by name ---------------------------------------------------------------- */
 
 /* The first word behind /vmfs/volumes/, or the name as it is. 0 when it does not fit. */
 static int volume_word(const char *name, char *word, size_t size)
@@ -455,8 +462,8 @@ static int answers_to(const struct host_volume *v, const char *word, int devices
 }
 
 /* ST_NOENT: none; ST_REFUSED: more than one. */
-static enum status pick(struct host *host, const char *word, int devices, struct host_volume **volume,
-			struct why *why)
+static enum status pick(struct host *host, const char *word, int devices,
+			struct host_volume **volume, struct why *why)
 {
 	struct host_volume *found = NULL;
 
@@ -466,9 +473,11 @@ static enum status pick(struct host *host, const char *word, int devices, struct
 		if (!answers_to(v, word, devices))
 			continue;
 		if (found)
-			return why_set(why, ST_REFUSED, "%s: two volumes have that name, %s on %s and %s "
-				       "on %s; use the UUID", word, found->uuid, found->piece[0]->uri,
-				       v->uuid, v->piece[0]->uri);
+			return why_set(why, ST_REFUSED,
+				       "%s: two volumes have that name, %s on %s and %s "
+				       "on %s; use the UUID",
+				       word, found->uuid, found->piece[0]->uri, v->uuid,
+				       v->piece[0]->uri);
 		found = v;
 	}
 	*volume = found;
@@ -481,16 +490,17 @@ static enum status unknown_volume(struct host *host, const char *word, struct wh
 	size_t used = 0;
 
 	for (size_t i = 0; i < host->volume_count && used < sizeof(known) - 1; i++)
-		used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%.40s", i ? ", " : "",
-					 host_volume_name(host->volume[i]));
+		used += (size_t)snprintf(known + used, sizeof(known) - used, "%s%.40s",
+					 i ? ", " : "", host_volume_name(host->volume[i]));
 	if (known[0])
 		return why_set(why, ST_NOENT, "%s: no such volume; known: %s", word, known);
 	if (host->trouble.text[0])
-		return why_set(why, ST_NOENT, "%s: no such volume; %.150s", word, host->trouble.text);
+		return why_set(why, ST_NOENT, "%s: no such volume; %.150s", word,
+			       host->trouble.text);
 	if (host->config->device_count)
 		return why_set(why, ST_NOENT, "%s: no such volume; no device has one", word);
-	return why_set(why, ST_NOENT, "%s: no such volume; name a device with --device or CAIRN_DEVICES",
-		       word);
+	return why_set(why, ST_NOENT,
+		       "%s: no such volume; name a device with --device or CAIRN_DEVICES", word);
 }
 
 /* /vmfs/devices/disks/NAME[:N] of a claimed device becomes its URI; anything else stays. */
@@ -515,13 +525,13 @@ static enum status device_uri(struct host *host, const char *name, char *uri, si
 		if (strlen(last) != n || strncmp(last, word, n) != 0)
 			continue;
 		if (found)
-			return why_set(why, ST_REFUSED, "%s: is %s and %s; use one of these", name, found,
-				       have);
+			return why_set(why, ST_REFUSED, "%s: is %s and %s; use one of these", name,
+				       found, have);
 		found = have;
 	}
 	if (!found)
-		return why_set(why, ST_NOENT, "%s: no such device; --device or CAIRN_DEVICES name devices",
-			       name);
+		return why_set(why, ST_NOENT,
+			       "%s: no such device; --device or CAIRN_DEVICES name devices", name);
 	if ((size_t)snprintf(uri, size, "%s%s", found, tail) >= size)
 		return why_set(why, ST_LIMIT, "%s: the name is too long", name);
 	return ST_OK;
@@ -552,7 +562,7 @@ enum status host_volume_find(struct host *host, const char *name, struct host_vo
 	return st == ST_OK ? pick(host, uri, 1, volume, why) : st;
 }
 
-/* ---- paths ---------------------------------------------------------------------------------------- */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 int host_is_datastore_name(const char *name)
 {
@@ -624,10 +634,10 @@ enum status host_resolve(struct host *host, const char *name, enum host_access a
 	return ST_OK;
 }
 
-/* ---- devices -------------------------------------------------------------------------------------- */
+/* ---- devices --------------------------------------------------------------------------------- */
 
-enum status host_open_device(struct host *host, const char *name, unsigned flags, struct io_dev **dev,
-			     struct why *why)
+enum status host_open_device(struct host *host, const char *name, unsigned flags,
+			     struct io_dev **dev, struct why *why)
 {
 	char uri[DEVICE_NAME_MAX];
 	enum status st = device_uri(host, name, uri, sizeof(uri), why);

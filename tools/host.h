@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* host - the one place that wires: devices, volumes and names of this process.
- * Devices come from --device, then CAIRN_DEVICES, then the configuration; they are looked at when the
- * first name below /vmfs is used, opened without write permission, and grouped into volumes by their
- * LV UUID. A volume is mounted when a path on it is resolved, and unmounted by host_destroy().
+/* host - the one place that wires: devices, volumes and names of this process. Devices come from
+ * --device, then CAIRN_DEVICES, then the configuration; they are looked at when the first name
+ * below /vmfs is used, opened without write permission, and grouped into volumes by their LV
+ * UUID. A volume is mounted when a path on it is resolved, and unmounted by host_destroy().
  *
  *	/vmfs/volumes/<label or UUID>/...	a file on a volume
  *	/vmfs/devices/disks/<name>[:N]		a claimed device, or a partition of it
@@ -25,14 +25,14 @@ MUST_USE enum status host_create(const struct config *config, struct host **host
 /* Unmounts everything. Also frees when it fails; the status is that of the first failed unmount. */
 MUST_USE enum status host_destroy(struct host *host, struct why *why);
 
-/* ---- paths ---------------------------------------------------------------------------------------- */
+/* ---- paths ----------------------------------------------------------------------------------- */
 
 enum host_access { HOST_READ = 0, HOST_WRITE = 1 };
 
 struct host_path {
 	struct store		*store;		/* the volume's, or hostfs of "/" */
 	struct host_volume	*volume;	/* NULL: this machine's own file */
-	char			path[HOST_PATH_MAX];	/* inside the store: absolute, normal, "/" for its root */
+	char			path[HOST_PATH_MAX];	/* in the store: absolute, normal */
 	char			name[HOST_PATH_MAX];	/* as the operator spelt it, for messages */
 };
 
@@ -47,10 +47,10 @@ MUST_USE enum status host_resolve(struct host *host, const char *name, enum host
 /* 1 for names below /vmfs/volumes: they never touch the machine's own file system. */
 int host_is_datastore_name(const char *name);
 
-/* ---- devices -------------------------------------------------------------------------------------- */
+/* ---- devices --------------------------------------------------------------------------------- */
 
-/* Open what a command line calls a device: "/vmfs/devices/disks/NAME[:N]", "/dev/disks/NAME[:N]", or
- * a URI of io_dev_open(). flags: enum io_open. The caller closes it. */
+/* Open what a command line calls a device: "/vmfs/devices/disks/NAME[:N]", "/dev/disks/NAME[:N]",
+ * or a URI of io_dev_open(). flags: enum io_open. The caller closes it. */
 MUST_USE enum status host_open_device(struct host *host, const char *name, unsigned flags,
 				      struct io_dev **dev, struct why *why);
 /* The same for what should hold a piece of a VMFS: when the device itself does not and one of its
@@ -58,32 +58,34 @@ MUST_USE enum status host_open_device(struct host *host, const char *name, unsig
 MUST_USE enum status host_open_vmfs_device(struct host *host, const char *name, unsigned flags,
 					   struct io_dev **dev, struct why *why);
 
-/* ---- volumes -------------------------------------------------------------------------------------- */
+/* ---- volumes --------------------------------------------------------------------------------- */
 
 /* Look at all devices now (once). A device that cannot be opened or read is told about on standard
  * error and left out. */
 MUST_USE enum status host_scan(struct host *host, struct why *why);
 size_t host_volume_count(const struct host *host);
-struct host_volume *host_volume_at(struct host *host, size_t index);	/* in the order of the devices */
-/* By label, UUID, "/vmfs/volumes/X[/...]", or a device that holds a piece of it: a device that was not
- * claimed before is claimed for this process. */
-MUST_USE enum status host_volume_find(struct host *host, const char *name, struct host_volume **volume,
-				      struct why *why);
+/* In the order of the devices; NULL past the end. */
+struct host_volume *host_volume_at(struct host *host, size_t index);
+/* By label, UUID, "/vmfs/volumes/X[/...]", or a device that holds a piece of it: a device that
+ * was not claimed before is claimed for this process. */
+MUST_USE enum status host_volume_find(struct host *host, const char *name,
+				      struct host_volume **volume, struct why *why);
 
 /* Of its head, or of any device when the head is missing. */
 const struct vmfs_probe *host_volume_probe(const struct host_volume *volume);
 /* The label, or the UUID when it has none. */
 const char *host_volume_name(const struct host_volume *volume);
 const char *host_volume_uuid(const struct host_volume *volume);
-uint32_t host_volume_devices(const struct host_volume *volume);		/* found; probe->num_devs exist */
-const char *host_volume_device(const struct host_volume *volume, uint32_t index);	/* its URI */
+/* Those that were found (probe->num_devs exist), and their URIs. */
+uint32_t host_volume_devices(const struct host_volume *volume);
+const char *host_volume_device(const struct host_volume *volume, uint32_t index);
 /* Mount it, unless that is done, and give it as a place for files and as a volume. */
 MUST_USE enum status host_volume_mount(struct host_volume *volume, enum host_access access,
 				       struct vmfs_volume **vol, struct why *why);
 /* The devices of an unmounted volume, opened with IO_OPEN_* flags, for check, grow and span. The
  * caller closes each with io_dev_close(). */
 MUST_USE enum status host_volume_open_devices(struct host_volume *volume, unsigned flags,
-					      struct io_dev *devs[HOST_DEVICES_MAX], uint32_t *count,
-					      struct why *why);
+					      struct io_dev *devs[HOST_DEVICES_MAX],
+					      uint32_t *count, struct why *why);
 
 #endif

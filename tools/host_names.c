@@ -32,7 +32,8 @@ static struct host_volume *lookup(struct names *n, const char *name, int *is_lab
 	return NULL;
 }
 
-static enum status names_stat(struct store *s, const char *path, struct store_stat *st, struct why *why)
+static enum status names_stat(struct store *s, const char *path, struct store_stat *st,
+			      struct why *why)
 {
 	struct names *n = container_of(s, struct names, store);
 	int is_label;
@@ -56,7 +57,8 @@ static enum status names_list(struct store *s, const char *dir,
 	struct host_volume *v;
 
 	if (strcmp(dir, "/") != 0)
-		return why_set(why, ST_NOENT, "/vmfs/volumes%s: name it as /vmfs/volumes%s/", dir, dir);
+		return why_set(why, ST_NOENT, "/vmfs/volumes%s: name it as /vmfs/volumes%s/", dir,
+			       dir);
 	for (size_t i = 0; (v = host_volume_at(n->host, i)) != NULL; i++) {
 		const char *uuid = host_volume_uuid(v), *label = host_volume_name(v);
 		struct store_stat st;
@@ -96,8 +98,8 @@ static enum status names_sync(struct store *s)
 	return ST_OK;
 }
 
-static enum status names_open(struct store *s, const char *path, unsigned flags, struct store_file **file,
-			      struct why *why)
+static enum status names_open(struct store *s, const char *path, unsigned flags,
+			      struct store_file **file, struct why *why)
 {
 	(void)s;
 	(void)flags;

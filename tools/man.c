@@ -13,7 +13,7 @@
 #define MAN_DATE "November 25, 2026"
 #define TEXT_MAX (64 * 1024)
 
-/* ---- the hand-written text -------------------------------------------------------------------------------- */
+/* ---- the hand-written text ------------------------------------------------------------------- */
 
 /* The comment lines at its top are no text. */
 static int has_description(const char *text)
@@ -34,7 +34,8 @@ static int put_text(const char *text, const char *section)
 		if (strncmp(line, ".Sh ", 4) == 0) {
 			size_t n = (size_t)(end - line) - 4;
 
-			inside = section && strlen(section) == n && strncmp(line + 4, section, n) == 0;
+			inside = section && strlen(section) == n &&
+				 strncmp(line + 4, section, n) == 0;
 		}
 		if (!inside || strncmp(line, ".\\\"", 3) == 0)
 			continue;
@@ -56,7 +57,7 @@ static char *read_text(void)
 	return text;
 }
 
-/* ---- made from the table ---------------------------------------------------------------------------------- */
+/* ---- made from the table --------------------------------------------------------------------- */
 
 /* "SOURCE ... TARGET" as .Ar, "[PATH ...]" as .Op .Ar. */
 static void put_operands(const char *operands)
@@ -145,7 +146,8 @@ static void put_environment(const struct verb *v)
 		return;
 	printf(".Sh ENVIRONMENT\n.Bl -tag -width CAIRN_DEVICES\n"
 	       ".It Ev CAIRN_DEVICES\nDevices that hold volumes, separated by blanks.\n"
-	       ".It Ev CAIRN_ROOT\nThe directory of the configuration, in place of\n.Pa /etc/cairn .\n.El\n");
+	       ".It Ev CAIRN_ROOT\nThe directory of the configuration, in place of\n.Pa /etc/cairn "
+	       ".\n.El\n");
 	printf(".Sh FILES\n.Bl -tag -width /etc/cairn/cairn.conf\n.It Pa /etc/cairn/cairn.conf\n"
 	       "Devices and other settings of this host; see\n.Xr cairn.conf 5 .\n.El\n");
 }
@@ -154,7 +156,8 @@ static void put_exit_status(const struct verb *v)
 {
 	printf(".Sh EXIT STATUS\n");
 	if (v->flags & VERB_COMPAT) {
-		printf("0 when all was done and nothing wrong was found, 1 otherwise, 130 or 143 after a signal.\n");
+		printf("0 when all was done and nothing wrong was found, 1 otherwise, 130 or 143 "
+		       "after a signal.\n");
 		return;
 	}
 	printf(".Bl -tag -width 130 -compact\n.It 0\nDone.\n.It 1\nFailed.\n"
@@ -194,7 +197,7 @@ static void put_see_also(const struct verb *v)
 	printf("\n");
 }
 
-/* ---- pages -------------------------------------------------------------------------------------------------- */
+/* ---- pages ----------------------------------------------------------------------------------- */
 
 static void put_head(const char *page, const char *brief)
 {
@@ -245,8 +248,8 @@ static void put_main_page(const char *text)
 			continue;
 		opt_verb_name(v, name, sizeof(name));
 		opt_verb_page(v, page, sizeof(page));
-		printf(".It Nm %s\n%c%s; see\n.Xr %s 8 .\n", name, toupper((unsigned char)v->brief[0]),
-		       v->brief + 1, page);
+		printf(".It Nm %s\n%c%s; see\n.Xr %s 8 .\n", name,
+		       toupper((unsigned char)v->brief[0]), v->brief + 1, page);
 	}
 	printf(".El\n");
 	put_text(text, "ENVIRONMENT");

@@ -242,7 +242,8 @@ static int convert(struct opt_args *args, struct opt_given *g)
 	case OPT_NUMBER:
 		if (fmt_parse_u64(g->text, &g->number) == ST_OK)
 			return 0;
-		return parse_fail(args, "%s: '%.60s' is not a number", shown(g->opt, name), g->text);
+		return parse_fail(args, "%s: '%.60s' is not a number", shown(g->opt, name),
+				  g->text);
 	case OPT_WORD:
 		if (opt_word_in(g->opt->arg_name, g->text))
 			return 0;
@@ -283,7 +284,8 @@ static int parse_long(struct parse *p, const char *word)
 
 	snprintf(name, sizeof(name), "%.*s", (int)n, word);
 	if (!o && many > 1)
-		return parse_fail(p->args, "--%s could be more than one option; write it out", name);
+		return parse_fail(p->args, "--%s could be more than one option; write it out",
+				  name);
 	if (!o)
 		return unknown_option(p->args, name);
 	return give(p, o, eq ? eq + 1 : NULL);

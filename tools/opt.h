@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* opt - one const table describes a command: parsing, --help, the manual's option list, completion
- * and `cairn commands --json` are all made from it, so they cannot disagree.
- * GNU rules: -x, -xARG, -x ARG, --name=ARG, --name ARG; options may follow operands; -- ends them. */
+/* opt - one const table describes a command: parsing, --help, the manual's option list,
+ * completion and `cairn commands --json` are all made from it, so they cannot disagree. GNU
+ * rules: -x, -xARG, -x ARG, --name=ARG, --name ARG; options may follow operands; -- ends them. */
 #ifndef CAIRN_TOOLS_OPT_H
 #define CAIRN_TOOLS_OPT_H
 
@@ -33,7 +33,7 @@ enum verb_flags {		/* the shared options a command takes, and how it is parsed *
 	VERB_JSON = 8,		/* -j --json */
 	VERB_PROGRESS = 16,	/* --progress */
 	VERB_TABLE = 32,	/* -H -p -o */
-	VERB_COMPAT = 64,	/* a compatible name: unambiguous prefixes of long names are accepted */
+	VERB_COMPAT = 64,	/* a compatible name: long names may be shortened */
 	VERB_HIDDEN = 128,	/* not in help and manuals */
 	VERB_NO_PORT = 256,	/* runs without the I/O core: cmd->host is NULL */
 };
@@ -43,15 +43,15 @@ struct cmd;
 struct verb {
 	const char		*noun;		/* "file"; NULL: stands alone ("version", "voma") */
 	const char		*name;		/* "cp" */
-	const char		*operands;	/* as in a synopsis: "SOURCE ... TARGET"; "" when none */
+	const char		*operands;	/* of the synopsis: "SOURCE ... TARGET"; or "" */
 	uint16_t		operands_min, operands_max;	/* max 0xffff: any number */
 	unsigned		flags;		/* VERB_* */
 	const char		*brief;		/* one line, no full stop, under 70 characters */
 	const struct opt	*opts;		/* its own; a letter here hides the shared one */
 	size_t			opt_count;
-	const char		*writes;	/* the promise of its manual: what it may write; NULL: nothing */
-	const char		*schema;	/* of --json: "volume.list/1"; NULL without --json */
-	const char		*operand_kind;	/* for completion: "path", "volume", "device", "host" */
+	const char		*writes;	/* what it may write; NULL: nothing */
+	const char		*schema;	/* of --json: "volume.list/1"; NULL without */
+	const char		*operand_kind;	/* for completion: "path", "volume", "device" */
 	int			(*run)(struct cmd *cmd);	/* returns the exit code */
 	/* Optional: a compatible name prints its own usage on -h, and on errors. */
 	void			(*usage)(FILE *to);
@@ -83,7 +83,8 @@ void opt_free(struct opt_args *args);
 /* key: the long name, or "-x" for an option that has only a letter. A key that the command does not
  * have is a bug and ends the program. */
 size_t opt_has(const struct opt_args *args, const char *key);	/* how often it was given */
-const char *opt_text(const struct opt_args *args, const char *key, const char *otherwise);	/* the last */
+/* The last one given. */
+const char *opt_text(const struct opt_args *args, const char *key, const char *otherwise);
 uint64_t opt_number(const struct opt_args *args, const char *key, uint64_t otherwise);
 /* The n-th (from 0) text of a repeatable option; NULL past the end. */
 const char *opt_nth(const struct opt_args *args, const char *key, size_t n);
@@ -91,7 +92,7 @@ const char *opt_nth(const struct opt_args *args, const char *key, size_t n);
 /* Every option the command takes, its own first, in order: index 0, 1, ...; NULL past the end. */
 const struct opt *opt_at(const struct verb *verb, size_t index);
 
-/* Its letter in this command: 0 when the command's own table uses that letter for something else. */
+/* Its letter in this command: 0 when the command's own table has that letter. */
 char opt_letter(const struct verb *verb, const struct opt *o);
 
 /* "cairn file cp" or "voma". */

@@ -10,7 +10,7 @@
 #include "iopath/base/fmt.h"
 #include "iopath/port/port.h"
 
-/* ---- JSON ------------------------------------------------------------------------------------------ */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 json_t *out_doc(const char *schema, json_t **items)
 {
@@ -98,7 +98,7 @@ json_t *out_json_bytes(uint64_t bytes)
 	return json_string(text);
 }
 
-/* ---- tables ----------------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 #define COLUMNS_MAX 24
 
@@ -224,7 +224,8 @@ static void print_heading(const struct out_table *t, FILE *to, const size_t *ord
 		for (size_t k = 0; k < n && head[k]; k++)
 			if (head[k] >= 'a' && head[k] <= 'z')
 				head[k] = (char)(head[k] - 32);
-		print_cell(to, head, width[i], t->columns[order[i]].right, i + 1 == count ? "" : "  ");
+		print_cell(to, head, width[i], t->columns[order[i]].right,
+			   i + 1 == count ? "" : "  ");
 	}
 	fputc('\n', to);
 }
@@ -240,7 +241,8 @@ static void print_row(const struct out_table *t, FILE *to, enum out_form form, s
 	fputc('\n', to);
 }
 
-int out_table_print(struct out_table *t, FILE *to, enum out_form form, const char *fields, char bad[64])
+int out_table_print(struct out_table *t, FILE *to, enum out_form form, const char *fields,
+		    char bad[64])
 {
 	size_t order[COLUMNS_MAX], width[COLUMNS_MAX], count = MIN(t->column_count, COLUMNS_MAX);
 
@@ -257,7 +259,7 @@ int out_table_print(struct out_table *t, FILE *to, enum out_form form, const cha
 	return 0;
 }
 
-/* ---- values ----------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 /* The escape of one byte that must not reach a terminal. */
 static size_t escape(char out[5], unsigned char c)
@@ -359,6 +361,7 @@ int out_flush(const char *prog)
 {
 	if (fflush(stdout) == 0 && !ferror(stdout))
 		return 0;
-	fprintf(stderr, "%s: standard output: %s; nothing more was printed\n", prog, strerror(errno));
+	fprintf(stderr, "%s: standard output: %s; nothing more was printed\n", prog,
+		strerror(errno));
 	return -1;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* out - what commands print: aligned tables for people, tabs for scripts, JSON for programs.
  *
- * JSON: {"schema":"volume.list/1","ok":true,"host":"h","time":"2026-01-01T00:00:00Z","items":[...]}.
- * Keys are snake_case and end in their unit; numbers are numbers, values that can pass 2^53 (UUID,
- * generation) are strings; what is known to be absent is null, a key is never left out. A document is
- * built first and written in one piece: a reader never sees half of one. docs/schema/ has each form. */
+ * JSON: {"schema":"volume.list/1","ok":true,"host":"h","time":"2026-01-01T00:00:00Z","items":[]}
+ * Keys are snake_case and end in their unit; numbers are numbers, values that can pass 2^53
+ * (UUID, generation) are strings; what is known to be absent is null, a key is never left out. A
+ * document is built first and written in one piece: a reader never sees half of one. docs/schema/
+ * has each form. */
 #ifndef CAIRN_TOOLS_OUT_H
 #define CAIRN_TOOLS_OUT_H
 
@@ -14,11 +15,11 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* ---- JSON ------------------------------------------------------------------------------------------ */
+/* ---- JSON ------------------------------------------------------------------------------------ */
 
 /* A document with an empty "items" array, its reference in *items. NULL: no memory. */
 json_t *out_doc(const char *schema, json_t **items);
-/* "ok": false and the error object. Consumes nothing; works on a document that has items already. */
+/* "ok": false and the error object. Consumes nothing; the document may have items already. */
 void out_doc_fail(json_t *doc, enum status st, const char *object, const char *message);
 /* Write it with a newline and drop the reference. 0; -1: standard output failed. */
 int out_doc_print(json_t *doc);
@@ -26,7 +27,7 @@ int out_doc_print(json_t *doc);
 json_t *out_json_name(const char *name);
 json_t *out_json_bytes(uint64_t bytes);		/* a number; past 2^53 a string */
 
-/* ---- tables ----------------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 struct out_column {
 	const char	*name;		/* of -o, and the heading in capitals */
@@ -35,7 +36,8 @@ struct out_column {
 
 struct out_table;
 
-struct out_table *out_table_create(const struct out_column *columns, size_t count);	/* NULL: no memory */
+/* NULL: no memory. */
+struct out_table *out_table_create(const struct out_column *columns, size_t count);
 /* One text per column; copied. 0; -1: no memory. */
 int out_table_row(struct out_table *t, const char *const *cells);
 enum out_form {
@@ -44,15 +46,16 @@ enum out_form {
 	OUT_PLAIN,	/* no heading, aligned, one blank */
 };
 /* fields: -o list of names, NULL for all. 0; -1: a field that does not exist, its name in bad[]. */
-int out_table_print(struct out_table *t, FILE *to, enum out_form form, const char *fields, char bad[64]);
+int out_table_print(struct out_table *t, FILE *to, enum out_form form, const char *fields,
+		    char bad[64]);
 void out_table_destroy(struct out_table *t);
 
-/* ---- values ----------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 #define OUT_NAME_MAX 1100
 
-/* A name that may hold anything, made safe for a terminal: control bytes, bad UTF-8 and the backslash
- * as \n, \t, \\ or \x1b. Returns buf. */
+/* A name that may hold anything, made safe for a terminal: control bytes, bad UTF-8 and the
+ * backslash as \n, \t, \\ or \x1b. Returns buf. */
 char *out_name(char *buf, size_t size, const char *name);
 /* "1.5 GiB", or the exact number when exact is set. Returns buf. */
 char *out_size(char *buf, size_t size, uint64_t bytes, int exact);

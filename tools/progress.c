@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* progress - one line about long work, from the work itself and from a timer: the timer is there for
- * the moment in which nothing moves, and for SIGUSR1. */
+/* progress - one line about long work, from the work itself and from a timer: the timer is there
+ * for the moment in which nothing moves, and for SIGUSR1. */
 #include "tools/progress.h"
 
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static int64_t left_of(const struct progress *p, uint64_t rate)
 	return (int64_t)((p->total - MIN(p->done, p->total)) / rate);
 }
 
-/* ---- the three forms --------------------------------------------------------------------------- */
+/* ---- the three forms ------------------------------------------------------------------------- */
 
 static void text_line(const struct progress *p, uint64_t now, char *buf, size_t size)
 {
@@ -62,12 +62,13 @@ static void text_line(const struct progress *p, uint64_t now, char *buf, size_t 
 	fmt_size(rate, sizeof(rate), r);
 	out_name(object, sizeof(object), p->object);
 	if (s >= 0)
-		snprintf(left, sizeof(left), ", %lld:%02lld left", (long long)(s / 60), (long long)(s % 60));
+		snprintf(left, sizeof(left), ", %lld:%02lld left", (long long)(s / 60),
+			 (long long)(s % 60));
 	if (now - p->moved_ns >= SILENCE_NS)
 		snprintf(wait, sizeof(wait), ", waiting for I/O since %llu s",
 			 (unsigned long long)((now - p->moved_ns) / SECOND_NS));
-	snprintf(buf, size, "%s %s: %d%%, %s of %s, %s/s%s%s", p->phase, object, percent_of(p), done,
-		 total, rate, left, wait);
+	snprintf(buf, size, "%s %s: %d%%, %s of %s, %s/s%s%s", p->phase, object, percent_of(p),
+		 done, total, rate, left, wait);
 }
 
 static void esx_line(struct progress *p, const char *end)
@@ -80,13 +81,13 @@ static void json_line(const struct progress *p, uint64_t now)
 	char when[24];
 	uint64_t rate = rate_of(p, now);
 	int64_t left = left_of(p, rate);
-	json_t *line = json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:i, s:o, s:o}", "schema", "progress/1",
-				 "time", out_time_utc(when, sizeof(when), (int64_t)(port_wall_us() / 1000000)),
-				 "phase", p->phase, "object", out_json_name(p->object), "done_bytes",
-				 out_json_bytes(p->done), "total_bytes",
-				 p->total ? out_json_bytes(p->total) : json_null(), "percent", percent_of(p),
-				 "rate_bytes_per_second", out_json_bytes(rate), "left_seconds",
-				 left < 0 ? json_null() : json_integer(left));
+	json_t *line = json_pack(
+		"{s:s, s:s, s:s, s:o, s:o, s:o, s:i, s:o, s:o}", "schema", "progress/1", "time",
+		out_time_utc(when, sizeof(when), (int64_t)(port_wall_us() / 1000000)), "phase",
+		p->phase, "object", out_json_name(p->object), "done_bytes", out_json_bytes(p->done),
+		"total_bytes", p->total ? out_json_bytes(p->total) : json_null(), "percent",
+		percent_of(p), "rate_bytes_per_second", out_json_bytes(rate), "left_seconds",
+		left < 0 ? json_null() : json_integer(left));
 	char *text = line ? json_dumps(line, JSON_COMPACT) : NULL;
 
 	if (text)
@@ -127,7 +128,7 @@ static void answer(struct progress *p, uint64_t now)
 	p->line_open = 0;
 }
 
-/* ---- when ---------------------------------------------------------------------------------------- */
+/* ---- when ------------------------------------------------------------------------------------ */
 
 static int due(const struct progress *p, uint64_t now)
 {

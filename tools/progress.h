@@ -36,8 +36,8 @@ void progress_start(struct progress *p, enum progress_mode mode, FILE *to, const
 void progress_phase(struct progress *p, const char *phase, const char *object, uint64_t total);
 /* The same phase works on another object now: the count goes on. */
 void progress_phase_object(struct progress *p, const char *object);
-/* Never goes back. Cheap: call it as often as you like. Returns non-zero once the user asked to stop:
- * end with ST_CANCELLED at the next safe point. */
+/* Never goes back. Cheap: call it as often as you like. Returns non-zero once the user asked to
+ * stop: end with ST_CANCELLED at the next safe point. */
 int progress_update(struct progress *p, uint64_t done, uint64_t total);
 /* complete 1: shows 100 %. Ends an open line. Stops the timer. */
 void progress_end(struct progress *p, int complete);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* run - dispatch by program name, noun and verb; then configuration, I/O core, host, command, and the
- * way back: a failed unmount or a full standard output is a failed command. */
+/* run - dispatch by program name, noun and verb; then configuration, I/O core, host, command, and
+ * the way back: a failed unmount or a full standard output is a failed command. */
 #include "tools/run.h"
 
 #include <stdio.h>
@@ -14,7 +14,7 @@ struct run {
 	int		code;
 };
 
-/* ---- in the main world ----------------------------------------------------------------------------- */
+/* ---- in the main world ----------------------------------------------------------------------- */
 
 static void run_world(void *arg)
 {
@@ -35,7 +35,7 @@ static void run_world(void *arg)
 	}
 }
 
-/* ---- before it --------------------------------------------------------------------------------------- */
+/* ---- before it ------------------------------------------------------------------------------- */
 
 static int has_key(const struct verb *verb, const char *name)
 {
@@ -141,7 +141,7 @@ static int run_verb(const struct verb *verb, const char *prog, int argc, char **
 	return code;
 }
 
-/* ---- which command --------------------------------------------------------------------------------- */
+/* ---- which command --------------------------------------------------------------------------- */
 
 static void help_noun(const struct noun *noun, FILE *to)
 {
@@ -180,7 +180,8 @@ static const char *nearest(const struct noun *noun, const char *word)
 	size_t best_distance = 3;
 
 	for (size_t i = 0; !noun && commands_nouns[i]; i++)
-		if (*commands_nouns[i]->name && opt_distance(word, commands_nouns[i]->name) < best_distance) {
+		if (*commands_nouns[i]->name &&
+		    opt_distance(word, commands_nouns[i]->name) < best_distance) {
 			best = commands_nouns[i]->name;
 			best_distance = opt_distance(word, best);
 		}
@@ -239,7 +240,8 @@ static int run_cairn(int argc, char **argv)
 		help_all(stderr);
 		return EXIT_USAGE;
 	}
-	if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0 || strcmp(argv[0], "help") == 0) {
+	if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0 ||
+	    strcmp(argv[0], "help") == 0) {
 		help_all(stdout);
 		return out_flush("cairn") == 0 ? EXIT_DONE : EXIT_FAILED;
 	}
@@ -251,8 +253,9 @@ static int run_cairn(int argc, char **argv)
 	if (noun)
 		return run_noun(noun, argc - 1, argv + 1);
 	verb = commands_find(NULL, argv[0]);
-	return verb ? run_verb(verb, verb->flags & VERB_COMPAT ? verb->name : "cairn", argc - 1, argv + 1) :
-		      unknown("command", NULL, argv[0]);
+	return verb ? run_verb(verb, verb->flags & VERB_COMPAT ? verb->name : "cairn", argc - 1,
+			       argv + 1)
+		    : unknown("command", NULL, argv[0]);
 }
 
 int run_program(int argc, char **argv)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* voma - the checker as ESXi's administrators know it: phases, findings, `Total Errors Found: N`.
- * Notes are no errors. The checker works in another order than ESXi's phases, so a finding waits until
- * the phases before its own are over. */
+ * Notes are no errors. The checker works in another order than ESXi's phases, so a finding waits
+ * until the phases before its own are over. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -49,7 +49,7 @@ static void say(struct voma *v, const char *format, ...)
 	va_end(ap);
 }
 
-/* ---- phases ------------------------------------------------------------------------------------------- */
+/* ---- phases ---------------------------------------------------------------------------------- */
 
 static const char *const phase_text[] = {
 	"Checking VMFS header and resource files", "Checking VMFS heartbeat region",
@@ -66,8 +66,8 @@ static void say_detected(struct voma *v)
 	if (!v->known)
 		return;
 	vmfs_uuid_format(&v->probe.fs_uuid, uuid);
-	say(v, "   Detected VMFS-%u.%u file system (labeled:'%s') with UUID:%s, Version %u:%u\n", major,
-	    v->probe.fs_minor, out_name(label, sizeof(label), v->probe.label), uuid, major,
+	say(v, "   Detected VMFS-%u.%u file system (labeled:'%s') with UUID:%s, Version %u:%u\n",
+	    major, v->probe.fs_minor, out_name(label, sizeof(label), v->probe.label), uuid, major,
 	    v->probe.fs_minor);
 }
 
@@ -163,7 +163,7 @@ static void on_finding(void *arg, const struct vmfs_finding *f)
 		say(v, "%s", line);
 }
 
-/* ---- devices ------------------------------------------------------------------------------------------ */
+/* ---- devices --------------------------------------------------------------------------------- */
 
 struct devices {
 	struct io_dev	*dev[HOST_DEVICES_MAX];
@@ -186,7 +186,8 @@ static enum status open_one(struct voma *v, const char *name, unsigned flags, st
 		return why_set(why, ST_LIMIT, "a volume has at most %d devices", HOST_DEVICES_MAX);
 	if (host_is_datastore_name(name) && d->count == 0) {
 		st = host_volume_find(v->cmd->host, name, &volume, why);
-		return st == ST_OK ? host_volume_open_devices(volume, flags, d->dev, &d->count, why) : st;
+		return st == ST_OK ? host_volume_open_devices(volume, flags, d->dev, &d->count, why)
+				   : st;
 	}
 	st = v->module == MODULE_PTBL ?
 		     host_open_device(v->cmd->host, name, flags, &d->dev[d->count], why) :
@@ -201,7 +202,8 @@ static enum status open_all(struct voma *v, unsigned flags, struct devices *d, s
 	const char *text;
 	enum status st = ST_OK;
 
-	for (size_t i = 0; st == ST_OK && (text = opt_nth(&v->cmd->args, "device", i)) != NULL; i++) {
+	for (size_t i = 0; st == ST_OK && (text = opt_nth(&v->cmd->args, "device", i)) != NULL;
+	     i++) {
 		char *copy = strdup(text), *rest = copy, *name;
 
 		if (!copy)
@@ -216,7 +218,7 @@ static enum status open_all(struct voma *v, unsigned flags, struct devices *d, s
 	return st;
 }
 
-/* ---- the run ------------------------------------------------------------------------------------------ */
+/* ---- the run --------------------------------------------------------------------------------- */
 
 static void spin(void)
 {
@@ -246,9 +248,10 @@ static int check_activity(struct voma *v, const struct devices *d, int fix)
 		return 1;
 	}
 	if (live.live) {
-		say(v, "Found %u actively heartbeating hosts on device '%s'\n", live.live, d->dev[0]->name);
-		say(v, "   (1): MAC address %02x:%02x:%02x:%02x:%02x:%02x\n", mac[0], mac[1], mac[2], mac[3],
-		    mac[4], mac[5]);
+		say(v, "Found %u actively heartbeating hosts on device '%s'\n", live.live,
+		    d->dev[0]->name);
+		say(v, "   (1): MAC address %02x:%02x:%02x:%02x:%02x:%02x\n", mac[0], mac[1],
+		    mac[2], mac[3], mac[4], mac[5]);
 		say(v, fix ? "   Not fixed while a host uses the volume: unmount it there first\n" :
 			     "   The volume is in use: the results are advisory\n");
 		return !fix;
@@ -261,7 +264,8 @@ static int check_activity(struct voma *v, const struct devices *d, int fix)
 static void find_head(struct voma *v, const struct devices *d)
 {
 	for (uint32_t i = 0; i < d->count && !v->known; i++)
-		v->known = vmfs_probe(d->dev[i], &v->probe, NULL) == ST_OK && v->probe.first_pe == 0;
+		v->known =
+			vmfs_probe(d->dev[i], &v->probe, NULL) == ST_OK && v->probe.first_pe == 0;
 }
 
 static void say_totals(struct voma *v, int fix)
@@ -280,15 +284,16 @@ static int fail(struct voma *v, enum status st, const struct why *why)
 
 static int check_volume(struct voma *v, int fix)
 {
-	struct vmfs_check_opts opts = { .fix = (uint8_t)fix, .finding = on_finding, .phase = on_phase,
-					.arg = v };
+	struct vmfs_check_opts opts = {
+		.fix = (uint8_t)fix, .finding = on_finding, .phase = on_phase, .arg = v
+	};
 	struct vmfs_check_result result;
 	struct devices d = { .count = 0 };
 	struct why why = { 0 };
 	enum status st;
 
-	say(v, "Running %s Checker version 2.1 in %s mode\n", v->module == MODULE_LVM ? "LVM" : "VMFS",
-	    fix ? "fix" : "check");
+	say(v, "Running %s Checker version 2.1 in %s mode\n",
+	    v->module == MODULE_LVM ? "LVM" : "VMFS", fix ? "fix" : "check");
 	say(v, "Initializing LVM metadata, Basic Checks will be done\n");
 	st = open_all(v, IO_OPEN_DIRECT | (fix ? IO_OPEN_WRITE : 0), &d, &why);
 	if (st != ST_OK)
@@ -309,7 +314,7 @@ static int check_volume(struct voma *v, int fix)
 	return v->errors == v->fixed ? EXIT_DONE : EXIT_FAILED;
 }
 
-/* ---- the partition table ------------------------------------------------------------------------------ */
+/* ---- the partition table --------------------------------------------------------------------- */
 
 /* Partitions that leave the device or overlap: what this module can tell. */
 static void check_partitions(struct voma *v, const struct io_dev *dev, const struct part_table *t)
@@ -317,19 +322,20 @@ static void check_partitions(struct voma *v, const struct io_dev *dev, const str
 	for (uint32_t i = 0; i < t->count; i++) {
 		const struct part *p = &t->part[i];
 
-		say(v, "   Partition %u: offset %llu, %llu bytes\n", p->number, (unsigned long long)p->start,
-		    (unsigned long long)p->bytes);
+		say(v, "   Partition %u: offset %llu, %llu bytes\n", p->number,
+		    (unsigned long long)p->start, (unsigned long long)p->bytes);
 		if (p->start > dev->size_bytes || p->bytes > dev->size_bytes - p->start) {
 			v->errors++;
-			say(v, "   ON-DISK ERROR: partition %u ends behind the device\n", p->number);
+			say(v, "   ON-DISK ERROR: partition %u ends behind the device\n",
+			    p->number);
 		}
 		for (uint32_t k = 0; k < i; k++) {
 			const struct part *o = &t->part[k];
 
 			if (p->start < o->start + o->bytes && o->start < p->start + p->bytes) {
 				v->errors++;
-				say(v, "   ON-DISK ERROR: partitions %u and %u overlap\n", o->number,
-				    p->number);
+				say(v, "   ON-DISK ERROR: partitions %u and %u overlap\n",
+				    o->number, p->number);
 			}
 		}
 	}
@@ -352,10 +358,12 @@ static int check_table(struct voma *v)
 		v->errors++;
 		say(v, "   ON-DISK ERROR: %s\n", why.text);
 	} else if (st == ST_OK) {
-		say(v, "   Detected a table of type %s on %s\n", part_scheme_word(t.scheme), d.dev[0]->name);
+		say(v, "   Detected a table of type %s on %s\n", part_scheme_word(t.scheme),
+		    d.dev[0]->name);
 		v->errors += t.from_backup;
 		if (t.from_backup)
-			say(v, "   ON-DISK ERROR: the first GPT header is bad, its backup is good\n");
+			say(v,
+			    "   ON-DISK ERROR: the first GPT header is bad, its backup is good\n");
 		check_partitions(v, d.dev[0], &t);
 		part_table_free(&t);
 	}
@@ -366,12 +374,13 @@ static int check_table(struct voma *v)
 	return v->errors ? EXIT_FAILED : EXIT_DONE;
 }
 
-/* ---- command line --------------------------------------------------------------------------------------- */
+/* ---- command line ---------------------------------------------------------------------------- */
 
 static const struct opt voma_opts[] = {
 	{ "module", 'm', OPT_WORD, "vmfs|lvm|ptbl", "what to check: vmfs" },
 	{ "func", 'f', OPT_WORD, "check|fix|query|advfix|dump", "what to do: check" },
-	{ "device", 'd', OPT_TEXT, "DEVICE", "device or partition; repeated or with commas for a span" },
+	{ "device", 'd', OPT_TEXT, "DEVICE",
+	  "device or partition; repeated or with commas for a span" },
 	{ "logfile", 's', OPT_TEXT, "FILE", "write the output to FILE, too" },
 	{ "version", 'v', OPT_NONE, NULL, "print the version" },
 	{ "help", 'h', OPT_NONE, NULL, "print this help" },
@@ -399,7 +408,8 @@ static int query(struct voma *v)
 	if (v->module == MODULE_PTBL)
 		say(v, "ptbl supports: query, check\n");
 	else
-		say(v, "%s supports: query, check, fix\n", v->module == MODULE_LVM ? "lvm" : "vmfs");
+		say(v, "%s supports: query, check, fix\n",
+		    v->module == MODULE_LVM ? "lvm" : "vmfs");
 	return EXIT_DONE;
 }
 
@@ -414,17 +424,20 @@ static int run_module(struct voma *v)
 	const struct opt_args *a = &v->cmd->args;
 	const char *module = opt_text(a, "module", "vmfs"), *func = opt_text(a, "func", "check");
 
-	v->module = strcmp(module, "lvm") == 0 ? MODULE_LVM : strcmp(module, "ptbl") == 0 ? MODULE_PTBL :
-											      MODULE_VMFS;
+	v->module = strcmp(module, "lvm") == 0	  ? MODULE_LVM
+		    : strcmp(module, "ptbl") == 0 ? MODULE_PTBL
+						  : MODULE_VMFS;
 	if (strcmp(func, "query") == 0)
 		return query(v);
 	if (strcmp(func, "advfix") == 0 || strcmp(func, "dump") == 0)
-		return refuse(v, "this function guesses or changes what only its maker understands; use fix");
+		return refuse(v, "this function guesses or changes what only its maker "
+				 "understands; use fix");
 	if (opt_has(a, "device") == 0)
 		return refuse(v, "no device is named; use -d DEVICE");
 	if (v->module == MODULE_PTBL && strcmp(func, "fix") == 0)
 		return refuse(v, "partition tables are not fixed here; use partedUtil setptbl");
-	return v->module == MODULE_PTBL ? check_table(v) : check_volume(v, strcmp(func, "fix") == 0);
+	return v->module == MODULE_PTBL ? check_table(v)
+					: check_volume(v, strcmp(func, "fix") == 0);
 }
 
 static int voma_run(struct cmd *cmd)
@@ -456,5 +469,6 @@ static int voma_run(struct cmd *cmd)
 const struct verb verb_voma = {
 	.name = "voma", .operands = "", .flags = VERB_COMPAT,
 	.brief = "check the metadata of VMFS volumes, as on ESXi", VERB_OPTS(voma_opts),
-	.writes = "the device, with -f fix only", .operand_kind = "device", .run = voma_run, .usage = usage,
+	.writes = "the device, with -f fix only", .operand_kind = "device", .run = voma_run,
+	  .usage = usage,
 };

@@ -74,7 +74,8 @@ enum status walk_enter(struct walk_level *level, const struct walk_level *up,
 		return why_set(why, ST_CANCELLED, "interrupted at %s", path);
 	for (const struct walk_level *l = up; l; l = l->up)
 		if (l->id == dir->id)
-			return why_set(why, ST_CORRUPT, "%s: this directory is inside itself", path);
+			return why_set(why, ST_CORRUPT, "%s: this directory is inside itself",
+				       path);
 	if (level->depth >= WALK_DEPTH_MAX)
 		return why_set(why, ST_LIMIT, "%s: more than %d directories in each other", path,
 			       WALK_DEPTH_MAX);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* walk - directories of a store as lists, and the guard of everything that descends: a damaged volume
- * may have a directory inside itself. */
+/* walk - directories of a store as lists, and the guard of everything that descends: a damaged
+ * volume may have a directory inside itself. */
 #ifndef CAIRN_TOOLS_WALK_H
 #define CAIRN_TOOLS_WALK_H
 
@@ -19,7 +19,8 @@ struct walk_dir {
 };
 
 /* Read all names first, so that the walk may change the directory. walk_free() after success. */
-MUST_USE enum status walk_read(struct store *s, const char *dir, struct walk_dir *d, struct why *why);
+MUST_USE enum status walk_read(struct store *s, const char *dir, struct walk_dir *d,
+			      struct why *why);
 void walk_free(struct walk_dir *d);
 
 /* One level of a descent, on the stack of the function that descends. */
@@ -28,7 +29,7 @@ struct walk_level {
 	uint64_t		id;
 	unsigned		depth;
 };
-/* ST_CORRUPT: the directory is inside itself; ST_LIMIT: too deep; ST_CANCELLED: the user stopped. */
+/* ST_CORRUPT: the directory is inside itself; ST_LIMIT: too deep; ST_CANCELLED: interrupted. */
 MUST_USE enum status walk_enter(struct walk_level *level, const struct walk_level *up,
 				const struct store_stat *dir, const char *path, struct why *why);
 /* "dir/name" in new memory (free()); NULL: none. */

@@ -49,7 +49,8 @@ static void test_no_name_or_letter_twice(void)
 				CU_ASSERT(!same_name(a, b));
 				CU_ASSERT(!la || la != lb);
 				if (same_name(a, b) || (la && la == lb))
-					printf("%s %s: %s, %s\n", v->noun, v->name, a->name, b->name);
+					printf("%s %s: %s, %s\n", v->noun, v->name, a->name,
+					       b->name);
 			}
 		}
 	}

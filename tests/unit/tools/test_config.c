@@ -11,8 +11,11 @@ static void test_lines(void)
 	struct config c = { 0 };
 	struct why why = { 0 };
 
-	CU_ASSERT_EQUAL(config_parse(&c, "t", "# comment\n\n  device0 = \"/dev/a b\"\r\ndevice1=/dev/c # d\n"
-				     "join = \"TRUE\"\nengine = \"libaio\"\nengine = \"threads\"\n", &why), ST_OK);
+	CU_ASSERT_EQUAL(config_parse(&c, "t",
+				     "# comment\n\n  device0 = \"/dev/a b\"\r\ndevice1=/dev/c # d\n"
+				     "join = \"TRUE\"\nengine = \"libaio\"\nengine = \"threads\"\n",
+				     &why),
+			ST_OK);
 	CU_ASSERT_EQUAL_FATAL(c.device_count, 2);
 	CU_ASSERT_STRING_EQUAL(c.device[0].uri, "/dev/a b");
 	CU_ASSERT_STRING_EQUAL(c.device[1].uri, "/dev/c");
@@ -23,7 +26,8 @@ static void test_lines(void)
 
 static void test_a_bad_line_is_named(void)
 {
-	static const char *const bad[] = { "ok = \"1\"\nnonsense\n", "\n = \"x\"\n", "a = 1\ndevice0 = \"open\n" };
+	static const char *const bad[] = { "ok = \"1\"\nnonsense\n", "\n = \"x\"\n",
+					   "a = 1\ndevice0 = \"open\n" };
 
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
 		struct config c = { 0 };

@@ -14,8 +14,14 @@ static const struct opt opts[] = {
 	{ "shape", 'w', OPT_WORD, "round|flat", "a word" },
 	{ "add", 'a', OPT_TEXT, "TEXT", "repeatable" },
 };
-static const struct verb native = { .noun = "t", .name = "v", .operands = "A [B]", .operands_min = 1,
-				    .operands_max = 2, .flags = VERB_JSON, .brief = "test", VERB_OPTS(opts) };
+static const struct verb native = { .noun = "t",
+				    .name = "v",
+				    .operands = "A [B]",
+				    .operands_min = 1,
+				    .operands_max = 2,
+				    .flags = VERB_JSON,
+				    .brief = "test",
+				    VERB_OPTS(opts) };
 static const struct verb compat = { .name = "t", .operands = "", .operands_max = VERB_ANY,
 				    .flags = VERB_COMPAT, .brief = "test", VERB_OPTS(opts) };
 
@@ -28,8 +34,9 @@ static const struct verb compat = { .name = "t", .operands = "", .operands_max =
 static void test_forms_of_one_option_are_the_same(void)
 {
 	static char *forms[][4] = {
-		{ "--size", "4k", "a", NULL }, { "--size=4k", "a", NULL, NULL }, { "-s", "4k", "a", NULL },
-		{ "-s4k", "a", NULL, NULL }, { "a", "--size=4k", NULL, NULL }, { "a", "-ls4k", NULL, NULL },
+		{ "--size", "4k", "a", NULL },	  { "--size=4k", "a", NULL, NULL },
+		{ "-s", "4k", "a", NULL },	  { "-s4k", "a", NULL, NULL },
+		{ "a", "--size=4k", NULL, NULL }, { "a", "-ls4k", NULL, NULL },
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(forms); i++) {
@@ -105,7 +112,8 @@ static void test_errors_name_what_was_not_understood(void)
 {
 	REFUSED(&native, "did you mean --size", "--sise=1", "a");
 	REFUSED(&native, "unknown option -x", "-lx", "a");
-	REFUSED(&native, "unknown option --siz", "--siz=1", "a");	/* no prefixes in native commands */
+	REFUSED(&native, "unknown option --siz", "--siz=1",
+		"a"); /* no prefixes in native commands */
 	REFUSED(&native, "takes no argument", "--long=1", "a");
 	REFUSED(&native, "needs an argument", "a", "--size");
 	REFUSED(&native, "'4q' is not a size", "--size=4q", "a");

@@ -62,7 +62,8 @@ static void test_json_lines(void)
 		json_t *o = json_loads(line, 0, NULL);
 
 		CU_ASSERT_PTR_NOT_NULL_FATAL(o);
-		CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(o, "schema")), "progress/1");
+		CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(o, "schema")),
+				       "progress/1");
 		last = (int)json_integer_value(json_object_get(o, "percent"));
 		json_decref(o);
 	}
