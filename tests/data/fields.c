@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* fields IMAGE - where the fields of a small VMFS-5 volume lie: a line "name offset bytes" for each,
- * offsets of the image file. The scripts that damage volumes take their targets from here.
+/* fields IMAGE - where the fields of a small VMFS-5 volume lie: a line "name offset bytes" for
+ * each, offsets of the image file. The scripts that damage volumes take their targets from here.
  *
  * It finds its way with the format header alone, for one device of at most one cluster group, which
- * is what a volume of a few hundred MiB has. Directories are walked two levels deep, so that entries
- * come out as "dirent:/d/name.fd". */
+ * is what a volume of a few hundred MiB has. Directories are walked two levels deep, so that
+ * entries come out as "dirent:/d/name.fd". */
 #include "vmfs/vmfs_format.h"
 
 #include <stdio.h>
@@ -31,23 +31,24 @@ struct field {
 
 static const struct field dev_fields[] = {
 	DEV(magic), DEV(major), DEV(minor), DEV(disk_id), DEV(block_bytes), DEV(total_bytes),
-	DEV(num_volumes), DEV(num_pes), DEV(last_pe), DEV(generation), DEV(data_offset), DEV(dev_id),
-	DEV(init_time_us), DEV(mod_time_us), DEV(locked_by), DEV(locked_when_us), DEV(num_pe_maps),
-	DEV(ext_offset), DEV(md_alignment), DEV(num_pes6), DEV(flags), END,
+	DEV(num_volumes), DEV(num_pes), DEV(last_pe), DEV(generation), DEV(data_offset),
+	DEV(dev_id), DEV(init_time_us), DEV(mod_time_us), DEV(locked_by), DEV(locked_when_us),
+	DEV(num_pe_maps), DEV(ext_offset), DEV(md_alignment), DEV(num_pes6), DEV(flags), END,
 };
 static const struct field vol_fields[] = {
 	VOL(logical_bytes), VOL(generation), VOL(state), VOL(name), VOL(lv_id), VOL(snap_id),
-	VOL(creation_us), VOL(volume_id), VOL(num_pes), VOL(first_pe), VOL(last_pe), VOL(mod_time_us),
-	VOL(num_devs), VOL(consumed_pes), END,
+	VOL(creation_us), VOL(volume_id), VOL(num_pes), VOL(first_pe), VOL(last_pe),
+	VOL(mod_time_us), VOL(num_devs), VOL(consumed_pes), END,
 };
 static const struct field pe_fields[] = {
 	PE(used), PE(pe_id), PE(volume_id), PE(physical), PE(logical), PE(bytes), PE(version), END,
 };
 static const struct field fs_fields[] = {
 	FS(magic), FS(major), FS(minor), FS(uuid), FS(config), FS(label), FS(disk_block_bytes),
-	FS(file_block_bytes), FS(creation_time), FS(snap_id), FS(lv_id), FS(lv_snap_id), FS(lv_zero),
-	FS(fdc_group_offset), FS(fdc_clusters_per_group), FS(sub_block_bytes), FS(max_journal_slots),
-	FS(pb2_at), FS(pb2_fd), FS(host), FS(generation), FS(sdd_at), FS(sdd_fd), FS(tail), END,
+	FS(file_block_bytes), FS(creation_time), FS(snap_id), FS(lv_id), FS(lv_snap_id),
+	FS(lv_zero), FS(fdc_group_offset), FS(fdc_clusters_per_group), FS(sub_block_bytes),
+	FS(max_journal_slots), FS(pb2_at), FS(pb2_fd), FS(host), FS(generation), FS(sdd_at),
+	FS(sdd_fd), FS(tail), END,
 };
 static const struct field hb_fields[] = {
 	HB(state), HB(at), HB(gen), HB(stamp_us), HB(owner), HB(journal_fb), HB(drv_major),
@@ -64,8 +65,8 @@ static const struct field res_fields[] = {
 	RES(group_bytes), RES(num_resources_lo), RES(num_groups), RES(num_resources_hi), END,
 };
 static const struct field cluster_fields[] = {
-	CL(cluster), CL(total), CL(free), CL(next_free), CL(bitmap), CL(fd_generation), CL(type_data),
-	CL(priority), END,
+	CL(cluster), CL(total), CL(free), CL(next_free), CL(bitmap), CL(fd_generation),
+	CL(type_data), CL(priority), END,
 };
 static const struct field fd_fields[] = {
 	FD(fd), FD(generation), FD(links), FD(type), FD(flags), FD(length), FD(block_bytes),
@@ -84,7 +85,8 @@ static uint32_t sb_per_cluster, sb_clusters;
 static void read_at(uint64_t at, void *buf, size_t bytes)
 {
 	if (fseeko(image, (off_t)at, SEEK_SET) != 0 || fread(buf, 1, bytes, image) != bytes) {
-		fprintf(stderr, "fields: cannot read %zu bytes at 0x%llx\n", bytes, (unsigned long long)at);
+		fprintf(stderr, "fields: cannot read %zu bytes at 0x%llx\n", bytes,
+			(unsigned long long)at);
 		exit(1);
 	}
 }
@@ -114,7 +116,7 @@ static void show_all(const char *object, const struct field *fields, uint64_t at
 		show(object, fields->name, at + fields->at, fields->bytes);
 }
 
-/* FD number n of cluster group 0 (clusters of 32, 64 a group), as mkfs makes them at these sizes. */
+/* FD number n of cluster group 0 (clusters of 32, 64 a group), as mkfs makes small volumes. */
 static uint64_t fd_at(uint32_t fd)
 {
 	uint32_t number = VMFS_FD_CLUSTER(fd) * 32 + VMFS_FD_RESOURCE(fd);
@@ -160,7 +162,7 @@ static void show_resource_file(const char *name, uint32_t fd)
 static uint64_t first_data(uint32_t fd)
 {
 	uint32_t zla = read_word(fd_at(fd) + VMFS_FD_META_AT + offsetof(struct vmfs_fd_disk, zla));
-	uint32_t p = pointer(fd, 0);
+	uint32_t p = pointer(fd, 0), block;
 	uint64_t at;
 
 	if (zla == VMFS_ZLA_FB)
@@ -169,13 +171,14 @@ static uint64_t first_data(uint32_t fd)
 		return 0;
 	at = VMFS_RES_GROUP_AT + (uint64_t)sb_clusters * VMFS_CLUSTER_BYTES;
 	at += ((uint64_t)VMFS_SUB_CLUSTER(p) * sb_per_cluster + VMFS_SB_RESOURCE(p, 1)) * 8192;
-	return physical((uint64_t)VMFS_FB_BLOCK(pointer(VMFS_FD_SBC, (uint32_t)(at / BLOCK))) * BLOCK +
-			at % BLOCK);
+	block = VMFS_FB_BLOCK(pointer(VMFS_FD_SBC, (uint32_t)(at / BLOCK)));
+	return physical((uint64_t)block * BLOCK + at % BLOCK);
 }
 
 static void show_dir(const char *path, uint32_t fd, int depth)
 {
-	uint32_t bytes = read_word(fd_at(fd) + VMFS_FD_META_AT + offsetof(struct vmfs_fd_disk, length));
+	uint64_t meta = fd_at(fd) + VMFS_FD_META_AT;
+	uint32_t bytes = read_word(meta + offsetof(struct vmfs_fd_disk, length));
 	uint64_t at = first_data(fd);
 	struct vmfs_dirent_disk e;
 	char object[600], name[129] = "";

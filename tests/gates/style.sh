@@ -6,17 +6,24 @@ cd "$(dirname "$0")/../.." || exit 1
 bad=0
 complain() { echo "$*"; bad=1; }
 
-for f in $(git ls-files -co --exclude-standard -- '*.c' '*.h' '*.sh' '*.mk' Makefile); do
-	[ -f "$f" ] || continue
-	head -3 "$f" | grep -q 'SPDX-License-Identifier: BSD-2-Clause-Patent' || complain "$f: no SPDX line"
-	[ -z "$(tail -c 1 "$f")" ] || complain "$f: no newline at the end"
-	grep -nE '[[:space:]]$' "$f" | sed "s|^|$f: blank at the end of line |" | cut -c1-120 | grep . && bad=1
-	case $f in tests/gates/style.sh) ;; *)
-		grep -nE '\b(TODO|FIXME|XXX)\b' "$f" | sed "s|^|$f: |" | grep . && bad=1 ;;
-	esac
-	case $f in *.c | *.h)
-		expand -t 8 "$f" | awk -v f="$f" 'length > 100 { print f ":" NR ": " length " columns"; bad = 1 } END { exit bad }' || bad=1 ;;
-	esac
-done
+all=$(git ls-files -co --exclude-standard -- '*.c' '*.h' '*.sh' '*.mk' Makefile | while read -r f; do
+	[ -f "$f" ] && echo "$f"
+done)
+sources=$(echo "$all" | grep '\.[ch]$')
+
+grep -L 'SPDX-License-Identifier: BSD-2-Clause-Patent' $all | sed 's/$/: no SPDX line/' | grep . && bad=1
+grep -nE '[[:space:]]$' $all | sed 's/$/<- blank at the end/' | grep . && bad=1
+grep -nE '\b(TODO|FIXME|XXX)\b' $(echo "$all" | grep -v gates/style.sh) && bad=1
+for f in $all; do [ -z "$(tail -c 1 "$f")" ] || complain "$f: no newline at the end"; done
+awk '{
+	line = ""	# tabs of 8
+	n = split($0, part, "\t")
+	for (i = 1; i <= n; i++) {
+		line = line part[i]
+		if (i < n)
+			line = line substr("        ", 1 + length(line) % 8)
+	}
+	if (length(line) > 100) { print FILENAME ":" FNR ": " length(line) " columns"; bad = 1 }
+} END { exit bad }' $sources || bad=1
 [ $bad -eq 0 ] && echo "style: all files"
 exit $bad
