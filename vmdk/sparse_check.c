@@ -2,7 +2,8 @@
 /* Checking sparse extents. No other program compares the redundant tables or looks at the dirty
  * mark, so this one does all of it: one pass over the tables with a bit for each grain of the file.
  *
- *   the two copies of an entry differ   the one inside the file that no other grain has; else the table's
+ *   the two copies of an entry differ   the one inside the file that no other grain has; else the
+ * table's
  *   an entry past the end, unaligned    0: the grain is lost, and said so
  *   two entries name one grain          the later virtual grain gets a copy of its own
  *   room that no entry names            told as a leak; only a shrink frees it */
@@ -49,7 +50,8 @@ static void set_used(struct checker *c, uint64_t unit)
 		c->used[unit / 8] |= (uint8_t)(1u << unit % 8);
 }
 
-/* May a grain of data lie there? Aligned relative to the first possible place, as all writers do. */
+/* May a grain of data lie there? Aligned relative to the first possible place, as all writers do.
+ * */
 static int is_good(const struct checker *c, uint64_t grain, uint32_t gte)
 {
 	enum look what = sparse_entry_kind(c->sp, grain, gte);
@@ -164,8 +166,8 @@ static enum status write_tables(struct checker *c, uint32_t table)
 	enum status st = ST_OK;
 
 	if (c->rgt && le32_get(sp->rgd[table]))
-		st = store_write(sp->file, (uint64_t)le32_get(sp->rgd[table]) * SECTOR_BYTES, c->rgt,
-				 bytes);
+		st = store_write(sp->file, (uint64_t)le32_get(sp->rgd[table]) * SECTOR_BYTES,
+				 c->rgt, bytes);
 	if (st == ST_OK && le32_get(sp->gd[table]))
 		st = store_write(sp->file, (uint64_t)le32_get(sp->gd[table]) * SECTOR_BYTES, c->gt,
 				 bytes);
@@ -220,8 +222,10 @@ static enum status check_table(struct checker *c, uint32_t table)
 static void mark_metadata(struct checker *c)
 {
 	struct sparse *sp = c->sp;
+	uint64_t units = div_round_up(sp->h.overhead, sp->h.grain);
 
-	for (uint64_t unit = 0; unit < div_round_up(sp->h.overhead, sp->h.grain); unit++)
+	/* The header may claim more than the file has. */
+	for (uint64_t unit = 0; unit < MIN(units, c->used_grains); unit++)
 		set_used(c, unit);
 	for (uint32_t t = 0; t < sp->table_count; t++)
 		for (uint32_t s = 0; s < sparse_gt_sectors(&sp->h); s++) {
@@ -250,12 +254,13 @@ static void report(struct checker *c)
 		if (!c->count[f] || !c->opts->finding)
 			continue;
 		fmt(text, sizeof(text), "%s: %llu %s, the first for grain %llu", c->sp->name,
-		    (unsigned long long)c->count[f], finding_words[f], (unsigned long long)c->first[f]);
+		    (unsigned long long)c->count[f], finding_words[f],
+		    (unsigned long long)c->first[f]);
 		c->opts->finding(c->opts->arg, text);
 	}
 	if (c->result->leaks && c->opts->finding) {
-		fmt(text, sizeof(text), "%s: %u grains of room that nothing uses (no harm)", c->sp->name,
-		    c->result->leaks);
+		fmt(text, sizeof(text), "%s: %u grains of room that nothing uses (no harm)",
+		    c->sp->name, c->result->leaks);
 		c->opts->finding(c->opts->arg, text);
 	}
 }
@@ -313,7 +318,8 @@ enum status sparse_check(struct sparse *sp, const struct sparse_check_opts *opts
 		return stream_check(sp, opts, result, why);
 	if (sp->file_bytes < sp->h.overhead * SECTOR_BYTES) {
 		result->unrepairable++;
-		return why_set(why, ST_CORRUPT, "%s: the file ends before its first grain", sp->name);
+		return why_set(why, ST_CORRUPT, "%s: the file ends before its first grain",
+			       sp->name);
 	}
 	c.used_grains = MIN(div_round_up(sp->file_bytes, sp->h.grain * SECTOR_BYTES), UINT32_MAX);
 	c.used = port_alloc(c.used_grains / 8 + 1);
