@@ -15,23 +15,26 @@ int file_tree(struct cmd *cmd);
 
 /* Resolve a name and look at it. follow: also through symbolic links, up to 16.
  * On the heap, because a host_path is large; file_put() frees it. */
-MUST_USE enum status file_get(struct cmd *cmd, const char *name, enum host_access access, int follow,
-			      struct host_path **path, struct store_stat *st, struct why *why);
+MUST_USE enum status file_get(struct cmd *cmd, const char *name, enum host_access access,
+			      int follow, struct host_path **path, struct store_stat *st,
+			      struct why *why);
 void file_put(struct host_path *path);
 /* An error of one of several operands: complain, and keep the worst exit code. */
-void file_item_failed(struct cmd *cmd, const char *name, enum status st, const struct why *why, int *code);
+void file_item_failed(struct cmd *cmd, const char *name, enum status st, const struct why *why,
+		      int *code);
 
 /* As ls spells it: - d l, r for a raw device mapping, ? for what is none of these. */
 char file_kind_letter(enum store_kind kind);
 const char *file_kind_word(enum store_kind kind);
 /* The item of --json for one file. */
-json_t *file_json(struct store *s, const char *path, const char *shown, const struct store_stat *st);
+json_t *file_json(struct store *s, const char *path, const char *shown,
+		  const struct store_stat *st);
 /* Where a link points, "" when it cannot be read. */
 void file_target(struct store *s, const char *path, char *buf, size_t size);
 
 /* ST_READONLY unless the store can be written. */
 MUST_USE enum status file_writable(const struct host_path *path, struct why *why);
 /* Remove a file, or with recursive a directory and all below it. */
-MUST_USE enum status file_remove_tree(struct store *s, const char *path, const struct store_stat *st,
-				 int recursive, struct why *why);
+MUST_USE enum status file_remove_tree(struct store *s, const char *path,
+				      const struct store_stat *st, int recursive, struct why *why);
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* Checking a disk: each extent by its kind. It is opened without vmdk_open(), which would refuse what
- * is to be repaired. */
+/* Checking a disk: each extent by its kind. It is opened without vmdk_open(), which would refuse
+ * what is to be repaired. */
 #include "vmdk/sparse_priv.h"
 
 #include "iopath/base/fmt.h"

@@ -78,8 +78,8 @@ static enum status compare(struct pair *p, struct vmdk_job *job, int *different,
 	return st == ST_OK ? job_end(&clock) : st;
 }
 
-enum status vmdk_compare(struct vmdk_disk *a, struct vmdk_disk *b, struct vmdk_job *job, int *different,
-			 uint64_t *at, struct why *why)
+enum status vmdk_compare(struct vmdk_disk *a, struct vmdk_disk *b, struct vmdk_job *job,
+			 int *different, uint64_t *at, struct why *why)
 {
 	struct pair p = { .disk = { a, b } };
 	enum status st = ST_NOMEM;
@@ -95,6 +95,7 @@ enum status vmdk_compare(struct vmdk_disk *a, struct vmdk_disk *b, struct vmdk_j
 	if (p.buf[1])
 		port_dma_free(p.buf[1], STEP_BYTES);
 	if (st != ST_OK)
-		why_set(why, st, "cannot compare %s with %s: %s", a->path, b->path, status_text(st));
+		why_set(why, st, "cannot compare %s with %s: %s", a->path, b->path,
+			status_text(st));
 	return st;
 }

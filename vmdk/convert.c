@@ -15,7 +15,8 @@ struct conversion {
 
 static int can_resume(enum vmdk_kind kind)
 {
-	return kind == VMDK_RAW || kind == VMDK_VMFS || kind == VMDK_MONO_FLAT || kind == VMDK_SPLIT_FLAT;
+	return kind == VMDK_RAW || kind == VMDK_VMFS || kind == VMDK_MONO_FLAT ||
+	       kind == VMDK_SPLIT_FLAT;
 }
 
 static enum status safe_point(void *arg, uint64_t done)
@@ -47,8 +48,8 @@ static enum status inherit(struct conversion *c, struct vmdk_disk *src,
 	return st;
 }
 
-static enum status plan(struct conversion *c, struct vmdk_disk *src, const struct vmdk_convert_opts *opts,
-			struct why *why)
+static enum status plan(struct conversion *c, struct vmdk_disk *src,
+			const struct vmdk_convert_opts *opts, struct why *why)
 {
 	struct target *t = &c->t;
 	const char *adapter = desc_get(&src->desc, "ddb.adapterType");
@@ -57,7 +58,8 @@ static enum status plan(struct conversion *c, struct vmdk_disk *src, const struc
 	if (!t->opts.bytes)
 		t->opts.bytes = src->bytes;
 	if (t->opts.bytes < src->bytes)
-		return why_set(why, ST_INVAL, "%s: is smaller than its source, %s", t->path, src->path);
+		return why_set(why, ST_INVAL, "%s: is smaller than its source, %s", t->path,
+			       src->path);
 	if (!opts->set_adapter && adapter)
 		t->opts.adapter = ident_adapter(adapter);
 	st = target_plan(t, why);
@@ -109,8 +111,10 @@ static enum status look_for_journal(struct conversion *c, int resume, struct why
 	if (!c->journal.written)
 		return ST_OK;
 	if (!resume)
-		return why_set(why, ST_EXIST, "%s: an interrupted copy lies there: resume it, or remove "
-			       "%s and the extents", t->path, path_base(c->journal.path));
+		return why_set(why, ST_EXIST,
+			       "%s: an interrupted copy lies there: resume it, or remove "
+			       "%s and the extents",
+			       t->path, path_base(c->journal.path));
 	if (copied && copied <= t->opts.bytes && files_are_there(t)) {
 		c->start = copied;
 		t->reopen = 1;
@@ -121,15 +125,16 @@ static enum status look_for_journal(struct conversion *c, int resume, struct why
 	return remove_remains(c, why);
 }
 
-/* A large copy says from the start that its files are its own: killed before the first safe point, it
- * can at least be started again. */
+/* A large copy says from the start that its files are its own: killed before the first safe point,
+ * it can at least be started again. */
 static enum status first_entry(struct conversion *c, struct why *why)
 {
 	enum status st;
 
 	if (c->t.reopen)
 		return ST_OK;
-	st = c->t.opts.kind == VMDK_RAW ? ST_OK : file_absent(c->t.store, c->t.extents[0].path, why);
+	st =
+	    c->t.opts.kind == VMDK_RAW ? ST_OK : file_absent(c->t.store, c->t.extents[0].path, why);
 	if (st != ST_OK || c->t.opts.bytes < JOURNAL_BYTES_MIN || !c->t.store->writable)
 		return st;
 	st = journal_write(&c->journal, 0);
@@ -151,8 +156,9 @@ static enum status verify(struct conversion *c, struct vmdk_disk *src, struct wh
 	st = vmdk_compare(src, copy, c->job, &different, &at, why);
 	(void)vmdk_close(copy);
 	if (st == ST_OK && different)
-		st = why_set(why, ST_CORRUPT, "%s: differs from %s at byte %llu when read back: removed",
-			     c->t.path, src->path, (unsigned long long)at);
+		st = why_set(why, ST_CORRUPT,
+			     "%s: differs from %s at byte %llu when read back: removed", c->t.path,
+			     src->path, (unsigned long long)at);
 	return st;
 }
 
@@ -216,7 +222,8 @@ static enum status convert(struct conversion *c, struct vmdk_disk *src,
 }
 
 enum status vmdk_convert(struct vmdk_disk *src, struct store *dst, const char *path,
-			 const struct vmdk_convert_opts *opts, struct vmdk_job *job, struct why *why)
+			 const struct vmdk_convert_opts *opts, struct vmdk_job *job,
+			 struct why *why)
 {
 	struct conversion *c = port_alloc(sizeof(*c));
 	enum status st;

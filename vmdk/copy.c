@@ -5,9 +5,10 @@
 #include "vmdk/target_priv.h"
 
 #define DEPTH_DEFAULT	8u
-#define DEPTH_STREAM	2u	/* inflating is the work: what it made is written while it is in the cache */
-#define DEPTH_MAX	64u
-#define SAFE_POINT_NS	5000000000ull
+#define DEPTH_STREAM                                                                               \
+	2u /* inflating is the work: what it made is written while it is in the cache */
+#define DEPTH_MAX     64u
+#define SAFE_POINT_NS 5000000000ull
 
 struct copy {
 	const struct copy_opts	*opts;
@@ -23,7 +24,7 @@ struct copy {
 	struct job_clock	clock;
 };
 
-/* ---- pieces ------------------------------------------------------------------------------------------------ */
+/* ---- pieces ---------------------------------------------------------------------------------- */
 
 void piece_release(struct piece *p)
 {
@@ -76,7 +77,7 @@ static int all_free(const struct copy *c)
 	return 1;
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------ */
+/* ---- reading --------------------------------------------------------------------------------- */
 
 /* The piece that starts at an offset: to the end of its block, its extent, the disk. */
 static uint64_t piece_bytes(struct copy *c, uint64_t offset)
@@ -84,7 +85,8 @@ static uint64_t piece_bytes(struct copy *c, uint64_t offset)
 	struct target_extent *x = target_extent_at(c->t, offset);
 	uint64_t in_extent = offset - x->start;
 
-	return MIN(PIECE_BYTES - in_extent % PIECE_BYTES, MIN(x->bytes - in_extent, c->end - offset));
+	return MIN(PIECE_BYTES - in_extent % PIECE_BYTES,
+		   MIN(x->bytes - in_extent, c->end - offset));
 }
 
 /* How far zeros go from `next`, in whole pieces. */
@@ -159,7 +161,7 @@ static enum status start_reads(struct copy *c)
 	return st;
 }
 
-/* ---- writing ------------------------------------------------------------------------------------------------- */
+/* ---- writing --------------------------------------------------------------------------------- */
 
 /* The oldest read has ended: to the sink with it. */
 static enum status put_oldest(struct copy *c)
@@ -233,7 +235,8 @@ static enum status pump(struct copy *c)
 			st = start_reads(c);
 		if (st != ST_OK)
 			break;
-		oldest = list_empty(&c->reading) ? NULL : list_first(&c->reading, struct piece, link);
+		oldest =
+		    list_empty(&c->reading) ? NULL : list_first(&c->reading, struct piece, link);
 		if (oldest && oldest->state == PIECE_READ) {
 			st = put_oldest(c);
 			continue;
@@ -248,7 +251,7 @@ static enum status pump(struct copy *c)
 	return st;
 }
 
-/* ---- set-up ------------------------------------------------------------------------------------------------------ */
+/* ---- set-up ---------------------------------------------------------------------------------- */
 
 static enum status make_pieces(struct copy *c)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* Deleting a disk. The descriptor is renamed first, to a hidden name: from then on there is no disk,
- * and what a crash leaves is the hidden file, which the next delete of that name takes up. */
+/* Deleting a disk. The descriptor is renamed first, to a hidden name: from then on there is no
+ * disk, and what a crash leaves is the hidden file, which the next delete of that name takes up. */
 #include "vmdk/vmdk_priv.h"
 
 /* In use by somebody? An extent that is missing or broken does not matter. */
@@ -33,7 +33,7 @@ static enum status extents_unused(struct vmdk_disk *d, struct why *why)
 	return st;
 }
 
-/* ---- children ------------------------------------------------------------------------------------------------ */
+/* ---- children -------------------------------------------------------------------------------- */
 
 struct child_search {
 	struct vmdk_disk	*disk;
@@ -64,7 +64,8 @@ static int on_name(void *arg, const char *name, const struct store_stat *st)
 	char owner[256];
 
 	if (st->kind != STORE_FILE || !mem_ends_with(name, ".vmdk") ||
-	    path_is_extent(name, owner, sizeof(owner)) || strcmp(name, path_base(c->disk->path)) == 0)
+	    path_is_extent(name, owner, sizeof(owner)) ||
+	    strcmp(name, path_base(c->disk->path)) == 0)
 		return 0;
 	if (!names_as_parent(c, name))
 		return 0;
@@ -89,7 +90,7 @@ enum status disk_refuse_parent(struct vmdk_disk *d, struct why *why)
 	return st;
 }
 
-/* ---- delete ---------------------------------------------------------------------------------------------------- */
+/* ---- delete ---------------------------------------------------------------------------------- */
 
 static enum status allowed(struct vmdk_disk *d, int force, struct why *why)
 {
@@ -99,8 +100,10 @@ static enum status allowed(struct vmdk_disk *d, int force, struct why *why)
 	if (st != ST_OK || force)
 		return st;
 	if (deletable && mem_compare_nocase(deletable, "false") == 0)
-		return why_set(why, ST_REFUSED, "%s: is marked as not deletable (ddb.deletable); force "
-			       "it if that is meant", d->path);
+		return why_set(why, ST_REFUSED,
+			       "%s: is marked as not deletable (ddb.deletable); force "
+			       "it if that is meant",
+			       d->path);
 	return disk_refuse_parent(d, why);
 }
 

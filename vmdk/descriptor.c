@@ -8,13 +8,13 @@
 
 static const char *const access_words[] = { "RW", "RDONLY", "NOACCESS" };
 static const char *const type_words[DESC_TYPE_COUNT] = {
-	"FLAT", "SPARSE", "ZERO", "VMFS", "VMFSSPARSE", "SESPARSE", "VMFSRDM", "VMFSRAW", "VSANSPARSE",
+    "FLAT", "SPARSE", "ZERO", "VMFS", "VMFSSPARSE", "SESPARSE", "VMFSRDM", "VMFSRAW", "VSANSPARSE",
 };
 
 const char *desc_access_word(enum desc_access access) { return access_words[access]; }
 const char *desc_type_word(enum desc_type type) { return type_words[type]; }
 
-/* ---- the arrays --------------------------------------------------------------------------------- */
+/* ---- the arrays ------------------------------------------------------------------------------ */
 
 void desc_init(struct desc *d)
 {
@@ -154,7 +154,7 @@ enum status desc_set_extent_file(struct desc *d, uint32_t index, const char *fil
 	return ST_OK;
 }
 
-/* ---- words --------------------------------------------------------------------------------------- */
+/* ---- words ----------------------------------------------------------------------------------- */
 
 /* What is left of the current line. */
 struct scan { const char *at, *end; };
@@ -254,7 +254,7 @@ static int quoted(struct scan *s, struct scan *text)
 	return 1;
 }
 
-/* ---- lines --------------------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 struct parse {
 	struct desc	*d;
@@ -304,9 +304,11 @@ static enum status parse_extent(struct parse *p, struct scan s, enum desc_access
 	if (sectors > DESC_SECTORS_MAX || d->sectors + sectors > DESC_SECTORS_MAX)
 		return bad(p, "the extents are larger than 128 TiB together");
 	if (type < 0)
-		return why_set(p->why, ST_UNSUPPORTED, "%s: descriptor line %u: the extent type '%.*s' "
-			       "is not known", p->name, p->line,
-			       (int)MIN(type_word.end - type_word.at, 40), type_word.at);
+		return why_set(p->why, ST_UNSUPPORTED,
+			       "%s: descriptor line %u: the extent type '%.*s' "
+			       "is not known",
+			       p->name, p->line, (int)MIN(type_word.end - type_word.at, 40),
+			       type_word.at);
 	st = desc_add_extent(d, access, (enum desc_type)type, sectors, NULL);
 	if (st != ST_OK)
 		return st;
@@ -389,7 +391,7 @@ static enum status parse_line(struct parse *p, struct scan s)
 	return parse_pair(p, s, equal);
 }
 
-/* ---- the fields everybody needs ------------------------------------------------------------------- */
+/* ---- the fields everybody needs -------------------------------------------------------------- */
 
 static enum status take_version(struct parse *p)
 {
@@ -397,11 +399,15 @@ static enum status take_version(struct parse *p)
 	uint64_t version;
 
 	if (!text || !word_number((struct scan){ text, text + strlen(text) }, &version))
-		return why_set(p->why, ST_CORRUPT, "%s: the descriptor's version is missing or not a "
-			       "number", p->name);
+		return why_set(p->why, ST_CORRUPT,
+			       "%s: the descriptor's version is missing or not a "
+			       "number",
+			       p->name);
 	if (version < 1 || version > 3)
-		return why_set(p->why, ST_UNSUPPORTED, "%s: descriptor version %llu; versions 1 to 3 "
-			       "are known", p->name, (unsigned long long)version);
+		return why_set(p->why, ST_UNSUPPORTED,
+			       "%s: descriptor version %llu; versions 1 to 3 "
+			       "are known",
+			       p->name, (unsigned long long)version);
 	p->d->version = (uint32_t)version;
 	return ST_OK;
 }
@@ -411,11 +417,15 @@ static enum status take_ids(struct parse *p)
 	const char *cid = desc_get(p->d, "CID"), *parent = desc_get(p->d, "parentCID");
 
 	if (!cid || !parse_cid(cid, &p->d->cid))
-		return why_set(p->why, ST_CORRUPT, "%s: the descriptor's CID is missing or not 1 to 8 "
-			       "hex digits", p->name);
+		return why_set(p->why, ST_CORRUPT,
+			       "%s: the descriptor's CID is missing or not 1 to 8 "
+			       "hex digits",
+			       p->name);
 	if (parent && !parse_cid(parent, &p->d->parent_cid))
-		return why_set(p->why, ST_CORRUPT, "%s: the descriptor's parentCID is not 1 to 8 hex "
-			       "digits", p->name);
+		return why_set(p->why, ST_CORRUPT,
+			       "%s: the descriptor's parentCID is not 1 to 8 hex "
+			       "digits",
+			       p->name);
 	if (!desc_get(p->d, "createType"))
 		return why_set(p->why, ST_CORRUPT, "%s: the descriptor has no createType", p->name);
 	if (p->d->extent_count == 0)

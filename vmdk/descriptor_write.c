@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* Writing a descriptor: the order, spacing and quoting of ESXi. QEMU takes a file for raw when a key
- * stands before `version`, and fails on blanks around the '=' of a header pair; libvmdk wants the
- * first line exactly. */
+/* Writing a descriptor: the order, spacing and quoting of ESXi. QEMU takes a file for raw when a
+ * key stands before `version`, and fails on blanks around the '=' of a header pair; libvmdk wants
+ * the first line exactly. */
 #include "vmdk/descriptor_priv.h"
 
 #include "iopath/base/fmt.h"
@@ -15,8 +15,8 @@ static void put(struct out *o, const char *format, ...)
 	va_list ap;
 
 	va_start(ap, format);
-	o->at += fmt_v(o->at < o->size ? o->buf + o->at : NULL, o->at < o->size ? o->size - o->at : 0,
-		       format, ap);
+	o->at += fmt_v(o->at < o->size ? o->buf + o->at : NULL,
+		       o->at < o->size ? o->size - o->at : 0, format, ap);
 	va_end(ap);
 }
 

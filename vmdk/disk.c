@@ -28,7 +28,7 @@ struct vmdk_extent *disk_extent_at(struct vmdk_disk *d, uint64_t offset)
 	return &d->extents[low];
 }
 
-/* ---- cutting at extents ---------------------------------------------------------------------------- */
+/* ---- cutting at extents ---------------------------------------------------------------------- */
 
 /* May this extent take such a request? */
 static enum status refuse(const struct vmdk_extent *x, uint8_t op)
@@ -118,7 +118,8 @@ static void submit_checked(struct vmdk_disk *d, struct io_req *req)
 
 void vmdk_submit(struct vmdk_disk *disk, struct io_req *req)
 {
-	if (disk->direct && (req->io.op == PORT_READ || (disk->stamped && req->io.op != PORT_UNMAP)) &&
+	if (disk->direct &&
+	    (req->io.op == PORT_READ || (disk->stamped && req->io.op != PORT_UNMAP)) &&
 	    req->io.offset <= disk->bytes && req->io.bytes <= disk->bytes - req->io.offset) {
 		disk->direct->store->ops->submit(disk->direct, req);
 		return;
@@ -190,7 +191,7 @@ enum status vmdk_map(struct vmdk_disk *disk, uint64_t offset, struct vmdk_run *r
 	return st;
 }
 
-/* ---- the worker --------------------------------------------------------------------------------------- */
+/* ---- the worker ------------------------------------------------------------------------------ */
 
 static void transfer_done(struct io_req *req)
 {

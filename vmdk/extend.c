@@ -27,7 +27,8 @@ static enum status grow_flat(struct extension *e)
 		st = e->d->store->ops->file_resize(x->file, end + total);
 	for (uint64_t at = 0; at < total && st == ST_OK && !(thin && !e->eager); at += STEP_BYTES) {
 		st = e->d->store->ops->file_allocate(x->file, end + at, MIN(STEP_BYTES, total - at),
-						     e->eager ? STORE_ALLOC_EAGER : STORE_ALLOC_LAZY);
+						     e->eager ? STORE_ALLOC_EAGER
+							      : STORE_ALLOC_LAZY);
 		if (st == ST_OK)
 			st = job_step(&clock, at);
 	}
@@ -38,7 +39,7 @@ static enum status grow_flat(struct extension *e)
 	return st == ST_OK ? job_end(&clock) : st;
 }
 
-/* ---- sparse ----------------------------------------------------------------------------------------------------- */
+/* ---- sparse ---------------------------------------------------------------------------------- */
 
 /* A longer directory at the end of the file; new tables come when they are needed. */
 static enum status write_longer(struct sparse *sp, const le32 *gd, uint64_t sectors, uint64_t lba)
@@ -90,7 +91,7 @@ static enum status grow_sparse(struct extension *e)
 	return sparse_write_header(sp);
 }
 
-/* ---- the descriptor ------------------------------------------------------------------------------------------- */
+/* ---- the descriptor -------------------------------------------------------------------------- */
 
 static enum status write_size(struct extension *e, struct why *why)
 {
@@ -115,11 +116,14 @@ static enum status extend(struct extension *e, struct why *why)
 
 	if (d->extent_count != 1 || (!d->extents[0].state && d->kind != VMDK_VMFS &&
 				     d->kind != VMDK_MONO_FLAT))
-		return why_set(why, ST_UNSUPPORTED, "%s: a disk of kind %s cannot be extended; clone it "
-			       "to another kind first", d->path, vmdk_kind_word(d->kind));
+		return why_set(why, ST_UNSUPPORTED,
+			       "%s: a disk of kind %s cannot be extended; clone it "
+			       "to another kind first",
+			       d->path, vmdk_kind_word(d->kind));
 	if (e->bytes < d->bytes)
-		return why_set(why, ST_INVAL, "%s: has %llu bytes already; a disk cannot be made smaller",
-			       d->path, (unsigned long long)d->bytes);
+		return why_set(why, ST_INVAL,
+			       "%s: has %llu bytes already; a disk cannot be made smaller", d->path,
+			       (unsigned long long)d->bytes);
 	if (e->bytes == d->bytes)
 		return ST_OK;
 	st = disk_refuse_parent(d, why);
@@ -140,8 +144,10 @@ enum status vmdk_extend(struct store *s, const char *path, uint64_t bytes, int e
 	enum status st, closed;
 
 	if (bytes % SECTOR_BYTES || bytes < VMDK_BYTES_MIN || bytes > VMDK_BYTES_MAX)
-		return why_set(why, ST_INVAL, "%s: the size must be a multiple of 512 bytes from 1 MiB to "
-			       "62 TB", path);
+		return why_set(why, ST_INVAL,
+			       "%s: the size must be a multiple of 512 bytes from 1 MiB to "
+			       "62 TB",
+			       path);
 	st = vmdk_open(s, path, VMDK_WRITE, &e.d, why);
 	if (st != ST_OK)
 		return st;

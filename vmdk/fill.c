@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* Changing what a disk's blocks are without changing what it shows: inflate, zero eagerly, punch out
- * zeros; and writing zeros over all of it. Each step is complete by itself, so that work that was
- * stopped can be started again. The thin flag goes at the end of inflating and comes before the
+/* Changing what a disk's blocks are without changing what it shows: inflate, zero eagerly, punch
+ * out zeros; and writing zeros over all of it. Each step is complete by itself, so that work that
+ * was stopped can be started again. The thin flag goes at the end of inflating and comes before the
  * first hole is punched: it never promises room that is not there. */
 #include "vmdk/vmdk_priv.h"
 
@@ -32,7 +32,7 @@ static enum status set_thin(struct vmdk_disk *d, int thin, struct why *why)
 	return st == ST_OK ? disk_write_descriptor(d, why) : st;
 }
 
-/* ---- inflate, eager zero -------------------------------------------------------------------------------------- */
+/* ---- inflate, eager zero --------------------------------------------------------------------- */
 
 static enum status allocate_all(struct filling *f)
 {
@@ -70,10 +70,10 @@ static enum status eager_zero(struct filling *f, struct why *why)
 	return allocate_all(f);
 }
 
-/* ---- punch ------------------------------------------------------------------------------------------------------ */
+/* ---- punch ----------------------------------------------------------------------------------- */
 
-/* Some stores cannot tell room that is reserved but unwritten from a hole: then the file takes more room
- * than its map shows, and holes are given back too. */
+/* Some stores cannot tell room that is reserved but unwritten from a hole: then the file takes more
+ * room than its map shows, and holes are given back too. */
 static enum status holes_take_room(struct vmdk_extent *x, int *yes)
 {
 	struct store_stat stat;
@@ -99,7 +99,8 @@ static enum status free_range(struct filling *f, struct vmdk_extent *x, uint64_t
 }
 
 /* One block in which there is data: free it when all of that is zeros. */
-static enum status punch_block(struct filling *f, struct vmdk_extent *x, uint64_t at, uint64_t bytes)
+static enum status punch_block(struct filling *f, struct vmdk_extent *x, uint64_t at,
+			       uint64_t bytes)
 {
 	enum status st = store_read(x->file, x->file_offset + at, f->buf, bytes);
 
@@ -156,7 +157,7 @@ static enum status punch(struct filling *f, struct why *why)
 	return st;
 }
 
-/* ---- zeros ------------------------------------------------------------------------------------------------------- */
+/* ---- zeros ----------------------------------------------------------------------------------- */
 
 static enum status disk_op(struct vmdk_disk *d, enum port_io_op op, uint64_t offset, uint64_t bytes)
 {
@@ -179,15 +180,17 @@ static enum status write_zeros(struct filling *f)
 	return st == ST_OK ? disk_op(f->d, PORT_FLUSH, 0, 0) : st;
 }
 
-/* ---- all ---------------------------------------------------------------------------------------------------------- */
+/* ---- all ------------------------------------------------------------------------------------- */
 
 static enum status allowed(struct vmdk_disk *d, enum vmdk_fill what, struct why *why)
 {
 	if (what == VMDK_WRITE_ZEROS)
 		return disk_refuse_parent(d, why);
 	if (d->kind != VMDK_VMFS)
-		return why_set(why, ST_UNSUPPORTED, "%s: only disks of kind vmfs can be changed so, not "
-			       "%s", d->path, vmdk_kind_word(d->kind));
+		return why_set(why, ST_UNSUPPORTED,
+			       "%s: only disks of kind vmfs can be changed so, not "
+			       "%s",
+			       d->path, vmdk_kind_word(d->kind));
 	if (what == VMDK_INFLATE && !is_thin(d))
 		return why_set(why, ST_REFUSED, "%s: is not thin", d->path);
 	return ST_OK;

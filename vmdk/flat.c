@@ -44,7 +44,7 @@ const struct vmdk_extent_ops flat_extent_ops = {
 	.name = "flat", .submit = flat_submit, .map = flat_map,
 };
 
-/* ---- raw images ------------------------------------------------------------------------------------ */
+/* ---- raw images ------------------------------------------------------------------------------ */
 
 static void raw_read_done(struct io_req *req)
 {
@@ -83,7 +83,7 @@ const struct vmdk_extent_ops raw_extent_ops = {
 	.name = "raw", .submit = raw_submit, .map = raw_map,
 };
 
-/* ---- no file ----------------------------------------------------------------------------------------- */
+/* ---- no file --------------------------------------------------------------------------------- */
 
 static void zero_submit(struct vmdk_extent *x, struct io_req *req)
 {

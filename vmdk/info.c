@@ -14,8 +14,8 @@ static uint32_t number_of(const struct desc *d, const char *key)
 	return text && fmt_parse_u64(text, &n) == ST_OK && n <= UINT32_MAX ? (uint32_t)n : 0;
 }
 
-/* Holes: thin. Room that was never written: lazily zeroed. Else eagerly. A store that shows reserved
- * room as a hole is known by files that take as much room as they are long. */
+/* Holes: thin. Room that was never written: lazily zeroed. Else eagerly. A store that shows
+ * reserved room as a hole is known by files that take as much room as they are long. */
 static enum status alloc_of(struct vmdk_disk *d, uint64_t allocated, enum vmdk_alloc *alloc)
 {
 	uint64_t at = 0;

@@ -25,7 +25,8 @@ static enum status hold_back(struct job_clock *c, uint64_t done)
 
 	if (!rate)
 		return ST_OK;
-	due = c->start_ns + done / rate * 1000000000ull + done % rate * 1000000000ull / MAX(rate, 1);
+	due =
+	    c->start_ns + done / rate * 1000000000ull + done % rate * 1000000000ull / MAX(rate, 1);
 	while (st == ST_OK && port_now_ns() < due) {
 		port_world_sleep_ns(MIN(due - port_now_ns(), REPORT_NS));
 		st = report(c, done);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* A text of a few lines: the identity of source and destination, then how many bytes are safe. It is
- * written only after the data is durable, replaced in one step, and believed only when every
+/* A text of a few lines: the identity of source and destination, then how many bytes are safe. It
+ * is written only after the data is durable, replaced in one step, and believed only when every
  * line of the identity is what this run would write. */
 #include "vmdk/journal_priv.h"
 
@@ -25,14 +25,15 @@ static enum status describe(struct journal *j, struct target *t, struct vmdk_dis
 	}
 	fmt(j->identity, sizeof(j->identity),
 	    "cairn copy 1\nsource bytes=%llu cid=%08x uuid=%.60s files=%llu mtime=%llu id=%llx\n"
-	    "destination kind=%u alloc=%u bytes=%llu\n", (unsigned long long)src->bytes,
-	    src->desc.cid, uuid ? uuid : "none", (unsigned long long)bytes, (unsigned long long)mtime,
-	    (unsigned long long)id, (unsigned)t->opts.kind, (unsigned)t->opts.alloc,
-	    (unsigned long long)t->opts.bytes);
+	    "destination kind=%u alloc=%u bytes=%llu\n",
+	    (unsigned long long)src->bytes, src->desc.cid, uuid ? uuid : "none",
+	    (unsigned long long)bytes, (unsigned long long)mtime, (unsigned long long)id,
+	    (unsigned)t->opts.kind, (unsigned)t->opts.alloc, (unsigned long long)t->opts.bytes);
 	return ST_OK;
 }
 
-enum status journal_init(struct journal *j, struct target *t, struct vmdk_disk *src, struct why *why)
+enum status journal_init(struct journal *j, struct target *t, struct vmdk_disk *src,
+			 struct why *why)
 {
 	enum status st;
 
@@ -73,7 +74,8 @@ uint64_t journal_read(struct journal *j, const char **note)
 enum status journal_write(struct journal *j, uint64_t copied)
 {
 	char text[JOURNAL_TEXT_MAX + 40];
-	size_t n = fmt(text, sizeof(text), "%scopied=%llu\n", j->identity, (unsigned long long)copied);
+	size_t n =
+	    fmt(text, sizeof(text), "%scopied=%llu\n", j->identity, (unsigned long long)copied);
 	enum status st = store_replace(j->store, j->path, 0600, text, n, NULL);
 
 	if (st == ST_OK)

@@ -3,8 +3,8 @@
  * read yet, open each extent. */
 #include "vmdk/sparse_priv.h"
 
-static enum status make_disk(struct store *s, const char *path, unsigned flags, struct vmdk_disk **out,
-			     struct why *why)
+static enum status make_disk(struct store *s, const char *path, unsigned flags,
+			     struct vmdk_disk **out, struct why *why)
 {
 	struct vmdk_disk *d;
 
@@ -77,7 +77,7 @@ enum status vmdk_close(struct vmdk_disk *disk)
 	return st == ST_OK ? closed : st;
 }
 
-/* ---- extents ------------------------------------------------------------------------------------------ */
+/* ---- extents --------------------------------------------------------------------------------- */
 
 static enum status make_extents(struct vmdk_disk *d, uint32_t count)
 {
@@ -92,7 +92,8 @@ static enum status make_extents(struct vmdk_disk *d, uint32_t count)
 	return ST_OK;
 }
 
-static enum status open_file(struct vmdk_extent *x, const char *path, unsigned flags, struct why *why)
+static enum status open_file(struct vmdk_extent *x, const char *path, unsigned flags,
+			     struct why *why)
 {
 	unsigned how = flags & VMDK_WRITE && x->access == DESC_RW ? STORE_WRITE : STORE_READ;
 	size_t n = strlen(path);
@@ -101,8 +102,8 @@ static enum status open_file(struct vmdk_extent *x, const char *path, unsigned f
 	if (!x->name)
 		return ST_NOMEM;
 	memcpy(x->name, path, n);
-	return vmdk_file_open(x->disk->store, path, how | (flags & VMDK_DIRECT ? STORE_DIRECT : 0), &x->file,
-			 why);
+	return vmdk_file_open(x->disk->store, path, how | (flags & VMDK_DIRECT ? STORE_DIRECT : 0),
+			      &x->file, why);
 }
 
 static enum status open_flat(struct vmdk_extent *x, const struct desc_extent *e, struct why *why)
@@ -117,8 +118,10 @@ static enum status open_flat(struct vmdk_extent *x, const struct desc_extent *e,
 	if (stat.kind == STORE_RDM)
 		return why_set(why, ST_UNSUPPORTED, "%s: is a raw device mapping", x->name);
 	if (stat.size_bytes < x->file_offset || stat.size_bytes - x->file_offset < x->bytes)
-		return why_set(why, ST_CORRUPT, "%s: truncated extent: %llu bytes where the descriptor "
-			       "needs %llu", x->name, (unsigned long long)stat.size_bytes,
+		return why_set(why, ST_CORRUPT,
+			       "%s: truncated extent: %llu bytes where the descriptor "
+			       "needs %llu",
+			       x->name, (unsigned long long)stat.size_bytes,
 			       (unsigned long long)(x->file_offset + x->bytes));
 	return ST_OK;
 }
@@ -163,7 +166,7 @@ static enum status open_extents(struct vmdk_disk *d, unsigned flags, struct why 
 	return st;
 }
 
-/* ---- what is not read yet ------------------------------------------------------------------------------ */
+/* ---- what is not read yet -------------------------------------------------------------------- */
 
 static enum status refuse_extents(struct vmdk_disk *d, struct why *why)
 {
@@ -171,11 +174,14 @@ static enum status refuse_extents(struct vmdk_disk *d, struct why *why)
 		const struct desc_extent *e = &d->desc.extents[i];
 
 		if (e->type > DESC_VMFS)
-			return why_set(why, ST_UNSUPPORTED, "%s: the extent type %s is not supported yet",
-				       d->path, desc_type_word(e->type));
+			return why_set(why, ST_UNSUPPORTED,
+				       "%s: the extent type %s is not supported yet", d->path,
+				       desc_type_word(e->type));
 		if (e->rest)
-			return why_set(why, ST_UNSUPPORTED, "%s: the extent '%.100s' lies on a physical "
-				       "device", d->path, e->file);
+			return why_set(why, ST_UNSUPPORTED,
+				       "%s: the extent '%.100s' lies on a physical "
+				       "device",
+				       d->path, e->file);
 		if (e->type != DESC_ZERO && !e->file)
 			return why_set(why, ST_CORRUPT, "%s: an extent without a file", d->path);
 	}
@@ -188,8 +194,8 @@ static enum status refuse_kind(struct vmdk_disk *d, struct why *why)
 	const char *native = desc_get(&d->desc, "isNativeSnapshot");
 
 	if (!ident_kind(type, &d->kind))
-		return why_set(why, ST_UNSUPPORTED, "%s: disks of createType '%.60s' are not supported",
-			       d->path, type);
+		return why_set(why, ST_UNSUPPORTED,
+			       "%s: disks of createType '%.60s' are not supported", d->path, type);
 	if (d->kind == VMDK_RDM || d->kind == VMDK_RDMP)
 		return why_set(why, ST_UNSUPPORTED, "%s: is a raw device mapping; its data is the "
 			       "device's, which is not followed yet", d->path);
@@ -199,12 +205,14 @@ static enum status refuse_kind(struct vmdk_disk *d, struct why *why)
 	if (d->desc.parent_cid != DESC_NO_PARENT) {
 		const char *hint = desc_get(&d->desc, "parentFileNameHint");
 
-		return why_set(why, ST_UNSUPPORTED, "%s: is a delta of '%.100s'; snapshot chains are not "
-			       "supported yet", d->path, hint ? hint : "an unnamed parent");
+		return why_set(why, ST_UNSUPPORTED,
+			       "%s: is a delta of '%.100s'; snapshot chains are not "
+			       "supported yet",
+			       d->path, hint ? hint : "an unnamed parent");
 	}
 	if (d->kind == VMDK_VMFS_SPARSE || d->kind == VMDK_SE_SPARSE)
-		return why_set(why, ST_UNSUPPORTED, "%s: disks of createType %s are not supported yet",
-			       d->path, type);
+		return why_set(why, ST_UNSUPPORTED,
+			       "%s: disks of createType %s are not supported yet", d->path, type);
 	return refuse_extents(d, why);
 }
 
@@ -214,7 +222,7 @@ static enum status take_text(struct vmdk_disk *d, char *text, uint64_t bytes, st
 	return desc_parse(&d->desc, d->path, text, bytes, why);
 }
 
-/* ---- what a path may be ----------------------------------------------------------------------------------- */
+/* ---- what a path may be ---------------------------------------------------------------------- */
 
 static enum status open_raw(struct vmdk_disk *d, unsigned flags, struct why *why)
 {
@@ -252,8 +260,8 @@ static enum status not_a_disk(struct vmdk_disk *d, struct why *why)
 	if (path_is_extent(d->path, owner, sizeof(owner)) &&
 	    d->store->ops->stat(d->store, owner, &stat, NULL) == ST_OK)
 		return why_set(why, ST_INVAL, "%s: is an extent; the disk is %s", d->path, owner);
-	return why_set(why, ST_CORRUPT, "%s: not a virtual disk: neither a descriptor nor a sparse header",
-		       d->path);
+	return why_set(why, ST_CORRUPT,
+		       "%s: not a virtual disk: neither a descriptor nor a sparse header", d->path);
 }
 
 /* A sparse file that has the descriptor inside. */
@@ -280,13 +288,16 @@ static enum status open_embedded(struct vmdk_disk *d, struct store_file *f, cons
 	if (st != ST_OK) {
 		port_free(text);
 		return why_set(why, st == ST_RANGE ? ST_CORRUPT : st,
-			       "%s: cannot read the embedded descriptor: %s", d->path, status_text(st));
+			       "%s: cannot read the embedded descriptor: %s", d->path,
+			       status_text(st));
 	}
 	d->embedded = 1;
 	st = take_text(d, text, bytes, why);
 	if (st == ST_OK && d->desc.extents[0].type != DESC_SPARSE)
-		st = why_set(why, ST_CORRUPT, "%s: the embedded descriptor does not start with a SPARSE "
-			     "extent", d->path);
+		st = why_set(why, ST_CORRUPT,
+			     "%s: the embedded descriptor does not start with a SPARSE "
+			     "extent",
+			     d->path);
 	return st;
 }
 
@@ -305,8 +316,10 @@ static enum status identify(struct vmdk_disk *d, struct store_file *f, uint64_t 
 	if (le32_get(magic) == SPARSE_MAGIC || le32_get(magic) == SPARSE_MAGIC_UNFINISHED)
 		return open_embedded(d, f, head, why);
 	if (le32_get(magic) == COWD_MAGIC || le32_get(magic) == SESPARSE_MAGIC)
-		return why_set(why, ST_UNSUPPORTED, "%s: is the extent of a snapshot; snapshot chains "
-			       "are not supported yet", d->path);
+		return why_set(why, ST_UNSUPPORTED,
+			       "%s: is the extent of a snapshot; snapshot chains "
+			       "are not supported yet",
+			       d->path);
 	if (size > DESC_TEXT_MAX || !desc_probe((const char *)head, bytes))
 		return not_a_disk(d, why);
 	st = store_read_all(d->store, d->path, DESC_TEXT_MAX, &text, &bytes, why);

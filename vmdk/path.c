@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* Names of a disk's files. An extent lies in the directory of its descriptor or below: what a
- * descriptor names elsewhere is refused, so that a hostile one cannot show or change other files. */
+ * descriptor names elsewhere is refused, so that a hostile one cannot show or change other files.
+ * */
 #include "vmdk/path_priv.h"
 
 #include "iopath/base/fmt.h"
@@ -44,7 +45,8 @@ static int parts_stay_inside(const char *name)
 	return 1;
 }
 
-enum status path_sibling(const char *path, const char *name, char *out, size_t size, struct why *why)
+enum status path_sibling(const char *path, const char *name, char *out, size_t size,
+			 struct why *why)
 {
 	size_t dir = (size_t)(path_base(path) - path);
 	size_t n = strlen(name);
@@ -53,15 +55,18 @@ enum status path_sibling(const char *path, const char *name, char *out, size_t s
 		return why_set(why, ST_REFUSED, "%s: names the extent '%s' by an absolute path; "
 			       "only files beside the descriptor are opened", path, name);
 	if (dir + n + 1 > size)
-		return why_set(why, ST_NAME, "%s: the extent name '%.60s...' is too long", path, name);
+		return why_set(why, ST_NAME, "%s: the extent name '%.60s...' is too long", path,
+			       name);
 	memcpy(out, path, dir);
 	for (size_t i = 0; i <= n; i++)
 		out[dir + i] = name[i] == '\\' ? '/' : name[i];
 	while (out[dir] == '.' && out[dir + 1] == '/')
 		memmove(out + dir, out + dir + 2, strlen(out + dir + 2) + 1);
 	if (!out[dir] || !parts_stay_inside(out + dir))
-		return why_set(why, ST_REFUSED, "%s: names the extent '%s' outside of its directory; "
-			       "only files beside the descriptor are opened", path, name);
+		return why_set(why, ST_REFUSED,
+			       "%s: names the extent '%s' outside of its directory; "
+			       "only files beside the descriptor are opened",
+			       path, name);
 	return ST_OK;
 }
 
@@ -165,7 +170,8 @@ enum status path_check_new(const char *path, int raw, struct why *why)
 	if (raw)
 		return ST_OK;
 	if (!mem_ends_with(base, ".vmdk") || strlen(base) == 5)
-		return why_set(why, ST_NAME, "%s: the name of a virtual disk must end in .vmdk", path);
+		return why_set(why, ST_NAME, "%s: the name of a virtual disk must end in .vmdk",
+			       path);
 	if (path_is_extent(path, owner, sizeof(owner)))
 		return why_set(why, ST_NAME, "%s: this is how an extent of %s is called; "
 			       "choose another name", path, path_base(owner));
@@ -175,7 +181,7 @@ enum status path_check_new(const char *path, int raw, struct why *why)
 	return ST_OK;
 }
 
-/* ---- control calls ------------------------------------------------------------------------------ */
+/* ---- control calls --------------------------------------------------------------------------- */
 
 static enum status read_only(struct store *s, const char *path, struct why *why)
 {
@@ -190,7 +196,8 @@ static enum status explain(enum status st, const char *path, const char *verb, s
 	return st;
 }
 
-enum status file_create(struct store *s, const char *path, struct store_file **file, struct why *why)
+enum status file_create(struct store *s, const char *path, struct store_file **file,
+			struct why *why)
 {
 	enum status st;
 
@@ -203,8 +210,8 @@ enum status file_create(struct store *s, const char *path, struct store_file **f
 	return explain(st, path, "create", why);
 }
 
-enum status vmdk_file_open(struct store *s, const char *path, unsigned flags, struct store_file **file,
-			   struct why *why)
+enum status vmdk_file_open(struct store *s, const char *path, unsigned flags,
+			   struct store_file **file, struct why *why)
 {
 	enum status st;
 
@@ -229,8 +236,8 @@ void file_discard(struct store *s, const char *path)
 	enum status st = vmdk_file_remove(s, path, NULL);
 
 	if (st != ST_OK && st != ST_NOENT)
-		log_line(LOG_WARN, "vmdk: %s: cannot remove after a failure: %s -> left behind", path,
-			 status_text(st));
+		log_line(LOG_WARN, "vmdk: %s: cannot remove after a failure: %s -> left behind",
+			 path, status_text(st));
 }
 
 enum status file_rename(struct store *s, const char *from, const char *to, struct why *why)
@@ -262,7 +269,8 @@ enum status store_settle(struct store *s, struct why *why)
 	return ST_OK;
 }
 
-static enum status range_op(struct store_file *f, enum port_io_op op, uint64_t offset, uint64_t bytes)
+static enum status range_op(struct store_file *f, enum port_io_op op, uint64_t offset,
+			    uint64_t bytes)
 {
 	struct io_wait w;
 

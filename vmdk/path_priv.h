@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* path - the names of a disk's files, and the store's control calls with a text for each failure. */
+/* path - the names of a disk's files, and the store's control calls with a text for each failure.
+ * */
 #ifndef CAIRN_VMDK_PATH_H
 #define CAIRN_VMDK_PATH_H
 
@@ -32,14 +33,15 @@ MUST_USE enum status vmdk_file_open(struct store *s, const char *path, unsigned 
 MUST_USE enum status vmdk_file_remove(struct store *s, const char *path, struct why *why);
 /* Remove what a failed operation made; nothing more can be done when that fails too. */
 void file_discard(struct store *s, const char *path);
-MUST_USE enum status file_rename(struct store *s, const char *from, const char *to, struct why *why);
+MUST_USE enum status file_rename(struct store *s, const char *from, const char *to,
+				 struct why *why);
 /* ST_EXIST with a text when path exists, ST_OK when it does not. */
 MUST_USE enum status file_absent(struct store *s, const char *path, struct why *why);
 MUST_USE enum status store_settle(struct store *s, struct why *why);
 MUST_USE enum status file_zero(struct store_file *f, uint64_t offset, uint64_t bytes);
 MUST_USE enum status file_unmap(struct store_file *f, uint64_t offset, uint64_t bytes);
 /* A new small file that appears whole under its name, or not at all. ST_EXIST when it is there. */
-MUST_USE enum status file_publish(struct store *s, const char *path, const void *data, uint64_t bytes,
-				  struct why *why);
+MUST_USE enum status file_publish(struct store *s, const char *path, const void *data,
+				  uint64_t bytes, struct why *why);
 
 #endif

@@ -23,8 +23,10 @@ static enum status new_name(struct renaming *r, const char *file, char *out, siz
 	if (mem_ends_with(old, ".vmdk"))
 		stem -= 5;
 	if (strchr(file, '/') || strchr(file, '\\') || strncmp(file, old, stem) != 0)
-		return why_set(why, ST_UNSUPPORTED, "%s: the extent '%.100s' is not called after the "
-			       "disk; clone it instead", r->d->path, file);
+		return why_set(why, ST_UNSUPPORTED,
+			       "%s: the extent '%.100s' is not called after the "
+			       "disk; clone it instead",
+			       r->d->path, file);
 	if (new_stem + strlen(file + stem) + 1 > size)
 		return why_set(why, ST_NAME, "%s: the name is too long", r->new_path);
 	memcpy(out, base, new_stem);
@@ -32,7 +34,8 @@ static enum status new_name(struct renaming *r, const char *file, char *out, siz
 	return ST_OK;
 }
 
-static enum status paths_of(struct renaming *r, uint32_t i, char *name, size_t size, struct why *why)
+static enum status paths_of(struct renaming *r, uint32_t i, char *name, size_t size,
+			    struct why *why)
 {
 	const char *file = r->d->desc.extents[i].file;
 	enum status st = new_name(r, file, name, size, why);
@@ -71,8 +74,9 @@ static void move_back(struct renaming *r, uint32_t count)
 			continue;
 		if (paths_of(r, count, name, sizeof(name), NULL) != ST_OK ||
 		    file_rename(r->d->store, r->to, r->from, NULL) != ST_OK)
-			log_line(LOG_ERROR, "vmdk: %s: cannot rename back to %s -> rename it by hand",
-				 r->to, r->from);
+			log_line(LOG_ERROR,
+				 "vmdk: %s: cannot rename back to %s -> rename it by hand", r->to,
+				 r->from);
 	}
 }
 
@@ -160,7 +164,8 @@ static enum status check_free(struct renaming *r, struct why *why)
 	return st;
 }
 
-enum status vmdk_rename(struct store *s, const char *old_path, const char *new_path, struct why *why)
+enum status vmdk_rename(struct store *s, const char *old_path, const char *new_path,
+			struct why *why)
 {
 	struct renaming *r = port_alloc(sizeof(*r));
 	enum status st;

@@ -7,8 +7,8 @@
 #define LAZY_STEP	(64 * GIB)
 
 /* Reserve a range of one file. */
-static enum status allocate(struct target *t, struct target_extent *x, uint64_t offset, uint64_t bytes,
-			    enum store_alloc how)
+static enum status allocate(struct target *t, struct target_extent *x, uint64_t offset,
+			    uint64_t bytes, enum store_alloc how)
 {
 	uint64_t step = how == STORE_ALLOC_EAGER ? EAGER_STEP : LAZY_STEP;
 	enum status st = ST_OK;
@@ -35,7 +35,8 @@ static enum status flat_begin(struct target *t, struct why *why)
 			st = allocate(t, x, 0, x->bytes, STORE_ALLOC_LAZY);
 	}
 	if (st != ST_OK)
-		why_set(why, st, "%s: cannot reserve the disk's room: %s", t->path, status_text(st));
+		why_set(why, st, "%s: cannot reserve the disk's room: %s", t->path,
+			status_text(st));
 	return st;
 }
 

@@ -57,18 +57,20 @@ static enum status sparse_begin(struct target *t, struct why *why)
 	for (uint32_t i = 0; i < t->count && st == ST_OK; i++)
 		st = begin_extent(t, &t->extents[i], t->opts.kind == VMDK_MONO_SPARSE);
 	if (st != ST_OK)
-		why_set(why, st, "%s: cannot lay out the sparse extent: %s", t->path, status_text(st));
+		why_set(why, st, "%s: cannot lay out the sparse extent: %s", t->path,
+			status_text(st));
 	return st;
 }
 
-/* ---- tables ------------------------------------------------------------------------------------------------- */
+/* ---- tables ---------------------------------------------------------------------------------- */
 
 /* Write the window's tables to both places, unless there is nothing in them. */
 static enum status write_window(struct target_extent *x)
 {
 	uint64_t left = sparse_tables(&x->h) - x->window;
 	uint64_t bytes = MIN(left, WINDOW_TABLES) * SPARSE_GTES * 4;
-	uint64_t at = (sparse_gd_sectors(&x->h) + x->window * sparse_gt_sectors(&x->h)) * SECTOR_BYTES;
+	uint64_t at =
+	    (sparse_gd_sectors(&x->h) + x->window * sparse_gt_sectors(&x->h)) * SECTOR_BYTES;
 	enum status st;
 
 	if (port_accel()->is_zero(x->tables, bytes))
@@ -101,7 +103,7 @@ static enum status sparse_finish(struct target *t)
 	return st;
 }
 
-/* ---- grains --------------------------------------------------------------------------------------------------- */
+/* ---- grains ---------------------------------------------------------------------------------- */
 
 /* Take the grain into the piece's vec, joined with the one before when they touch. */
 static uint32_t add_grain(struct piece *p, uint32_t count, uint8_t *grain)

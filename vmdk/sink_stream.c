@@ -4,11 +4,11 @@
  *   header  descriptor  { marker+grain ... GT marker, GT } ...  GD marker, GD
  *   footer marker, footer  end-of-stream marker
  *
- * Grains of zeros are left out; a table without grains has no place. libvmdk wants the extent's name
- * to be the file's own, 7-Zip wants the table markers, importers want ascending sectors.
+ * Grains of zeros are left out; a table without grains has no place. libvmdk wants the extent's
+ * name to be the file's own, 7-Zip wants the table markers, importers want ascending sectors.
  *
- * Compression is all of the work: pieces go round the pCPUs, each is packed where it lands and comes
- * back as a message; they are written in order by the pCPU that owns the file. */
+ * Compression is all of the work: pieces go round the pCPUs, each is packed where it lands and
+ * comes back as a message; they are written in order by the pCPU that owns the file. */
 #include "vmdk/target_priv.h"
 
 #define STREAM_OVERHEAD	128u
@@ -27,7 +27,7 @@ struct stream_out {
 	struct port_world *world;
 };
 
-/* ---- blocks ------------------------------------------------------------------------------------------------- */
+/* ---- blocks ---------------------------------------------------------------------------------- */
 
 /* A marker and the sectors that follow it, in one write. */
 static enum status put_meta(struct target *t, enum stream_marker_type type, const void *data,
@@ -89,8 +89,8 @@ static enum status write_front(struct target *t)
 	if (!front)
 		return ST_NOMEM;
 	sparse_header_make((struct sparse_disk *)(void *)front, &x->h);
-	if (desc_write(&t->desc, (char *)front + SECTOR_BYTES, DESC_EMBEDDED_SECTORS * SECTOR_BYTES) <
-	    DESC_EMBEDDED_SECTORS * SECTOR_BYTES)
+	if (desc_write(&t->desc, (char *)front + SECTOR_BYTES,
+		       DESC_EMBEDDED_SECTORS * SECTOR_BYTES) < DESC_EMBEDDED_SECTORS * SECTOR_BYTES)
 		st = store_write(x->file, 0, front, bytes);
 	port_free(front);
 	return st;
@@ -124,14 +124,15 @@ static enum status stream_begin(struct target *t, struct why *why)
 	return st;
 }
 
-/* ---- packing, on any pCPU -------------------------------------------------------------------------------------- */
+/* ---- packing, on any pCPU -------------------------------------------------------------------- */
 
 static uint32_t pack_grain(struct piece *p, uint32_t i, uint64_t lba, uint8_t *out)
 {
 	struct stream_marker *m = (struct stream_marker *)(void *)out;
 	const uint8_t *grain = p->buf + i * GRAIN_BYTES;
 	int level = p->target->level ? p->target->level : DEFAULT_LEVEL;
-	size_t n = port_accel()->deflate(level, grain, GRAIN_BYTES, out + MARKER_GRAIN_HEAD, PACKED_MAX);
+	size_t n =
+	    port_accel()->deflate(level, grain, GRAIN_BYTES, out + MARKER_GRAIN_HEAD, PACKED_MAX);
 	uint64_t bytes = MARKER_GRAIN_HEAD + n, padded = round_up(bytes, SECTOR_BYTES);
 
 	le64_set(&m->value, lba);
@@ -194,7 +195,7 @@ static void start_packing(struct stream_out *o, struct piece *p)
 	port_pcpu_post(pcpu, &p->msg);
 }
 
-/* ---- in order ---------------------------------------------------------------------------------------------------- */
+/* ---- in order -------------------------------------------------------------------------------- */
 
 static enum status write_packed(struct target *t, struct piece *p)
 {

@@ -12,7 +12,10 @@ static struct gt_slot *slot_of(struct sparse *sp, uint64_t table)
 	return &sp->slots[table % sp->slot_count];
 }
 
-static int slot_has(const struct gt_slot *s, uint64_t table) { return s->loaded && s->table == table; }
+static int slot_has(const struct gt_slot *s, uint64_t table)
+{
+	return s->loaded && s->table == table;
+}
 
 enum look sparse_entry_kind(const struct sparse *sp, uint64_t grain, uint32_t gte)
 {
@@ -82,7 +85,8 @@ enum status sparse_load(struct sparse *sp, uint64_t offset, struct gt_slot **slo
 	if (!s->entries)
 		return ST_NOMEM;
 	s->loaded = 0;
-	if (lba && (lba * SECTOR_BYTES >= sp->file_bytes || sp->file_bytes - lba * SECTOR_BYTES < bytes))
+	if (lba &&
+	    (lba * SECTOR_BYTES >= sp->file_bytes || sp->file_bytes - lba * SECTOR_BYTES < bytes))
 		return ST_CORRUPT;
 	if (lba)
 		st = store_read(sp->file, lba * SECTOR_BYTES, s->entries, bytes);
@@ -95,7 +99,7 @@ enum status sparse_load(struct sparse *sp, uint64_t offset, struct gt_slot **slo
 	return st;
 }
 
-/* ---- the path of a request -------------------------------------------------------------------------- */
+/* ---- the path of a request ------------------------------------------------------------------- */
 
 static void end(struct io_req *req, enum status st, int inside_submit)
 {
@@ -184,15 +188,17 @@ static const struct vmdk_extent_ops sparse_extent_ops = {
 	.first_write = sparse_first_write, .work = sparse_work, .close = sparse_close,
 };
 
-/* ---- open --------------------------------------------------------------------------------------------- */
+/* ---- open ------------------------------------------------------------------------------------ */
 
 static enum status read_directory(struct sparse *sp, uint64_t lba, le32 **gd, struct why *why)
 {
 	uint64_t bytes = 4ull * sp->table_count;
 
 	if (lba * SECTOR_BYTES >= sp->file_bytes || sp->file_bytes - lba * SECTOR_BYTES < bytes)
-		return why_set(why, ST_CORRUPT, "%s: the grain directory at sector %llu is past the end "
-			       "of the file", sp->name, (unsigned long long)lba);
+		return why_set(why, ST_CORRUPT,
+			       "%s: the grain directory at sector %llu is past the end "
+			       "of the file",
+			       sp->name, (unsigned long long)lba);
 	*gd = port_alloc(bytes);
 	if (!*gd)
 		return ST_NOMEM;
@@ -290,8 +296,10 @@ static enum status check_unclean(struct sparse *sp, struct why *why)
 	if (st != ST_OK)
 		return st;
 	if (result.corruptions || result.unrepairable)
-		return why_set(why, ST_CORRUPT, "%s: was not closed cleanly and has %u wrong entries; "
-			       "repair it first (vmkfstools -x repair)", sp->name, result.corruptions);
+		return why_set(why, ST_CORRUPT,
+			       "%s: was not closed cleanly and has %u wrong entries; "
+			       "repair it first (vmkfstools -x repair)",
+			       sp->name, result.corruptions);
 	return ST_OK;
 }
 
@@ -305,18 +313,26 @@ enum status sparse_open(struct vmdk_extent *x, const char *name, int writable, s
 	x->ops = &sparse_extent_ops;
 	x->state = sp;
 	if (sp->h.compressed && !(sp->h.flags & SPARSE_MARKERS))
-		log_line(LOG_WARN, "vmdk: %s: compressed grains without markers, which programs read in "
-			 "different ways -> compare the result", name);
+		log_line(LOG_WARN,
+			 "vmdk: %s: compressed grains without markers, which programs read in "
+			 "different ways -> compare the result",
+			 name);
 	if (sp->h.capacity * SECTOR_BYTES < x->bytes)	/* larger: an extend that was cut off */
-		st = why_set(why, ST_CORRUPT, "%s: the extent has %llu sectors, the descriptor says "
-			     "%llu", name, (unsigned long long)sp->h.capacity,
+		st = why_set(why, ST_CORRUPT,
+			     "%s: the extent has %llu sectors, the descriptor says "
+			     "%llu",
+			     name, (unsigned long long)sp->h.capacity,
 			     (unsigned long long)(x->bytes / SECTOR_BYTES));
 	else if (writable && sp->h.compressed)
-		st = why_set(why, ST_READONLY, "%s: a stream-optimized disk cannot be written; convert "
-			     "it first", name);
+		st = why_set(why, ST_READONLY,
+			     "%s: a stream-optimized disk cannot be written; convert "
+			     "it first",
+			     name);
 	else if (writable && sp->h.version == 3)
-		st = why_set(why, ST_READONLY, "%s: a sparse extent of version 3 with change tracking is "
-			     "only read; convert it first", name);
+		st = why_set(why, ST_READONLY,
+			     "%s: a sparse extent of version 3 with change tracking is "
+			     "only read; convert it first",
+			     name);
 	else if (writable && sp->h.unclean)
 		st = check_unclean(sp, why);
 	if (st != ST_OK) {

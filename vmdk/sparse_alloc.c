@@ -9,7 +9,7 @@
  *   5. at close: flush, unclean = 0, flush */
 #include "vmdk/sparse_priv.h"
 
-/* ---- tables out --------------------------------------------------------------------------------------- */
+/* ---- tables out ------------------------------------------------------------------------------ */
 
 static enum status write_table(struct sparse *sp, struct gt_slot *s)
 {
@@ -68,7 +68,7 @@ static void set_entry(struct sparse *sp, struct gt_slot *s, uint64_t grain, uint
 		list_add_tail(&sp->dirty, &s->dirty);
 }
 
-/* ---- room ------------------------------------------------------------------------------------------------ */
+/* ---- room ------------------------------------------------------------------------------------ */
 
 static enum status take_room(struct sparse *sp, uint64_t sectors, uint32_t *lba)
 {
@@ -97,11 +97,11 @@ static enum status need_table(struct sparse *sp, struct gt_slot *s)
 	return ST_OK;
 }
 
-/* ---- writes ---------------------------------------------------------------------------------------------- */
+/* ---- writes ---------------------------------------------------------------------------------- */
 
 /* A grain of which the request has only a part: zeros around it. */
-static enum status write_padded(struct sparse *sp, struct io_req *req, uint64_t at, uint64_t in_grain,
-				uint64_t bytes)
+static enum status write_padded(struct sparse *sp, struct io_req *req, uint64_t at,
+				uint64_t in_grain, uint64_t bytes)
 {
 	uint64_t grain_bytes = sp->h.grain * SECTOR_BYTES;
 	struct io_frame *f = io_top(req);
@@ -119,7 +119,8 @@ static enum status write_padded(struct sparse *sp, struct io_req *req, uint64_t 
 
 /* New grains for the start of what is left of the request: as many whole ones as lie in one table
  * and are all missing, or one that is written in part. */
-static enum status write_new(struct sparse *sp, struct io_req *req, struct gt_slot *s, uint64_t bytes)
+static enum status write_new(struct sparse *sp, struct io_req *req, struct gt_slot *s,
+			     uint64_t bytes)
 {
 	uint64_t grain_bytes = sp->h.grain * SECTOR_BYTES;
 	struct io_frame *f = io_top(req);
@@ -142,8 +143,8 @@ static enum status write_new(struct sparse *sp, struct io_req *req, struct gt_sl
 	if (bytes < grain_bytes)
 		st = write_padded(sp, req, (uint64_t)lba * SECTOR_BYTES, in_grain, bytes);
 	else
-		st = worker_transfer(sp->x->disk, sp->file, req, (uint64_t)lba * SECTOR_BYTES, bytes,
-				     f->skip + f->cursor);
+		st = worker_transfer(sp->x->disk, sp->file, req, (uint64_t)lba * SECTOR_BYTES,
+				     bytes, f->skip + f->cursor);
 	if (st != ST_OK)
 		return st;	/* the room is lost until the next check */
 	sp->file_bytes = MAX(sp->file_bytes, ((uint64_t)lba + count * sp->h.grain) * SECTOR_BYTES);
@@ -256,7 +257,7 @@ void sparse_work(struct vmdk_extent *x, struct list *reqs)
 		end_later(list_entry(n, struct io_req, link), st);
 }
 
-/* ---- the unclean mark -------------------------------------------------------------------------------------- */
+/* ---- the unclean mark ------------------------------------------------------------------------ */
 
 enum status sparse_write_header(struct sparse *sp)
 {

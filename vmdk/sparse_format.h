@@ -25,7 +25,8 @@
 /* Sector 0, and again as the footer of a stream. */
 struct sparse_disk {
 	le32	magic;			/*   0 */
-	le32	version;		/*   4  1; 2 with zero grains; 3 stream or change tracking */
+	/*   4  1; 2 with zero grains; 3 stream or change tracking */
+	le32	version;
 	le32	flags;			/*   8  SPARSE_* */
 	le64	capacity_sectors;	/*  12  need not be a multiple of grain_sectors */
 	le64	grain_sectors;		/*  20  power of two; 128 written */
@@ -53,7 +54,8 @@ enum stream_marker_type {
 
 /* Before each block of a stream. A grain's has bytes > 0 and its data starts at type. */
 struct stream_marker {
-	le64	value;			/*   0  grain: its first virtual sector; else sectors that follow */
+	/*   0  grain: its first virtual sector; else sectors that follow */
+	le64	value;
 	le32	bytes;			/*   8  grain: compressed bytes; else 0 */
 	le32	type;			/*  12  enum stream_marker_type; grain: data starts here */
 	uint8_t	zero[496];		/*  16 */

@@ -9,13 +9,13 @@
 
 #define SPARSE_GRAIN_SECTORS	128u	/* written */
 #define SPARSE_GTES		512u
-#define SPARSE_GRAIN_MAX	2048u	/* sectors; read: 1 MiB grains are the most that make sense */
+#define SPARSE_GRAIN_MAX	2048u /* sectors; read: 1 MiB grains are the most that make sense */
 #define SPARSE_GD_BYTES_MAX	(64u * 1024 * 1024)
-#define SPARSE_SLOTS_MAX	4096u	/* cached tables: 8 MiB, 128 GiB of disk */
+#define SPARSE_SLOTS_MAX	4096u /* cached tables: 8 MiB, 128 GiB of disk */
 
 struct sparse_header {
 	uint32_t	version, flags, gtes;
-	uint64_t	capacity, grain, descriptor_lba, descriptor_sectors, rgd_lba, gd_lba, overhead;
+	uint64_t capacity, grain, descriptor_lba, descriptor_sectors, rgd_lba, gd_lba, overhead;
 	uint8_t		unclean, compressed;
 };
 
@@ -24,7 +24,8 @@ const char *sparse_header_check(const struct sparse_disk *disk, struct sparse_he
 				int *unsupported);
 void sparse_header_make(struct sparse_disk *disk, const struct sparse_header *h);
 /* Fill in a header for a new extent: the layout that VMware's own tools write. */
-void sparse_layout(struct sparse_header *h, uint64_t capacity, int with_descriptor, int zero_grains);
+void sparse_layout(struct sparse_header *h, uint64_t capacity, int with_descriptor,
+		   int zero_grains);
 
 static inline uint64_t sparse_tables(const struct sparse_header *h)
 {
@@ -86,8 +87,8 @@ enum look sparse_entry_kind(const struct sparse *sp, uint64_t grain, uint32_t gt
 MUST_USE enum status sparse_load(struct sparse *sp, uint64_t offset, struct gt_slot **slot);
 /* Go on with a request where its frame's cursor is. */
 void sparse_step(struct io_req *req, int inside_submit);
-MUST_USE enum status sparse_create_state(struct vmdk_extent *x, const char *name, struct sparse **sp,
-					 struct why *why);
+MUST_USE enum status sparse_create_state(struct vmdk_extent *x, const char *name,
+					 struct sparse **sp, struct why *why);
 void sparse_destroy_state(struct sparse *sp);
 
 /* sparse_alloc.c: the worker's side */

@@ -10,7 +10,10 @@
 static uint64_t grain_bytes(const struct sparse *sp) { return sp->h.grain * SECTOR_BYTES; }
 static uint64_t window_room(const struct sparse *sp) { return WINDOW_AHEAD + 2 * grain_bytes(sp); }
 /* deflate makes what it cannot compress a little longer. */
-static uint64_t packed_max(const struct sparse *sp) { return grain_bytes(sp) + grain_bytes(sp) / 8 + 1024; }
+static uint64_t packed_max(const struct sparse *sp)
+{
+	return grain_bytes(sp) + grain_bytes(sp) / 8 + 1024;
+}
 
 /* `need` bytes of the file in memory; ST_RANGE past its end. Reads ahead when the reader moves on
  * from where it was, little when it jumps. */
@@ -43,7 +46,7 @@ static enum status fetch(struct sparse *sp, uint64_t offset, uint64_t need, cons
 	return ST_OK;
 }
 
-/* ---- one grain ------------------------------------------------------------------------------------------ */
+/* ---- one grain ------------------------------------------------------------------------------- */
 
 /* Where a grain's compressed data lies in memory. */
 static enum status fetch_grain(struct sparse *sp, uint64_t grain, uint64_t at, const uint8_t **data,
@@ -105,8 +108,8 @@ static enum status inflate_kept(struct sparse *sp, uint64_t grain, uint64_t at)
 	return st;
 }
 
-static enum status read_grain(struct sparse *sp, struct io_req *req, uint64_t offset, uint64_t bytes,
-			      uint64_t at)
+static enum status read_grain(struct sparse *sp, struct io_req *req, uint64_t offset,
+			      uint64_t bytes, uint64_t at)
 {
 	struct io_frame *f = io_top(req);
 	uint64_t grain = offset / grain_bytes(sp);
@@ -152,17 +155,20 @@ enum status stream_read(struct sparse *sp, struct io_req *req)
 	return st;
 }
 
-/* ---- the blocks in file order ------------------------------------------------------------------------------ */
+/* ---- the blocks in file order ---------------------------------------------------------------- */
 
-static enum status walk_grain(struct sparse *sp, struct stream_walk *w, uint64_t *at, uint32_t bytes)
+static enum status walk_grain(struct sparse *sp, struct stream_walk *w, uint64_t *at,
+			      uint32_t bytes)
 {
 	const uint8_t *data;
 	le64 lba;
 	enum status st;
 
 	if (bytes > packed_max(sp))
-		return why_set(w->why, ST_CORRUPT, "%s: the grain at byte %llu claims %u compressed "
-			       "bytes", sp->name, (unsigned long long)*at, bytes);
+		return why_set(w->why, ST_CORRUPT,
+			       "%s: the grain at byte %llu claims %u compressed "
+			       "bytes",
+			       sp->name, (unsigned long long)*at, bytes);
 	st = fetch(sp, *at, MARKER_GRAIN_HEAD + bytes, &data);
 	if (st != ST_OK)
 		return st;
@@ -181,8 +187,10 @@ static enum status walk_meta(struct sparse *sp, struct stream_walk *w, uint64_t 
 	enum status st = ST_OK;
 
 	if (type > MARKER_PROGRESS || sectors > sp->file_bytes / SECTOR_BYTES)
-		return why_set(w->why, ST_CORRUPT, "%s: the marker at byte %llu has the unknown type %u "
-			       "or is longer than the file", sp->name, (unsigned long long)*at, type);
+		return why_set(w->why, ST_CORRUPT,
+			       "%s: the marker at byte %llu has the unknown type %u "
+			       "or is longer than the file",
+			       sp->name, (unsigned long long)*at, type);
 	if (w->meta)
 		st = w->meta(w, type, *at + SECTOR_BYTES, sectors);
 	*at += SECTOR_BYTES + sectors * SECTOR_BYTES;
@@ -221,7 +229,7 @@ enum status stream_walk(struct sparse *sp, struct stream_walk *w)
 	return st;
 }
 
-/* ---- the footer ---------------------------------------------------------------------------------------------- */
+/* ---- the footer ------------------------------------------------------------------------------ */
 
 /* Equal to the header but for the place of the directory. */
 static int take_footer(struct sparse *sp, const struct sparse_disk *footer)
@@ -229,7 +237,8 @@ static int take_footer(struct sparse *sp, const struct sparse_disk *footer)
 	struct sparse_header h;
 	int unsupported;
 
-	if (le32_get(footer->magic) != SPARSE_MAGIC || sparse_header_check(footer, &h, &unsupported))
+	if (le32_get(footer->magic) != SPARSE_MAGIC ||
+	    sparse_header_check(footer, &h, &unsupported))
 		return 0;
 	if (h.capacity != sp->h.capacity || h.grain != sp->h.grain || h.gtes != sp->h.gtes ||
 	    h.flags != sp->h.flags || h.gd_lba == SPARSE_GD_IN_FOOTER)
@@ -278,8 +287,10 @@ enum status stream_find_footer(struct sparse *sp, struct why *why)
 			return ST_OK;
 	}
 	if (!(sp->h.flags & SPARSE_MARKERS))
-		return why_set(why, ST_CORRUPT, "%s: the grain directory should be in a footer, but "
-			       "there is none", sp->name);
+		return why_set(why, ST_CORRUPT,
+			       "%s: the grain directory should be in a footer, but "
+			       "there is none",
+			       sp->name);
 	st = stream_walk(sp, &f.walk);
 	if (st == ST_OK && !f.found)
 		return why_set(why, ST_CORRUPT, "%s: the stream has no footer that fits its header",

@@ -79,8 +79,8 @@ enum status stream_check(struct sparse *sp, const struct sparse_check_opts *opts
 	enum status st;
 
 	if (!(sp->h.flags & SPARSE_MARKERS))
-		return why_set(why, ST_UNSUPPORTED, "%s: a stream without markers cannot be checked",
-			       sp->name);
+		return why_set(why, ST_UNSUPPORTED,
+			       "%s: a stream without markers cannot be checked", sp->name);
 	c.grain = port_alloc(sp->h.grain * SECTOR_BYTES);
 	if (!c.grain)
 		return why_set(why, ST_NOMEM, "%s: no memory for the check", sp->name);

@@ -6,10 +6,13 @@
 
 #define HW_VERSION "13"
 
-static int is_embedded(enum vmdk_kind kind) { return kind == VMDK_MONO_SPARSE || kind == VMDK_STREAM; }
+static int is_embedded(enum vmdk_kind kind)
+{
+	return kind == VMDK_MONO_SPARSE || kind == VMDK_STREAM;
+}
 static int is_single_file(enum vmdk_kind kind) { return is_embedded(kind) || kind == VMDK_RAW; }
 
-/* ---- the plan -------------------------------------------------------------------------------------------- */
+/* ---- the plan -------------------------------------------------------------------------------- */
 
 static uint64_t split_bytes(enum vmdk_kind kind)
 {
@@ -101,7 +104,8 @@ static enum status plan_database(struct target *t)
 static enum status check_size(struct target *t, struct why *why)
 {
 	if (t->opts.bytes == 0 || t->opts.bytes % SECTOR_BYTES)
-		return why_set(why, ST_INVAL, "%s: the size must be a multiple of 512 bytes", t->path);
+		return why_set(why, ST_INVAL, "%s: the size must be a multiple of 512 bytes",
+			       t->path);
 	if (t->opts.bytes > VMDK_BYTES_MAX && t->opts.kind != VMDK_RAW)
 		return why_set(why, ST_INVAL, "%s: a virtual disk has at most 62 TB", t->path);
 	return ST_OK;
@@ -112,15 +116,16 @@ enum status target_plan(struct target *t, struct why *why)
 	enum status st = path_check_new(t->path, t->opts.kind == VMDK_RAW, why);
 
 	if (st == ST_OK && t->opts.kind > VMDK_STREAM)
-		st = why_set(why, ST_UNSUPPORTED, "%s: disks of kind %s cannot be made yet", t->path,
-			     vmdk_kind_word(t->opts.kind));
+		st = why_set(why, ST_UNSUPPORTED, "%s: disks of kind %s cannot be made yet",
+			     t->path, vmdk_kind_word(t->opts.kind));
 	if (st == ST_OK)
 		st = check_size(t, why);
 	if (st != ST_OK)
 		return st;
-	t->sink = t->opts.kind == VMDK_STREAM ? &sink_stream :
-		  extent_type(t->opts.kind) == DESC_SPARSE && t->opts.kind != VMDK_RAW ? &sink_sparse :
-		  &sink_flat;
+	t->sink = t->opts.kind == VMDK_STREAM ? &sink_stream
+		  : extent_type(t->opts.kind) == DESC_SPARSE && t->opts.kind != VMDK_RAW
+		      ? &sink_sparse
+		      : &sink_flat;
 	st = plan_extents(t);
 	if (st == ST_OK)
 		st = plan_database(t);
@@ -129,7 +134,7 @@ enum status target_plan(struct target *t, struct why *why)
 	return st;
 }
 
-/* ---- the files ------------------------------------------------------------------------------------------- */
+/* ---- the files ------------------------------------------------------------------------------- */
 
 static enum status make_file(struct target *t, struct target_extent *x, struct why *why)
 {
@@ -145,7 +150,8 @@ static enum status make_file(struct target *t, struct target_extent *x, struct w
 	return st;
 }
 
-/* A hidden file that an interrupted run left behind belongs to nobody, unless somebody has it open. */
+/* A hidden file that an interrupted run left behind belongs to nobody, unless somebody has it open.
+ * */
 static enum status remove_leftover(struct target *t, struct why *why)
 {
 	struct store_file *f;
@@ -212,7 +218,8 @@ static enum status publish_descriptor(struct target *t, struct why *why)
 	enum status st;
 
 	if (n > DESC_TEXT_MAX)
-		return why_set(why, ST_LIMIT, "%s: the descriptor would be larger than 1 MiB", t->path);
+		return why_set(why, ST_LIMIT, "%s: the descriptor would be larger than 1 MiB",
+			       t->path);
 	text = port_alloc(n + 1);
 	if (!text)
 		return ST_NOMEM;
@@ -229,7 +236,8 @@ enum status target_commit(struct target *t, struct why *why)
 	if (st == ST_OK)
 		st = closed;
 	if (st != ST_OK)
-		return why_set(why, st, "%s: cannot make the data durable: %s", t->path, status_text(st));
+		return why_set(why, st, "%s: cannot make the data durable: %s", t->path,
+			       status_text(st));
 	if (!is_single_file(t->opts.kind))
 		return publish_descriptor(t, why);
 	st = file_rename(t->store, t->extents[0].path, t->path, why);

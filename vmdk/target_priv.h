@@ -13,7 +13,14 @@
 
 struct target;
 
-enum piece_state { PIECE_FREE, PIECE_READING, PIECE_READ, PIECE_PACKING, PIECE_PACKED, PIECE_WRITING };
+enum piece_state {
+	PIECE_FREE,
+	PIECE_READING,
+	PIECE_READ,
+	PIECE_PACKING,
+	PIECE_PACKED,
+	PIECE_WRITING
+};
 
 /* A part of the disk on its way: at most PIECE_BYTES, inside one extent, and inside one block of
  * that size counted from the extent's start. */
@@ -73,7 +80,8 @@ struct target {
 	uint32_t		count;
 	int			level;		/* of a stream */
 	uint8_t			no_sparse;
-	uint8_t			keep;		/* on failure leave the files: a journal tells of them */
+	/* on failure leave the files: a journal tells of them */
+	uint8_t			keep;
 	uint8_t			reopen;		/* continue the files that are there */
 	void			*state;		/* the sink's */
 	struct job_clock	*clock;

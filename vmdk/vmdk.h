@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* vmdk - virtual disks: descriptors, flat and sparse extents, conversion, check.
  * Source: VMware, Virtual Disk Format 5.0 (technical note); FORMAT.md tells what else is known.
- * A disk lies in a store; control calls run in a world on the store's pCPU. Sectors are 512 bytes. */
+ * A disk lies in a store; control calls run in a world on the store's pCPU. Sectors are 512 bytes.
+ * */
 #ifndef CAIRN_VMDK_H
 #define CAIRN_VMDK_H
 
@@ -25,18 +26,18 @@ enum vmdk_adapter { VMDK_LSILOGIC, VMDK_BUSLOGIC, VMDK_IDE, VMDK_LEGACY_ESX };
 /* createType as ESXi and the technote spell it; the words of vmkfstools -d. */
 const char *vmdk_kind_word(enum vmdk_kind kind);
 
-/* ---- open, read, write ------------------------------------------------------------------------- */
+/* ---- open, read, write ----------------------------------------------------------------------- */
 
 enum vmdk_open { VMDK_READ = 0, VMDK_WRITE = 1, VMDK_FORMAT_RAW = 2, VMDK_DIRECT = 4 };
 
-/* path: the descriptor (a "-flat" and the like is refused, naming the descriptor when there is one),
- * or any image with VMDK_FORMAT_RAW. Opening for writing a sparse extent that was not closed cleanly
- * runs its check first.
+/* path: the descriptor (a "-flat" and the like is refused, naming the descriptor when there is
+ * one), or any image with VMDK_FORMAT_RAW. Opening for writing a sparse extent that was not closed
+ * cleanly runs its check first.
  *   ST_NOENT  ST_BUSY  ST_READONLY (stream, RDONLY extents)
  *   ST_UNSUPPORTED  a kind or version of a later release: the reason is in why
  *   ST_CORRUPT      the bad field is in why */
-MUST_USE enum status vmdk_open(struct store *s, const char *path, unsigned flags, struct vmdk_disk **disk,
-			       struct why *why);
+MUST_USE enum status vmdk_open(struct store *s, const char *path, unsigned flags,
+			       struct vmdk_disk **disk, struct why *why);
 /* Ends with everything durable and marked clean when it was open for writing. */
 enum status vmdk_close(struct vmdk_disk *disk);
 uint64_t vmdk_bytes(const struct vmdk_disk *disk);
@@ -44,7 +45,8 @@ enum vmdk_kind vmdk_kind(const struct vmdk_disk *disk);
 /* READ WRITE FLUSH ZERO UNMAP in virtual bytes, any alignment to a sector. */
 void vmdk_submit(struct vmdk_disk *disk, struct io_req *req);
 MUST_USE enum status vmdk_read(struct vmdk_disk *disk, uint64_t offset, void *buf, uint64_t bytes);
-MUST_USE enum status vmdk_write(struct vmdk_disk *disk, uint64_t offset, const void *buf, uint64_t bytes);
+MUST_USE enum status vmdk_write(struct vmdk_disk *disk, uint64_t offset, const void *buf,
+				uint64_t bytes);
 
 /* What lies at a virtual offset; merged as far as it goes. */
 struct vmdk_run {
@@ -57,7 +59,7 @@ struct vmdk_run {
 };
 MUST_USE enum status vmdk_map(struct vmdk_disk *disk, uint64_t offset, struct vmdk_run *run);
 
-/* ---- information -------------------------------------------------------------------------------- */
+/* ---- information ----------------------------------------------------------------------------- */
 
 struct vmdk_extent_info {
 	char		access[9], type[12];
@@ -80,11 +82,12 @@ struct vmdk_info {
 	uint32_t		extent_count;
 };
 MUST_USE enum status vmdk_info(struct vmdk_disk *disk, struct vmdk_info *info);
-MUST_USE enum status vmdk_extent_info(struct vmdk_disk *disk, uint32_t index, struct vmdk_extent_info *info);
+MUST_USE enum status vmdk_extent_info(struct vmdk_disk *disk, uint32_t index,
+				      struct vmdk_extent_info *info);
 /* The descriptor's text as it lies on the disk; valid until close. */
 const char *vmdk_descriptor_text(const struct vmdk_disk *disk);
 
-/* ---- long work ------------------------------------------------------------------------------------ */
+/* ---- long work ------------------------------------------------------------------------------- */
 
 /* How long work reports and is stopped. All may be NULL. */
 struct vmdk_job {
@@ -97,7 +100,8 @@ struct vmdk_job {
 };
 
 struct vmdk_create_opts {
-	enum vmdk_kind		kind;		/* VMDK_VMFS, _MONO_*, _SPLIT_*, _STREAM (empty), _RAW */
+	/* VMDK_VMFS, _MONO_*, _SPLIT_*, _STREAM (empty), _RAW */
+	enum vmdk_kind		kind;
 	enum vmdk_alloc		alloc;		/* of flat kinds */
 	enum vmdk_adapter	adapter;
 	uint64_t		bytes;
@@ -105,41 +109,47 @@ struct vmdk_create_opts {
 	uint8_t			reproducible;	/* fixed CID and uuid (tests) */
 };
 /* Extents first, the descriptor under its final name last; on any failure nothing is left. */
-MUST_USE enum status vmdk_create(struct store *s, const char *path, const struct vmdk_create_opts *opts,
-				 struct vmdk_job *job, struct why *why);
+MUST_USE enum status vmdk_create(struct store *s, const char *path,
+				 const struct vmdk_create_opts *opts, struct vmdk_job *job,
+				 struct why *why);
 
 struct vmdk_convert_opts {
-	struct vmdk_create_opts	create;		/* bytes 0: the source's; adapter is the source's unless set_adapter */
+	/* bytes 0: the source's; adapter is the source's unless set_adapter */
+	struct vmdk_create_opts	create;
 	uint8_t			set_adapter;
 	uint8_t			verify;		/* read back and compare */
 	int			level;		/* stream: 0 the default, 1 fast ... 9 small */
 	uint8_t			no_sparse;	/* write zeros too */
-	uint8_t			resume;		/* continue a destination that a journal beside it describes */
+	/* continue a destination that a journal beside it describes */
+	uint8_t			resume;
 };
 /* Copy what the source shows into a new disk. Zeros stay holes where the kind can.
  * A failure, ST_CANCELLED included, leaves nothing. With `resume`, flat and raw destinations leave
- * their files and the journal instead, and the next call with `resume` goes on at the last safe point
- * (every five seconds), or from the start when the source has changed; a call without it gives
- * ST_EXIST. Streams and sparse kinds always start anew.
- *   ST_NAME ST_INVAL ST_EXIST ST_NOSPACE ST_READONLY ST_LIMIT (2 TiB of grains in one sparse file) */
+ * their files and the journal instead, and the next call with `resume` goes on at the last safe
+ * point (every five seconds), or from the start when the source has changed; a call without it
+ * gives ST_EXIST. Streams and sparse kinds always start anew.
+ *   ST_NAME ST_INVAL ST_EXIST ST_NOSPACE ST_READONLY ST_LIMIT (2 TiB of grains in one sparse file)
+ * */
 MUST_USE enum status vmdk_convert(struct vmdk_disk *src, struct store *dst, const char *path,
 				  const struct vmdk_convert_opts *opts, struct vmdk_job *job,
 				  struct why *why);
 
-/* 0 equal, 1 different (*at: the first byte that differs); the rest of a longer disk must be zeros. */
+/* 0 equal, 1 different (*at: the first byte that differs); the rest of a longer disk must be zeros.
+ * */
 MUST_USE enum status vmdk_compare(struct vmdk_disk *a, struct vmdk_disk *b, struct vmdk_job *job,
 				  int *different, uint64_t *at, struct why *why);
 
 /* Whole-disk operations of vmkfstools on the disk `path`, closed. */
 MUST_USE enum status vmdk_delete(struct store *s, const char *path, int force, struct why *why);
-MUST_USE enum status vmdk_rename(struct store *s, const char *old_path, const char *new_path, struct why *why);
+MUST_USE enum status vmdk_rename(struct store *s, const char *old_path, const char *new_path,
+				 struct why *why);
 MUST_USE enum status vmdk_extend(struct store *s, const char *path, uint64_t bytes, int eager,
 				 struct vmdk_job *job, struct why *why);
 enum vmdk_fill { VMDK_INFLATE, VMDK_EAGER_ZERO, VMDK_PUNCH_ZERO, VMDK_WRITE_ZEROS };
-MUST_USE enum status vmdk_fill(struct store *s, const char *path, enum vmdk_fill what, struct vmdk_job *job,
-			       struct why *why);
+MUST_USE enum status vmdk_fill(struct store *s, const char *path, enum vmdk_fill what,
+			       struct vmdk_job *job, struct why *why);
 
-/* ---- check -------------------------------------------------------------------------------------- */
+/* ---- check ----------------------------------------------------------------------------------- */
 
 struct vmdk_check_result {
 	uint32_t	corruptions;	/* repairable or not */
@@ -148,7 +158,8 @@ struct vmdk_check_result {
 	uint32_t	repaired;
 	uint8_t		dirty;
 };
-/* finding(arg, text): one line per class with its count and first address. repair: fix and check again. */
+/* finding(arg, text): one line per class with its count and first address. repair: fix and check
+ * again. */
 MUST_USE enum status vmdk_check(struct store *s, const char *path, int repair,
 				void (*finding)(void *arg, const char *text), void *arg,
 				struct vmdk_check_result *result, struct why *why);

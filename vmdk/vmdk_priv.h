@@ -67,7 +67,8 @@ struct vmdk_disk {
 	struct desc		desc;
 	char			*text;		/* the descriptor as it was read */
 	struct store		*store;
-	enum status		broken;		/* the first write could not be recorded: writes fail */
+	/* the first write could not be recorded: writes fail */
+	enum status		broken;
 	struct vmdk_worker	worker;
 	char			path[VMDK_PATH_MAX];
 };

@@ -88,7 +88,8 @@ void port_pcpu_post(uint32_t pcpu, struct port_msg *msg);
 struct port_timer {
 	struct list	link;		/* the port's */
 	uint64_t	at_ns;
-	void		(*fn)(struct port_timer *timer);	/* outside of worlds: must not park */
+	/* outside of worlds: must not park */
+	void		(*fn)(struct port_timer *timer);
 };
 /* One shot on this pCPU; starting an armed timer moves it. init once before the first start. */
 void port_timer_init(struct port_timer *timer, void (*fn)(struct port_timer *timer));

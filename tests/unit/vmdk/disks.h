@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* disks - what the tests of disks share: a store on the simulated machine, a pattern with every kind of
- * piece in it, and short forms of calls that must succeed. */
+/* disks - what the tests of disks share: a store on the simulated machine, a pattern with every
+ * kind of piece in it, and short forms of calls that must succeed. */
 #ifndef CAIRN_TESTS_VMDK_DISKS_H
 #define CAIRN_TESTS_VMDK_DISKS_H
 
@@ -14,10 +14,11 @@
 #define PATTERN_BYTES (7 * MIB + 37 * SECTOR_BYTES)
 #define DIR "/d"
 
-static const struct { enum vmdk_kind kind; enum vmdk_alloc alloc; } all_kinds[] = {
-	{ VMDK_VMFS, VMDK_THIN }, { VMDK_VMFS, VMDK_LAZY }, { VMDK_VMFS, VMDK_EAGER },
-	{ VMDK_MONO_FLAT, VMDK_THIN }, { VMDK_MONO_SPARSE, VMDK_THIN }, { VMDK_SPLIT_FLAT, VMDK_THIN },
-	{ VMDK_SPLIT_SPARSE, VMDK_THIN }, { VMDK_STREAM, VMDK_THIN }, { VMDK_RAW, VMDK_THIN },
+static const struct { enum vmdk_kind kind; enum vmdk_alloc alloc;
+} all_kinds[] = {
+    {VMDK_VMFS, VMDK_THIN},	    {VMDK_VMFS, VMDK_LAZY},	   {VMDK_VMFS, VMDK_EAGER},
+    {VMDK_MONO_FLAT, VMDK_THIN},    {VMDK_MONO_SPARSE, VMDK_THIN}, {VMDK_SPLIT_FLAT, VMDK_THIN},
+    {VMDK_SPLIT_SPARSE, VMDK_THIN}, {VMDK_STREAM, VMDK_THIN},	   {VMDK_RAW, VMDK_THIN},
 };
 
 struct disks {
@@ -138,8 +139,8 @@ static inline void disks_put_raw(struct disks *t, const char *path)
 	disks_put(t, path, t->pattern, PATTERN_BYTES);
 }
 
-static inline enum status disks_convert(struct disks *t, const char *from, unsigned flags, const char *to,
-					enum vmdk_kind kind, enum vmdk_alloc alloc)
+static inline enum status disks_convert(struct disks *t, const char *from, unsigned flags,
+					const char *to, enum vmdk_kind kind, enum vmdk_alloc alloc)
 {
 	struct vmdk_convert_opts opts = { .create = { .kind = kind, .alloc = alloc } };
 	struct vmdk_disk *src;
@@ -153,8 +154,8 @@ static inline enum status disks_convert(struct disks *t, const char *from, unsig
 }
 
 /* 1 when all of the disk equals the bytes. */
-static inline int disks_equal(struct disks *t, const char *path, unsigned flags, const uint8_t *want,
-			      uint64_t bytes)
+static inline int disks_equal(struct disks *t, const char *path, unsigned flags,
+			      const uint8_t *want, uint64_t bytes)
 {
 	struct vmdk_disk *d = disks_open(t, path, flags);
 	uint8_t *got = calloc(1, bytes);

@@ -16,7 +16,8 @@ static void test_every_kind_to_every_kind(void)
 		CU_ASSERT(disks_equal(&t, DIR "/a.vmdk", flags, t.pattern, PATTERN_BYTES));
 		for (size_t j = 0; j < ARRAY_COUNT(all_kinds); j++) {
 			CU_ASSERT_EQUAL(disks_convert(&t, DIR "/a.vmdk", flags, DIR "/b.vmdk",
-						      all_kinds[j].kind, all_kinds[j].alloc), ST_OK);
+						      all_kinds[j].kind, all_kinds[j].alloc),
+					ST_OK);
 			CU_ASSERT(disks_equal(&t, DIR "/b.vmdk", disks_flags(all_kinds[j].kind),
 					      t.pattern, PATTERN_BYTES));
 			if (all_kinds[j].kind == VMDK_RAW)
@@ -61,8 +62,8 @@ static void test_allocation_is_told(void)
 static void test_names_and_sizes(void)
 {
 	static const char *const bad[] = {
-		DIR "/a", DIR "/a-flat.vmdk", DIR "/a-s001.vmdk", DIR "/a-000001.vmdk", DIR "/.vmdk",
-		DIR "/a-ctk.vmdk", DIR "/a\".vmdk", DIR "/a-rdmp.vmdk",
+	    DIR "/a",	  DIR "/a-flat.vmdk", DIR "/a-s001.vmdk", DIR "/a-000001.vmdk",
+	    DIR "/.vmdk", DIR "/a-ctk.vmdk",  DIR "/a\".vmdk",	  DIR "/a-rdmp.vmdk",
 	};
 	struct vmdk_create_opts opts = { .kind = VMDK_VMFS, .bytes = MIB };
 	struct disks t;
@@ -83,7 +84,7 @@ static void test_names_and_sizes(void)
 	disks_end(&t);
 }
 
-/* ---- faults ------------------------------------------------------------------------------------------ */
+/* ---- faults ---------------------------------------------------------------------------------- */
 
 enum fault { FAIL_IO, FAIL_ALLOC };
 
@@ -95,7 +96,10 @@ static void arm(enum fault what, uint64_t n)
 		sim_fail_alloc(n);
 }
 
-static int happened(enum fault what) { return what == FAIL_IO ? sim_io_failed() : sim_alloc_failed(); }
+static int happened(enum fault what)
+{
+	return what == FAIL_IO ? sim_io_failed() : sim_alloc_failed();
+}
 
 /* The n-th transfer, or allocation, fails: an error, and only the source is left; or all is well,
  * when the fault did not matter. */
@@ -107,8 +111,8 @@ static void sweep_convert(struct disks *t, enum fault what, size_t kind)
 		int hit;
 
 		arm(what, n);
-		st = disks_convert(t, DIR "/src", VMDK_FORMAT_RAW, DIR "/f.vmdk", all_kinds[kind].kind,
-				   all_kinds[kind].alloc);
+		st = disks_convert(t, DIR "/src", VMDK_FORMAT_RAW, DIR "/f.vmdk",
+				   all_kinds[kind].kind, all_kinds[kind].alloc);
 		hit = happened(what);
 		arm(what, 0);
 		CU_ASSERT_EQUAL(disks_live(t), live);
@@ -121,8 +125,8 @@ static void sweep_convert(struct disks *t, enum fault what, size_t kind)
 			CU_ASSERT_EQUAL_FATAL(disks_files(t), 1);
 			continue;
 		}
-		CU_ASSERT(disks_equal(t, DIR "/f.vmdk", disks_flags(all_kinds[kind].kind), t->pattern,
-				      PATTERN_BYTES));
+		CU_ASSERT(disks_equal(t, DIR "/f.vmdk", disks_flags(all_kinds[kind].kind),
+				      t->pattern, PATTERN_BYTES));
 		disks_clear(t);
 		disks_put_raw(t, DIR "/src");
 		if (!hit)
@@ -182,7 +186,7 @@ static void test_cancelled(void)
 	disks_end(&t);
 }
 
-/* ---- resume ---------------------------------------------------------------------------------------------- */
+/* ---- resume ---------------------------------------------------------------------------------- */
 
 static int stop_at_half(struct vmdk_job *job, uint64_t done, uint64_t total)
 {

@@ -9,12 +9,13 @@
 #include "tests/unit/cu.h"
 
 static const char esxi[] =
-	"# Disk DescriptorFile\nversion=1\nencoding=\"UTF-8\"\nCID=fffffffe\nparentCID=ffffffff\n"
-	"createType=\"vmfs\"\n\n# Extent description\nRW 20480 VMFS \"a-flat.vmdk\"\n\n"
-	"# The Disk Data Base\n#DDB\n\nddb.adapterType = \"lsilogic\"\nddb.deletable = \"true\"\n"
-	"ddb.geometry.cylinders = \"10\"\nddb.geometry.heads = \"64\"\nddb.geometry.sectors = \"32\"\n"
-	"ddb.longContentID = \"0123456789abcdef01234567fffffffe\"\n"
-	"ddb.uuid = \"60 00 C2 9f 28 1e 65 bf-3d cc 5e f0 f5 42 1e f6\"\nddb.virtualHWVersion = \"13\"\n";
+    "# Disk DescriptorFile\nversion=1\nencoding=\"UTF-8\"\nCID=fffffffe\nparentCID=ffffffff\n"
+    "createType=\"vmfs\"\n\n# Extent description\nRW 20480 VMFS \"a-flat.vmdk\"\n\n"
+    "# The Disk Data Base\n#DDB\n\nddb.adapterType = \"lsilogic\"\nddb.deletable = \"true\"\n"
+    "ddb.geometry.cylinders = \"10\"\nddb.geometry.heads = \"64\"\nddb.geometry.sectors = \"32\"\n"
+    "ddb.longContentID = \"0123456789abcdef01234567fffffffe\"\n"
+    "ddb.uuid = \"60 00 C2 9f 28 1e 65 bf-3d cc 5e f0 f5 42 1e f6\"\nddb.virtualHWVersion = "
+    "\"13\"\n";
 
 static enum status parse(struct desc *d, const char *text, size_t n)
 {

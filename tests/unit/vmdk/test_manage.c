@@ -29,8 +29,10 @@ static void test_rename(void)
 
 		put_disk(&t, DIR "/old.vmdk", all_kinds[i].kind, all_kinds[i].alloc);
 		before = info_of(&t, DIR "/old.vmdk");
-		CU_ASSERT_EQUAL(vmdk_rename(t.s, DIR "/old.vmdk", DIR "/old.vmdk", &t.why), ST_EXIST);
-		CU_ASSERT_EQUAL(vmdk_rename(t.s, DIR "/old.vmdk", DIR "/new-flat.vmdk", &t.why), ST_NAME);
+		CU_ASSERT_EQUAL(vmdk_rename(t.s, DIR "/old.vmdk", DIR "/old.vmdk", &t.why),
+				ST_EXIST);
+		CU_ASSERT_EQUAL(vmdk_rename(t.s, DIR "/old.vmdk", DIR "/new-flat.vmdk", &t.why),
+				ST_NAME);
 		CU_ASSERT_EQUAL(vmdk_rename(t.s, DIR "/old.vmdk", DIR "/new.vmdk", &t.why), ST_OK);
 		CU_ASSERT(disks_equal(&t, DIR "/new.vmdk", VMDK_READ, t.pattern, PATTERN_BYTES));
 		after = info_of(&t, DIR "/new.vmdk");
@@ -70,8 +72,8 @@ static void test_rename_faults(void)
 static void test_delete_refused(void)
 {
 	static const char child[] =
-		"# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=2\nparentFileNameHint=\"a.vmdk\"\n"
-		"createType=\"vmfsSparse\"\nRW 2048 VMFSSPARSE \"a-000001-delta.vmdk\"\n";
+	    "# Disk DescriptorFile\nversion=1\nCID=1\nparentCID=2\nparentFileNameHint=\"a.vmdk\"\n"
+	    "createType=\"vmfsSparse\"\nRW 2048 VMFSSPARSE \"a-000001-delta.vmdk\"\n";
 	struct vmdk_disk *d;
 	struct disks t;
 
@@ -88,7 +90,8 @@ static void test_delete_refused(void)
 	CU_ASSERT_EQUAL(vmdk_delete(t.s, DIR "/a.vmdk", 1, &t.why), ST_OK);
 	CU_ASSERT_EQUAL(disks_files(&t), 1);
 	disks_clear(&t);
-	put_disk(&t, DIR "/a.vmdk", VMDK_VMFS, VMDK_THIN);	/* a missing extent is no obstacle */
+	/* a missing extent is no obstacle */
+	put_disk(&t, DIR "/a.vmdk", VMDK_VMFS, VMDK_THIN);
 	CU_ASSERT_EQUAL(t.s->ops->remove(t.s, DIR "/a-flat.vmdk", NULL), ST_OK);
 	CU_ASSERT_EQUAL(vmdk_delete(t.s, DIR "/a.vmdk", 0, &t.why), ST_OK);
 	CU_ASSERT_EQUAL(disks_files(&t), 0);
@@ -109,8 +112,9 @@ static void extend_one(struct disks *t, enum vmdk_kind kind, enum vmdk_alloc all
 	CU_ASSERT(disks_equal(t, DIR "/e.vmdk", VMDK_READ, want, bytes));
 	d = disks_open(t, DIR "/e.vmdk", VMDK_WRITE);
 	disks_noise(want + bytes - 70000 / 512 * 512, 69632, 9);
-	CU_ASSERT_EQUAL(vmdk_write(d, bytes - 70000 / 512 * 512, want + bytes - 70000 / 512 * 512, 69632),
-			ST_OK);
+	CU_ASSERT_EQUAL(
+	    vmdk_write(d, bytes - 70000 / 512 * 512, want + bytes - 70000 / 512 * 512, 69632),
+	    ST_OK);
 	CU_ASSERT_EQUAL(vmdk_close(d), ST_OK);
 	CU_ASSERT(disks_equal(t, DIR "/e.vmdk", VMDK_READ, want, bytes));
 	CU_ASSERT_EQUAL(vmdk_check(t->s, DIR "/e.vmdk", 0, NULL, NULL, &r, &t->why), ST_OK);

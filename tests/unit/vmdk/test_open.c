@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* What vmdk_open() takes and what it refuses, with which status; content ids; streams that are cut or
- * changed. */
+/* What vmdk_open() takes and what it refuses, with which status; content ids; streams that are cut
+ * or changed. */
 #include "tests/unit/vmdk/disks.h"
 
 #include "vmdk/sparse_format.h"
@@ -24,31 +24,35 @@ static enum status open_text(struct disks *t, const char *text)
 
 static void test_refused(void)
 {
-	static const struct { const char *text; enum status st; } cases[] = {
-		{ HEAD "createType=\"vmfs\"\nRW 2 VMFS \"f\"\n", ST_OK },
-		{ HEAD "createType=\"vmfsThin\"\nRW 2 VMFS \"f\" 0\n", ST_OK },
-		{ HEAD "createType=\"custom\"\nRW 1 FLAT \"f\" 1\nRW 3 ZERO\nRW 1 FLAT \"./f\" 0\n", ST_OK },
-		{ HEAD "createType=\"vmfs\"\nRW 5 VMFS \"f\"\n", ST_CORRUPT },	/* truncated */
-		{ HEAD "createType=\"vmfs\"\nRW 2 VMFS \"missing\"\n", ST_NOENT },
-		{ HEAD "createType=\"vmfs\"\nRW 2 VMFS \"/d/f\"\n", ST_REFUSED },
-		{ HEAD "createType=\"vmfs\"\nRW 2 VMFS \"../d/f\"\n", ST_REFUSED },
-		{ HEAD "createType=\"vmfs\"\nRW 2 VMFS \"x/..\\..\\f\"\n", ST_REFUSED },
-		{ HEAD "createType=\"vmfs\"\nRW 2 VMFS \"C:\\f\"\n", ST_REFUSED },
-		{ HEAD "createType=\"seSparse\"\nRW 2 SESPARSE \"f\"\n", ST_UNSUPPORTED },
-		{ HEAD "createType=\"vmfsSparse\"\nRW 2 VMFSSPARSE \"f\"\n", ST_UNSUPPORTED },
-		{ HEAD "createType=\"vmfsRawDeviceMap\"\nRW 2 VMFSRDM \"f\"\n", ST_UNSUPPORTED },
-		{ HEAD "createType=\"vsanSparse\"\nRW 2 VSANSPARSE \"f\"\n", ST_UNSUPPORTED },
-		{ HEAD "createType=\"custom\"\nRW 2 VSANSPARSE \"f\"\n", ST_UNSUPPORTED },
-		{ HEAD "createType=\"fullDevice\"\nRW 2 FLAT \"f\" 0\n", ST_UNSUPPORTED },
-		{ HEAD "createType=\"custom\"\nRW 2 FLAT \"f\" 0 uuid dev\n", ST_UNSUPPORTED },
-		{ HEAD "isNativeSnapshot=\"yes\"\ncreateType=\"vmfs\"\nRW 2 VMFS \"f\"\n", ST_UNSUPPORTED },
-		{ "version=1\nCID=1\nparentCID=2\nparentFileNameHint=\"p.vmdk\"\ncreateType=\"vmfs\"\n"
-		  "RW 2 VMFS \"f\"\n", ST_UNSUPPORTED },
-		{ "some other text\n", ST_CORRUPT },
-		{ "COWD and more", ST_UNSUPPORTED },
-		{ "kdmv and more", ST_UNSUPPORTED },
-		{ "KDMV and more", ST_UNSUPPORTED },
-		{ "", ST_CORRUPT },
+	static const struct { const char *text; enum status st;
+	} cases[] = {
+	    {HEAD "createType=\"vmfs\"\nRW 2 VMFS \"f\"\n", ST_OK},
+	    {HEAD "createType=\"vmfsThin\"\nRW 2 VMFS \"f\" 0\n", ST_OK},
+	    {HEAD "createType=\"custom\"\nRW 1 FLAT \"f\" 1\nRW 3 ZERO\nRW 1 FLAT \"./f\" 0\n",
+	     ST_OK},
+	    {HEAD "createType=\"vmfs\"\nRW 5 VMFS \"f\"\n", ST_CORRUPT}, /* truncated */
+	    {HEAD "createType=\"vmfs\"\nRW 2 VMFS \"missing\"\n", ST_NOENT},
+	    {HEAD "createType=\"vmfs\"\nRW 2 VMFS \"/d/f\"\n", ST_REFUSED},
+	    {HEAD "createType=\"vmfs\"\nRW 2 VMFS \"../d/f\"\n", ST_REFUSED},
+	    {HEAD "createType=\"vmfs\"\nRW 2 VMFS \"x/..\\..\\f\"\n", ST_REFUSED},
+	    {HEAD "createType=\"vmfs\"\nRW 2 VMFS \"C:\\f\"\n", ST_REFUSED},
+	    {HEAD "createType=\"seSparse\"\nRW 2 SESPARSE \"f\"\n", ST_UNSUPPORTED},
+	    {HEAD "createType=\"vmfsSparse\"\nRW 2 VMFSSPARSE \"f\"\n", ST_UNSUPPORTED},
+	    {HEAD "createType=\"vmfsRawDeviceMap\"\nRW 2 VMFSRDM \"f\"\n", ST_UNSUPPORTED},
+	    {HEAD "createType=\"vsanSparse\"\nRW 2 VSANSPARSE \"f\"\n", ST_UNSUPPORTED},
+	    {HEAD "createType=\"custom\"\nRW 2 VSANSPARSE \"f\"\n", ST_UNSUPPORTED},
+	    {HEAD "createType=\"fullDevice\"\nRW 2 FLAT \"f\" 0\n", ST_UNSUPPORTED},
+	    {HEAD "createType=\"custom\"\nRW 2 FLAT \"f\" 0 uuid dev\n", ST_UNSUPPORTED},
+	    {HEAD "isNativeSnapshot=\"yes\"\ncreateType=\"vmfs\"\nRW 2 VMFS \"f\"\n",
+	     ST_UNSUPPORTED},
+	    {"version=1\nCID=1\nparentCID=2\nparentFileNameHint=\"p.vmdk\"\ncreateType=\"vmfs\"\n"
+	     "RW 2 VMFS \"f\"\n",
+	     ST_UNSUPPORTED},
+	    {"some other text\n", ST_CORRUPT},
+	    {"COWD and more", ST_UNSUPPORTED},
+	    {"kdmv and more", ST_UNSUPPORTED},
+	    {"KDMV and more", ST_UNSUPPORTED},
+	    {"", ST_CORRUPT},
 	};
 	struct disks t;
 
@@ -134,7 +138,7 @@ static void test_ranges(void)
 	disks_end(&t);
 }
 
-/* ---- streams --------------------------------------------------------------------------------------------- */
+/* ---- streams --------------------------------------------------------------------------------- */
 
 static uint64_t make_stream(struct disks *t)
 {
@@ -152,7 +156,8 @@ static void put_stream(struct disks *t, const uint8_t *data, uint64_t n)
 	disks_put(t, DIR "/t.vmdk", data, n);
 }
 
-/* A stream that is cut anywhere is refused, and leaves no destination; bytes behind it do not matter. */
+/* A stream that is cut anywhere is refused, and leaves no destination; bytes behind it do not
+ * matter. */
 static void test_cut_stream(void)
 {
 	struct disks t;
@@ -162,7 +167,8 @@ static void test_cut_stream(void)
 
 	disks_begin(&t);
 	n = make_stream(&t);
-	CU_ASSERT_EQUAL_FATAL(store_read_all(t.s, DIR "/s.vmdk", n + 1, &data, &bytes, &t.why), ST_OK);
+	CU_ASSERT_EQUAL_FATAL(store_read_all(t.s, DIR "/s.vmdk", n + 1, &data, &bytes, &t.why),
+			      ST_OK);
 	for (uint64_t cut = 0; cut < n; cut += 1 + n / 97) {
 		put_stream(&t, (uint8_t *)data, cut);
 		CU_ASSERT_NOT_EQUAL(disks_convert(&t, DIR "/t.vmdk", VMDK_READ, DIR "/x", VMDK_RAW,
@@ -190,7 +196,8 @@ static void test_changed_stream(void)
 
 	disks_begin(&t);
 	n = make_stream(&t);
-	CU_ASSERT_EQUAL_FATAL(store_read_all(t.s, DIR "/s.vmdk", n + 1, &data, &bytes, &t.why), ST_OK);
+	CU_ASSERT_EQUAL_FATAL(store_read_all(t.s, DIR "/s.vmdk", n + 1, &data, &bytes, &t.why),
+			      ST_OK);
 	for (uint64_t at = 65536; at < n; at += 1 + n / 211) {
 		uint8_t *got = calloc(1, PATTERN_BYTES);
 		struct vmdk_disk *d;

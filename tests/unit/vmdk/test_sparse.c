@@ -8,7 +8,8 @@
 #define BYTES (40 * MIB + 24 * SECTOR_BYTES)	/* two tables, a short last grain */
 #define PATH DIR "/s.vmdk"
 
-static enum status op(struct vmdk_disk *d, enum port_io_op what, uint64_t offset, void *buf, uint64_t bytes)
+static enum status op(struct vmdk_disk *d, enum port_io_op what, uint64_t offset, void *buf,
+		      uint64_t bytes)
 {
 	struct io_wait w;
 
@@ -34,7 +35,7 @@ static struct vmdk_check_result check(struct disks *t, int repair)
 	return r;
 }
 
-/* ---- model ------------------------------------------------------------------------------------------- */
+/* ---- model ----------------------------------------------------------------------------------- */
 
 static void random_op(struct vmdk_disk *d, uint8_t *model, uint64_t *rng)
 {
@@ -91,7 +92,7 @@ static void test_model(void)
 		run_model(seed & 1 ? VMDK_MONO_SPARSE : VMDK_SPLIT_SPARSE, seed & 2, seed);
 }
 
-/* ---- many requests at once ------------------------------------------------------------------------------- */
+/* ---- many requests at once ------------------------------------------------------------------- */
 
 #define FLIGHT 32
 
@@ -136,7 +137,7 @@ static void test_writes_at_once(void)
 	disks_end(&t);
 }
 
-/* ---- power cuts --------------------------------------------------------------------------------------------- */
+/* ---- power cuts ------------------------------------------------------------------------------ */
 
 /* Writes of known content, each with a flush: what was acknowledged must be there. */
 static uint64_t write_some(struct vmdk_disk *d, uint64_t count)
@@ -207,9 +208,10 @@ static void test_power_cut(void)
 	CU_ASSERT(n > 25);	/* or the sweep stopped nothing */
 }
 
-/* ---- damage --------------------------------------------------------------------------------------------------- */
+/* ---- damage ---------------------------------------------------------------------------------- */
 
-/* The layout of BYTES with a descriptor: RGD at 21, its tables at 22 and 26, GD at 30, tables at 31, 35. */
+/* The layout of BYTES with a descriptor: RGD at 21, its tables at 22 and 26, GD at 30, tables at
+ * 31, 35. */
 #define RGT0 (22 * SECTOR_BYTES)
 #define GD   (30 * SECTOR_BYTES)
 #define GT0  (31 * SECTOR_BYTES)
@@ -293,7 +295,8 @@ static void test_damage(void)
 	poke32(GT0 + 8, OVERHEAD);
 	poke32(RGT0 + 8, OVERHEAD);
 	expect_repair(&t, 1, "abad");
-	damage_begin(&t);		/* a directory entry past the end: its copy leads to the tables */
+	/* a directory entry past the end: its copy leads to the tables */
+	damage_begin(&t);
 	poke32(GD, 0x40000000);
 	expect_repair(&t, 1, "abcd");
 }
@@ -333,7 +336,10 @@ static void test_header_fields(void)
 			uint8_t buf[4096];
 
 			memcpy(bad, good, sizeof(bad));
-			bad[at] = how == 0 ? 0 : how == 1 ? 0xff : how == 2 ? good[at] ^ 1 : good[at] ^ 0x80;
+			bad[at] = how == 0   ? 0
+				  : how == 1 ? 0xff
+				  : how == 2 ? good[at] ^ 1
+					     : good[at] ^ 0x80;
 			CU_ASSERT_EQUAL(sim_disk_poke(PATH, 0, bad, sizeof(bad)), ST_OK);
 			t.why.text[0] = 0;
 			if (vmdk_open(t.s, PATH, VMDK_READ, &d, &t.why) != ST_OK) {
