@@ -30,8 +30,8 @@ static void die(const char *what, int err)
 	exit(1);
 }
 
-/* In one piece of large pages where the kernel has them: with 4 KiB pages a transfer of 1 MiB is cut
- * into more pieces below, and it is not the ring that is then slow. */
+/* In one piece of large pages where the kernel has them: with 4 KiB pages a transfer of 1 MiB is
+ * cut into more pieces below, and it is not the ring that is then slow. */
 static void make_buffers(const struct load *load)
 {
 	size_t bytes = (load->bytes * load->depth + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
