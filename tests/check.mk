@@ -54,9 +54,16 @@ check-long-interop: all
 	@CAIRN_LONG=1 TEST_TIMEOUT=7200 tests/run.sh --title="other people's programs, full size" $(INTEROP)
 check-long: check-long-interop
 
+# Seeds of chance until SECS are over; the seed that fails is the last one printed.
+torture: check-programs
+	@end=$$(($$(date +%s) + $(SECS))); while [ $$(date +%s) -lt $$end ]; do \
+		seed=$$(od -An -N4 -tu4 /dev/urandom | tr -d ' '); echo "SEED=$$seed"; \
+		for p in $(SIM_PROGS); do SEED=$$seed $$p >build/torture.log 2>&1 || \
+			{ tail -20 build/torture.log; echo "$$p failed with SEED=$$seed"; exit 1; }; done; done
+
 demo:
 	@tests/deps.sh build demo
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@tests/demo.sh
 
-.PHONY: fuzz check check-programs quick check-long check-long-interop demo
+.PHONY: fuzz check check-programs quick check-long check-long-interop torture demo
