@@ -392,6 +392,9 @@ static int verify_print(struct cmd *cmd, const struct disk_sum_result *r)
 				     "blocks", (json_int_t)r->blocks, "bad_blocks",
 				     (json_int_t)r->bad, "first_bad_at_bytes",
 				     r->bad ? out_json_bytes(r->first_bad_at) : json_null()));
+		if (r->bad)
+			out_doc_fail(doc, ST_CORRUPT, operand(cmd, 0),
+				     "its content is not that of the manifest");
 		if (out_doc_print(doc) != 0)
 			return EXIT_FAILED;
 	}
