@@ -130,17 +130,20 @@ static enum status host_create(struct store *s, const char *path, uint32_t mode,
 {
 	struct hostfs *h = hostfs_of(s);
 	char full[HOSTFS_PATH_MAX];
+	struct store_file *made;
 	enum status st = hostfs_path(h, path, full, why);
 
 	(void)mode;
 	if (st == ST_OK)
-		st = open_full(h, full, PORT_OPEN_WRITE | PORT_OPEN_CREATE, file, why);
+		st = open_full(h, full, PORT_OPEN_WRITE | PORT_OPEN_CREATE, &made, why);
 	if (st != ST_OK)
 		return st;
 	st = hostfs_touched(h, full);
-	if (st == ST_OK)
+	if (st == ST_OK) {
+		*file = made;
 		return ST_OK;
-	host_file_close(*file);
+	}
+	host_file_close(made);
 	unmake(full);
 	return why_set(why, st, "%s: %s", full, status_text(st));
 }
