@@ -274,7 +274,10 @@ says "13: eager" 1 "(13)" vmkfstools -c 5g -d eagerzeroedthick $V/x.vmdk
 head -c 500M /dev/zero | tr '\0' 'x' >big
 says "13: clone" 1 "(13)" vmkfstools -i big --format raw -d thin $V/x.vmdk
 rm big
-says "15: no disk" 1 "(15)" vmkfstools -i raw $V/x.vmdk
+cp raw noise.vmdk
+says "15: no disk" 1 "(15)" vmkfstools -i noise.vmdk $V/x.vmdk
+says "15: the option goes before the name" 1 "(15)" vmkfstools -i raw --format vmdk $V/x.vmdk
+rm noise.vmdk
 says "1: an extent, not the descriptor" 1 "src.vmdk" vmkfstools -i $V/src-flat.vmdk $V/x.vmdk
 says "25: no source" 1 "Failed to open 'nope.vmdk'" vmkfstools -i nope.vmdk $V/x.vmdk
 says "25: no directory" 1 "(25)" vmkfstools -c 1m -d thin $V/nope/x.vmdk
