@@ -38,8 +38,9 @@ MUST_USE enum status vmfs_probe(struct io_dev *dev, struct vmfs_probe *probe, st
 
 struct vmfs_mount_opts {
 	uint8_t		write;		/* take a heartbeat slot and a journal */
-	uint8_t join; /* write although another host's heartbeat is in use (it is watched
-					 * for a lease and must be silent in this release) */
+	/* For the release with many hosts; no effect in this one: a host that beats is always
+	 * ST_BUSY, a silent one is watched for a lease and a beat. */
+	uint8_t join;
 	uint64_t	cache_bytes;	/* metadata cache; 0: 32 MiB */
 };
 /* devs in any order; all devices of the volume must be there.
