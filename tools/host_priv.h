@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* host_priv - what host.c and host_claim.c share, and nobody else sees. */
+#ifndef CAIRN_TOOLS_HOST_PRIV_H
+#define CAIRN_TOOLS_HOST_PRIV_H
+
+#include "tools/host.h"
+
+#define DEVICE_NAME_MAX		256	/* as in struct io_dev */
+
+struct host_piece {			/* one device of a volume */
+	char			uri[DEVICE_NAME_MAX];
+	struct vmfs_probe	probe;
+	struct host_piece	*twin;	/* another device that claims to be the same one */
+};
+
+struct host_volume {
+	struct host		*host;
+	struct host_piece	*piece[HOST_DEVICES_MAX];
+	uint32_t		piece_count;
+	const struct vmfs_probe	*head;
+	char			uuid[VMFS_UUID_TEXT];
+	struct vmfs_volume	*vol;		/* NULL: not mounted */
+	enum host_access	access;
+	struct io_dev		*dev[HOST_DEVICES_MAX];
+	uint32_t		dev_count;
+};
+
+struct host {
+	const struct config	*config;
+	struct store		*files;		/* this machine's own, opened at first use */
+	struct store		*names;		/* the directory /vmfs/volumes */
+	struct host_volume	**volume;
+	size_t			volume_count;
+	uint8_t			scanned;
+	struct why		trouble;	/* of the first device that cannot be read */
+};
+
+/* "lun.img:1" and "./lun.img:1" are one device: two spellings of one file. whole: the name `a`
+ * without a partition stands for all of them. */
+int host_same_device(const char *a, const char *b, int whole);
+/* Take the device, or those of its partitions that hold a VMFS. ST_NOENT: nothing there. */
+MUST_USE enum status host_claim(struct host *host, const char *uri, struct why *why);
+/* /vmfs/devices/disks/NAME[:N] of a claimed device becomes its URI; anything else stays. */
+MUST_USE enum status host_device_uri(struct host *host, const char *name, char *uri, size_t size,
+				     struct why *why);
+
+#endif
