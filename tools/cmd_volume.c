@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* cmd_volume - `cairn volume`: what datastores there are, what is in one, make, grow and check
- * one. */
+/* cmd_volume - `cairn volume`: the table of its verbs, and those that only look: what datastores
+ * there are, and what is in one. */
+#include "tools/volume.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "iopath/base/fmt.h"
-#include "tools/check.h"
-#include "tools/cmd.h"
 
 /* ---- shared ---------------------------------------------------------------------------------- */
 
@@ -34,8 +33,7 @@ static json_t *json_devices(const struct host_volume *v)
 	return list;
 }
 
-/* A label or UUID from the command line, or the only volume there is. */
-static enum status find_volume(struct cmd *cmd, struct host_volume **v, struct why *why)
+enum status volume_find(struct cmd *cmd, struct host_volume **v, struct why *why)
 {
 	enum status st;
 
@@ -52,12 +50,12 @@ static enum status find_volume(struct cmd *cmd, struct host_volume **v, struct w
 		       host_volume_count(cmd->host));
 }
 
-static const char *operand_or(const struct cmd *cmd, const char *otherwise)
+const char *volume_operand(const struct cmd *cmd)
 {
-	return cmd->args.operand_count ? cmd->args.operand[0] : otherwise;
+	return cmd->args.operand_count ? cmd->args.operand[0] : NULL;
 }
 
-static void close_all(struct io_dev **devs, uint32_t count)
+void volume_close_devices(struct io_dev **devs, uint32_t count)
 {
 	for (uint32_t i = 0; i < count; i++)
 		io_dev_close(devs[i]);
@@ -290,7 +288,7 @@ static int volume_show(struct cmd *cmd)
 	struct why why = { 0 };
 	struct host_volume *v;
 	struct vmfs_volume *vol;
-	enum status st = info ? find_volume(cmd, &v, &why) : ST_NOMEM;
+	enum status st = info ? volume_find(cmd, &v, &why) : ST_NOMEM;
 	int code;
 
 	if (st == ST_OK)
@@ -301,7 +299,7 @@ static int volume_show(struct cmd *cmd)
 		st = vmfs_info(vol, info, &why);
 	}
 	if (st != ST_OK) {
-		code = cmd_fail(cmd, operand_or(cmd, NULL), st, &why);
+		code = cmd_fail(cmd, volume_operand(cmd), st, &why);
 	} else if (cmd->json) {
 		json_t *items, *doc = out_doc(cmd->verb->schema, &items);
 
@@ -313,350 +311,6 @@ static int volume_show(struct cmd *cmd)
 	}
 	free(info);
 	return code;
-}
-
-/* ---- create ---------------------------------------------------------------------------------- */
-
-/* What would be lost on a device: a volume, or a partition table. "" when nothing is known. */
-static void what_is_on(struct cmd *cmd, const char *name, char *buf, size_t size)
-{
-	struct vmfs_probe probe;
-	struct io_dev *dev;
-	char part[300];
-
-	buf[0] = 0;
-	if (host_open_device(cmd->host, name, 0, &dev, NULL) != ST_OK)
-		return;
-	if (vmfs_probe(dev, &probe, NULL) == ST_OK)
-		snprintf(buf, size, "the volume '%.60s'",
-			 probe.first_pe == 0 ? probe.label : "(extent)");
-	io_dev_close(dev);
-	snprintf(part, sizeof(part), "%.290s:1", name);
-	if (!buf[0] && host_open_device(cmd->host, part, 0, &dev, NULL) == ST_OK) {
-		snprintf(buf, size, "a partition table");
-		io_dev_close(dev);
-	}
-}
-
-/* Ask for each device that holds something. 0: no consent; *force: something was there. */
-static int may_overwrite(struct cmd *cmd, uint8_t *force)
-{
-	for (size_t i = 0; i < cmd->args.operand_count; i++) {
-		char found[100], question[500];
-
-		what_is_on(cmd, cmd->args.operand[i], found, sizeof(found));
-		if (!found[0])
-			continue;
-		snprintf(question, sizeof(question),
-			 "%.200s holds %s: all of it would be lost. Go on?", cmd->args.operand[i],
-			 found);
-		if (!cmd->dry_run && !cmd_consent(cmd, question))
-			return 0;
-		*force = 1;
-	}
-	return 1;
-}
-
-static enum status open_operands(struct cmd *cmd, size_t from, unsigned flags,
-				 struct io_dev *devs[HOST_DEVICES_MAX], uint32_t *count,
-				 struct why *why)
-{
-	enum status st = ST_OK;
-
-	*count = 0;
-	if (cmd->args.operand_count - from > HOST_DEVICES_MAX)
-		return why_set(why, ST_LIMIT, "a volume has at most %d devices", HOST_DEVICES_MAX);
-	for (size_t i = from; st == ST_OK && i < cmd->args.operand_count; i++) {
-		st = host_open_device(cmd->host, cmd->args.operand[i], flags, &devs[*count], why);
-		*count += st == ST_OK;
-	}
-	if (st != ST_OK) {
-		close_all(devs, *count);
-		*count = 0;
-	}
-	return st;
-}
-
-static void mkfs_progress(void *arg, uint64_t done, uint64_t total)
-{
-	(void)progress_update(arg, done, total); /* mkfs is not stopped half-way: it is short */
-}
-
-static enum status make_volume(struct cmd *cmd, struct vmfs_mkfs_opts *opts, struct vmfs_uuid *uuid,
-			       struct why *why)
-{
-	struct io_dev *devs[HOST_DEVICES_MAX];
-	struct progress progress;
-	uint32_t count;
-	enum status st = open_operands(cmd, 0, IO_OPEN_WRITE | IO_OPEN_DIRECT, devs, &count, why);
-
-	if (st != ST_OK)
-		return st;
-	cmd_progress(cmd, &progress);
-	progress_phase(&progress, "format", cmd->args.operand[0], 0);
-	opts->progress = mkfs_progress;
-	opts->progress_arg = &progress;
-	st = vmfs_mkfs(devs, count, opts, uuid, why);
-	progress_end(&progress, st == ST_OK);
-	close_all(devs, count);
-	return st;
-}
-
-static int volume_create(struct cmd *cmd)
-{
-	struct vmfs_mkfs_opts opts = { .label = opt_text(&cmd->args, "label", NULL) };
-	char text[VMFS_UUID_TEXT], label[OUT_NAME_MAX];
-	struct why why = { 0 };
-	struct vmfs_uuid uuid;
-	enum status st;
-
-	if (!may_overwrite(cmd, &opts.force))
-		return EXIT_REFUSED;
-	out_name(label, sizeof(label), opts.label ? opts.label : "");
-	if (cmd->dry_run) {
-		printf("would create VMFS-5 volume '%s' on %zu device(s)%s\n", label,
-		       cmd->args.operand_count, opts.force ? ", over what is there" : "");
-		return EXIT_DONE;
-	}
-	st = make_volume(cmd, &opts, &uuid, &why);
-	if (st != ST_OK)
-		return cmd_fail(cmd, cmd->args.operand[0], st, &why);
-	vmfs_uuid_format(&uuid, text);
-	if (cmd->json) {
-		json_t *items, *doc = out_doc(cmd->verb->schema, &items);
-
-		json_array_append_new(
-			items, json_pack("{s:s, s:o}", "uuid", text, "label",
-					 opts.label ? out_json_name(opts.label) : json_null()));
-		return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
-	}
-	printf("created volume %s%s%s\n", text, opts.label ? " labelled " : "", label);
-	return EXIT_DONE;
-}
-
-/* ---- grow, span ------------------------------------------------------------------------------ */
-
-static int volume_grow(struct cmd *cmd)
-{
-	struct io_dev *devs[HOST_DEVICES_MAX];
-	struct why why = { 0 };
-	struct host_volume *v;
-	uint64_t added = 0;
-	uint32_t count;
-	char size[24];
-	enum status st = find_volume(cmd, &v, &why);
-
-	if (st == ST_OK)
-		st = host_volume_open_devices(
-			v, IO_OPEN_DIRECT | (cmd->dry_run ? 0 : IO_OPEN_WRITE), devs, &count, &why);
-	if (st != ST_OK)
-		return cmd_fail(cmd, operand_or(cmd, NULL), st, &why);
-	if (cmd->dry_run) {
-		uint64_t have = devs[count - 1]->size_bytes, used = 0;
-
-		used = host_volume_probe(v)->device_bytes;
-		printf("would grow %s: its last device has %s more than the volume knows\n",
-		       host_volume_name(v),
-		       out_size(size, sizeof(size), have > used ? have - used : 0, 0));
-		close_all(devs, count);
-		return EXIT_DONE;
-	}
-	st = vmfs_grow(devs, count, &added, &why);
-	close_all(devs, count);
-	if (st != ST_OK)
-		return cmd_fail(cmd, operand_or(cmd, NULL), st, &why);
-	if (added)
-		printf("%s grew by %s\n", host_volume_name(v),
-		       out_size(size, sizeof(size), added, 0));
-	else
-		printf("%s has all the room of its devices already\n", host_volume_name(v));
-	return EXIT_DONE;
-}
-
-static enum status span(struct cmd *cmd, struct host_volume *v, struct why *why)
-{
-	struct io_dev *devs[HOST_DEVICES_MAX], *added;
-	uint32_t count;
-	enum status st =
-		host_volume_open_devices(v, IO_OPEN_WRITE | IO_OPEN_DIRECT, devs, &count, why);
-
-	if (st != ST_OK)
-		return st;
-	st = host_open_device(cmd->host, cmd->args.operand[1], IO_OPEN_WRITE | IO_OPEN_DIRECT,
-			      &added, why);
-	if (st == ST_OK) {
-		st = vmfs_span(devs, count, added, why);
-		io_dev_close(added);
-	}
-	close_all(devs, count);
-	return st;
-}
-
-static int volume_span(struct cmd *cmd)
-{
-	struct why why = { 0 };
-	struct host_volume *v;
-	char found[100], question[500];
-	enum status st = find_volume(cmd, &v, &why);
-
-	if (st != ST_OK)
-		return cmd_fail(cmd, cmd->args.operand[0], st, &why);
-	what_is_on(cmd, cmd->args.operand[1], found, sizeof(found));
-	snprintf(question, sizeof(question),
-		 "%.200s becomes a part of %.130s: %s on it would be lost. Go on?",
-		 cmd->args.operand[1], host_volume_name(v), found[0] ? found : "what is");
-	if (cmd->dry_run) {
-		printf("would add %s to %s%s%s\n", cmd->args.operand[1], host_volume_name(v),
-		       found[0] ? ", over " : "", found);
-		return EXIT_DONE;
-	}
-	if (!cmd_consent(cmd, question))
-		return EXIT_REFUSED;
-	st = span(cmd, v, &why);
-	if (st != ST_OK)
-		return cmd_fail(cmd, cmd->args.operand[1], st, &why);
-	printf("%s lies on %s too\n", host_volume_name(v), cmd->args.operand[1]);
-	return EXIT_DONE;
-}
-
-/* ---- check ----------------------------------------------------------------------------------- */
-
-struct checking {
-	struct cmd	*cmd;
-	struct progress	progress;
-	json_t		*items;
-	const char	*name;
-};
-
-static void check_finding(void *arg, const struct vmfs_finding *f)
-{
-	struct checking *c = arg;
-	char text[OUT_NAME_MAX], at[24] = "-";
-
-	if (f->at != ~0ull)
-		snprintf(at, sizeof(at), "0x%llx", (unsigned long long)f->at);
-	if (c->items) {
-		json_array_append_new(
-			c->items,
-			json_pack("{s:s, s:s, s:o, s:o, s:b}", "severity",
-				  check_severity_word(f->severity), "rule", f->rule, "at_bytes",
-				  f->at == ~0ull ? json_null() : out_json_bytes(f->at), "text",
-				  out_json_name(f->text), "fixed", f->fixed));
-		return;
-	}
-	printf("%-6s %-3s at %-14s %s%s\n", check_severity_word(f->severity), f->rule, at,
-	       out_name(text, sizeof(text), f->text), f->fixed ? " (repaired)" : "");
-}
-
-static void check_phase(void *arg, const char *phase)
-{
-	struct checking *c = arg;
-
-	progress_phase(&c->progress, "check", phase, 0);
-}
-
-static void check_progress(void *arg, uint64_t done, uint64_t total)
-{
-	struct checking *c = arg;
-
-	(void)progress_update(&c->progress, done, total); /* the check itself sees an interrupt */
-}
-
-static int check_summary(struct checking *c, const struct vmfs_check_result *r, int live)
-{
-	uint64_t left = r->leaks + r->wrong + r->damage;
-
-	left -= MIN(left, r->fixed);
-	if (!c->items) {
-		printf("%s: %llu files, %llu directories, %llu blocks used: ", c->name,
-		       (unsigned long long)r->files, (unsigned long long)r->dirs,
-		       (unsigned long long)r->blocks_used);
-		printf("%llu notes, %llu leaks, %llu wrong, %llu damaged; %llu repaired\n",
-		       (unsigned long long)r->notes, (unsigned long long)r->leaks,
-		       (unsigned long long)r->wrong, (unsigned long long)r->damage,
-		       (unsigned long long)r->fixed);
-	}
-	if (live && left)
-		cmd_note(c->cmd,
-			 "a host is at work on %s: what was found may be its unfinished work",
-			 c->name);
-	return left ? EXIT_FOUND : EXIT_DONE;
-}
-
-static json_t *check_doc(const struct cmd *cmd, const char *name, const struct vmfs_check_result *r,
-			 const struct check_liveness *live, json_t *findings, int code)
-{
-	json_t *items, *doc = out_doc(cmd->verb->schema, &items);
-	char text[400];
-
-	snprintf(text, sizeof(text), "%.300s: problems were found; cairn volume repair", name);
-	if (code != EXIT_DONE)
-		out_doc_fail(doc, ST_CORRUPT, name, text);
-
-	json_array_append_new(
-		items, json_pack("{s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:i, s:o}",
-				 "volume", out_json_name(name), "notes", (json_int_t)r->notes,
-				 "leaks", (json_int_t)r->leaks, "wrong", (json_int_t)r->wrong,
-				 "damage", (json_int_t)r->damage, "fixed", (json_int_t)r->fixed,
-				 "files", (json_int_t)r->files, "directories", (json_int_t)r->dirs,
-				 "blocks_used", (json_int_t)r->blocks_used, "live_hosts",
-				 (int)live->live, "findings", findings));
-	return doc;
-}
-
-static int run_check(struct cmd *cmd, struct host_volume *v, int fix)
-{
-	struct checking c = { .cmd = cmd, .items = cmd->json ? json_array() : NULL,
-			      .name = host_volume_name(v) };
-	struct vmfs_check_opts opts = { .fix = (uint8_t)fix,
-					.finding = check_finding,
-					.phase = check_phase,
-					.progress = check_progress,
-					.arg = &c };
-	struct io_dev *devs[HOST_DEVICES_MAX];
-	struct vmfs_check_result r = { 0 };
-	struct check_liveness live = { 0 };
-	struct why why = { 0 };
-	uint32_t count;
-	int code;
-	enum status st = host_volume_open_devices(v, IO_OPEN_DIRECT | (fix ? IO_OPEN_WRITE : 0),
-						  devs, &count, &why);
-
-	if (st == ST_OK) {
-		if (check_liveness(devs, count, NULL, &live, NULL) != ST_OK)
-			cmd_note(cmd, "%s: cannot tell whether a host is at work on it", c.name);
-		cmd_progress(cmd, &c.progress);
-		st = vmfs_check(devs, count, &opts, &r, &why);
-		progress_end(&c.progress, 0);
-		close_all(devs, count);
-	}
-	if (st != ST_OK) {
-		json_decref(c.items);
-		return cmd_fail(cmd, c.name, st, &why);
-	}
-	code = check_summary(&c, &r, live.live > 0);
-	if (cmd->json && out_doc_print(check_doc(cmd, c.name, &r, &live, c.items, code)) != 0)
-		return EXIT_FAILED;
-	return code;
-}
-
-static int volume_check(struct cmd *cmd)
-{
-	struct why why = { 0 };
-	struct host_volume *v;
-	enum status st = find_volume(cmd, &v, &why);
-
-	return st == ST_OK ? run_check(cmd, v, 0) : cmd_fail(cmd, operand_or(cmd, NULL), st, &why);
-}
-
-static int volume_repair(struct cmd *cmd)
-{
-	struct why why = { 0 };
-	struct host_volume *v;
-	enum status st = find_volume(cmd, &v, &why);
-
-	return st == ST_OK ? run_check(cmd, v, !cmd->dry_run) :
-			     cmd_fail(cmd, operand_or(cmd, NULL), st, &why);
 }
 
 /* ---- the table ------------------------------------------------------------------------------- */
