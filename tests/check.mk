@@ -33,6 +33,11 @@ fuzz:
 	build/fuzz/fuzz_$(T) -max_total_time=$(SECS) -timeout=20 -rss_limit_mb=1024 -malloc_limit_mb=256 \
 		-print_final_stats=1 -artifact_prefix=build/fuzz/found/$(T)- build/fuzz/inputs/$(T) tests/fuzz/corpus/$(T)
 
+# ---- builders of test data that need nothing of ours ---------------------------------------------
+build/release/tests/data/%: tests/data/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CSTD) $(WARN) -O2 -o $@ $<
+
 # ---- the lists -----------------------------------------------------------------------------------
 CHECK_PROGS = $(UNIT_PROGS) $(REPLAYS) $(SIM_PROGS)
 check-programs: all $(CHECK_PROGS)

@@ -95,6 +95,13 @@ genuine_image()
 	esac
 }
 
+# mkchain OPTION... DIR: a snapshot chain, see tests/data/mkchain.c; prints the leaf's name.
+mkchain()
+{
+	[ -x "$T/mkchain" ] || gcc -O2 -std=gnu11 -D_GNU_SOURCE -o "$T/mkchain" tests/data/mkchain.c || return 1
+	"$T/mkchain" "$@"
+}
+
 # big_dir BYTES: a directory in which a sparse file of that length can be made. ext4 ends at 16 TiB,
 # a tmpfs does not.
 big_dir()
