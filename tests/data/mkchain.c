@@ -276,8 +276,9 @@ static void put_descriptor(struct chain *c, uint32_t link, enum kind kind, const
 
 	if (!f)
 		die(strerror(errno), path);
-	fprintf(f, "# Disk DescriptorFile\nversion=1\nencoding=\"UTF-8\"\nCID=%08x\nparentCID=%08x\n",
-		cid, has_fault(c, "cid", link) ? c->parent_cid ^ 1 : c->parent_cid);
+	fprintf(f, "# Disk DescriptorFile\nversion=1\nencoding=\"UTF-8\"\n"
+		"CID=%08x\nparentCID=%08x\n", cid,
+		has_fault(c, "cid", link) ? c->parent_cid ^ 1 : c->parent_cid);
 	if (kind != FLAT)
 		fprintf(f, "isNativeSnapshot=\"no\"\n");
 	fprintf(f, "createType=\"%s\"\n", types[kind]);
@@ -452,7 +453,8 @@ static void put_sesparse(struct chain *c, uint32_t link)
 		slot++;
 	}
 	for (uint64_t s = 0; s < slot; s += 8)	/* one bit a slot in use */
-		put_int(fd, l.bitmap * SECTOR + s / 8, slot - s < 8 ? (1u << (slot - s)) - 1 : 0xff, 1);
+		put_int(fd, l.bitmap * SECTOR + s / 8, slot - s < 8 ? (1u << (slot - s)) - 1 : 0xff,
+			1);
 	if (has_fault(c, "gde", link))
 		put_int(fd, l.gd * SECTOR, 7ull << 60, 8);
 	put_se_headers(c, fd, link, &l, next_table);
@@ -524,12 +526,12 @@ static void usage(void)
 	      "  -H HINT   and this what the first link calls it (the file name of -b)\n"
 	      "  -s SIZE   of the disk, with k, M or G (20M)\n"
 	      "  -S SEED   (1)\n"
-	      "  -d -z -u PERCENT  of grains each link writes, says zero, says unmapped (30, 5, 5)\n"
+	      "  -d -z -u PERCENT  of grains a link writes, calls zero, unmapped (30, 5, 5)\n"
 	      "  -r N      grains in a run, at most (16)\n"
-	      "  -l ORDER  of grains in the file: order, runs, grains: the last two shuffled (runs)\n"
+	      "  -l ORDER  in the file: order; runs or grains: shuffled (runs)\n"
 	      "  -g N      sectors in a COWD grain (1)\n"
 	      "  -e FILE   write what the disk shows, raw\n"
-	      "  -f FAULT:LINK  cid, loop, gone, size, dirty, version, gte, gde; links from 0, the base\n"
+	      "  -f FAULT:LINK  cid, loop, gone, size, dirty, version, gte or gde\n"
 	      "The name of the leaf's descriptor is printed.\n", stderr);
 	exit(2);
 }
