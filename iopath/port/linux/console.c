@@ -6,16 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static enum log_level shown = LOG_WARN;
-
-void console_set_level(enum log_level level)
-{
-	shown = level;
-}
-
 void port_console(enum log_level level, const char *line)
 {
-	if (level <= shown)
+	const struct pcpu *p = pcpu_here();
+
+	if (level > (p ? p->machine->log_level : LOG_WARN))
+		return;
+	if (p && p->machine->log)
+		p->machine->log(p->machine->log_arg, level, line);
+	else
 		fprintf(stderr, "cairn: %s\n", line);
 }
 

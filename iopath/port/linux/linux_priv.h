@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* linux_priv - one process as a host: a pthread per pCPU, each with its worlds, timers, mail,
  * buffer pool and engine. Nothing but mail, the helper pool's queue and the flags below crosses
- * threads. */
+ * threads. A set of pCPUs is a *machine*: a tool has one, a process that uses the library one per
+ * handle. */
 #ifndef CAIRN_PORT_LINUX_PRIV_H
 #define CAIRN_PORT_LINUX_PRIV_H
 
@@ -9,6 +10,7 @@
 #include <sys/types.h>
 #include <sys/uio.h>
 
+#include "iopath/port/linux/machine.h"
 #include "iopath/port/port.h"
 #include "iopath/port/sched.h"
 
@@ -65,11 +67,44 @@ struct pcpu {
 	struct port_io		*flush;		/* one that io_start_flush() is still to start */
 	struct dma_pool		*dma;
 	pthread_t		thread;
+	struct port_machine	*machine;
 	uint32_t		index;
 };
 
 struct pcpu *pcpu_here(void);
-struct pcpu *pcpu_at(uint32_t index);
+struct pcpu *pcpu_at(uint32_t index);	/* of the caller's machine */
+
+/* ---- a machine ------------------------------------------------------------------------------- */
+
+#define POOL_THREADS 8
+
+struct pool {				/* helper threads: pool.c */
+	pthread_mutex_t	lock;
+	pthread_cond_t	come;
+	struct list	jobs;
+	uint32_t	threads, idle;
+	uint8_t		stopping;
+	pthread_t	thread[POOL_THREADS];
+};
+
+struct port_machine {
+	struct pcpu	*pcpus;
+	uint32_t	pcpu_count;
+	const struct engine_ops *engine;
+	int		stopping;	/* atomic */
+	void		(*main_world)(void *arg);
+	void		*main_arg;
+	struct port_world *main;	/* NULL once it has returned */
+	uint8_t		signals;	/* it is told of the process's signals: port_run()'s */
+	enum log_level	log_level;
+	port_log_fn	*log;		/* NULL: standard error */
+	void		*log_arg;
+	struct pool	pool;
+};
+
+/* The calling thread is pCPU 0 until main_world() has returned. m: zeroed, with main_world, log and
+ * signals set; frees what it allocates. */
+enum status machine_run(struct port_machine *m, const struct port_config *config, struct why *why);
 
 void mail_init(struct mail *m);
 void mail_fini(struct mail *m);
@@ -85,9 +120,9 @@ void mail_drain_event(struct mail *m);			/* after event_fd was readable */
 
 /* Free what the calling pCPU holds of the libraries behind port_accel(). */
 void accel_thread_end(void);
-void console_set_level(enum log_level level);
 
-void signals_start(void);
+/* At most one machine of a process at a time. */
+void signals_start(struct port_machine *m);
 void signals_stop(void);
 /* The main world gets a wake when a signal came in: called by the loop of pCPU 0. */
 int signals_pending(void);
@@ -149,6 +184,7 @@ void partial_start(struct pcpu *p, struct port_io *io);
 int64_t io_run_blocking(struct port_io *io);
 /* Have a helper thread do that. */
 void pool_submit(struct pcpu *p, struct port_io *io);
-void pool_stop(void);
+void pool_init(struct pool *pool);
+void pool_stop(struct pool *pool);
 
 #endif

@@ -6,8 +6,6 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#define POOL_THREADS 8
-
 struct job {
 	struct port_msg	msg;		/* on its way to the queue, and back */
 	struct pcpu	*pcpu;
@@ -15,19 +13,12 @@ struct job {
 	int64_t		result;
 };
 
-/* Like the pCPUs, of the process. */
-static struct {
-	pthread_mutex_t	lock;
-	pthread_cond_t	come;
-	struct list	jobs;
-	uint32_t	threads, idle;
-	uint8_t		stopping;
-	pthread_t	thread[POOL_THREADS];
-} pool = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.come = PTHREAD_COND_INITIALIZER,
-	.jobs = LIST_INIT(pool.jobs),
-};
+void pool_init(struct pool *pool)
+{
+	pthread_mutex_init(&pool->lock, NULL);
+	pthread_cond_init(&pool->come, NULL);
+	list_init(&pool->jobs);
+}
 
 static void job_came_back(struct port_msg *msg)
 {
@@ -41,46 +32,48 @@ static void job_came_back(struct port_msg *msg)
 
 static void *pool_thread(void *arg)
 {
-	(void)arg;
-	pthread_mutex_lock(&pool.lock);
+	struct pool *pool = arg;
+
+	pthread_mutex_lock(&pool->lock);
 	for (;;) {
-		struct list *link = list_pop(&pool.jobs);
+		struct list *link = list_pop(&pool->jobs);
 		struct job *job;
 
 		if (link == NULL) {
-			if (pool.stopping)
+			if (pool->stopping)
 				break;
-			pool.idle++;
-			pthread_cond_wait(&pool.come, &pool.lock);
-			pool.idle--;
+			pool->idle++;
+			pthread_cond_wait(&pool->come, &pool->lock);
+			pool->idle--;
 			continue;
 		}
 		job = container_of(link, struct job, msg.link);
-		pthread_mutex_unlock(&pool.lock);
+		pthread_mutex_unlock(&pool->lock);
 		job->result = io_run_blocking(job->io);
 		mail_send(&job->pcpu->mail, &job->msg);
-		pthread_mutex_lock(&pool.lock);
+		pthread_mutex_lock(&pool->lock);
 	}
-	pthread_mutex_unlock(&pool.lock);
+	pthread_mutex_unlock(&pool->lock);
 	return NULL;
 }
 
 /* One more thread when none is idle. Signals are for the pCPUs. */
-static void grow(void)
+static void grow(struct pool *pool)
 {
 	sigset_t all, before;
 
-	if (pool.threads == POOL_THREADS)
+	if (pool->threads == POOL_THREADS)
 		return;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (pthread_create(&pool.thread[pool.threads], NULL, pool_thread, NULL) == 0)
-		pool.threads++;
+	if (pthread_create(&pool->thread[pool->threads], NULL, pool_thread, pool) == 0)
+		pool->threads++;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
 void pool_submit(struct pcpu *p, struct port_io *io)
 {
+	struct pool *pool = &p->machine->pool;
 	struct job *job = malloc(sizeof(*job));
 	uint32_t threads;
 
@@ -89,24 +82,24 @@ void pool_submit(struct pcpu *p, struct port_io *io)
 		return;
 	}
 	*job = (struct job){ .msg.fn = job_came_back, .pcpu = p, .io = io };
-	pthread_mutex_lock(&pool.lock);
-	list_add_tail(&pool.jobs, &job->msg.link);
-	if (pool.idle == 0)
-		grow();
-	threads = pool.threads;
-	pthread_cond_signal(&pool.come);
-	pthread_mutex_unlock(&pool.lock);
+	pthread_mutex_lock(&pool->lock);
+	list_add_tail(&pool->jobs, &job->msg.link);
+	if (pool->idle == 0)
+		grow(pool);
+	threads = pool->threads;
+	pthread_cond_signal(&pool->come);
+	pthread_mutex_unlock(&pool->lock);
 	VERIFY(threads > 0);	/* a process that can have no thread at all cannot do I/O */
 }
 
-void pool_stop(void)
+void pool_stop(struct pool *pool)
 {
-	pthread_mutex_lock(&pool.lock);
-	pool.stopping = 1;
-	pthread_cond_broadcast(&pool.come);
-	pthread_mutex_unlock(&pool.lock);
-	for (uint32_t i = 0; i < pool.threads; i++)
-		pthread_join(pool.thread[i], NULL);
-	pool.threads = 0;
-	pool.stopping = 0;
+	pthread_mutex_lock(&pool->lock);
+	pool->stopping = 1;
+	pthread_cond_broadcast(&pool->come);
+	pthread_mutex_unlock(&pool->lock);
+	for (uint32_t i = 0; i < pool->threads; i++)
+		pthread_join(pool->thread[i], NULL);
+	pthread_cond_destroy(&pool->come);
+	pthread_mutex_destroy(&pool->lock);
 }

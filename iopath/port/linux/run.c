@@ -8,18 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-struct machine {
-	struct pcpu	*pcpus;
-	uint32_t	pcpu_count;
-	const struct engine_ops *engine;
-	int		stopping;	/* atomic */
-	void		(*main_world)(void *arg);
-	void		*main_arg;
-	struct port_world *main;	/* NULL once it has returned */
-};
-
-/* The process itself: the one place of this port where state hangs off nothing. */
-static struct machine machine;
+/* Which pCPU the thread is: the one thing of this port that hangs off nothing. */
 static __thread struct pcpu *here;
 
 /* In order of preference. */
@@ -32,8 +21,8 @@ struct pcpu *pcpu_here(void)
 
 struct pcpu *pcpu_at(uint32_t index)
 {
-	VERIFY(index < machine.pcpu_count);
-	return &machine.pcpus[index];
+	VERIFY(index < here->machine->pcpu_count);
+	return &here->machine->pcpus[index];
 }
 
 struct sched *sched_here(void)
@@ -48,12 +37,12 @@ struct sched *sched_at(uint32_t pcpu)
 
 uint32_t port_pcpu_count(void)
 {
-	return machine.pcpu_count;
+	return here->machine->pcpu_count;
 }
 
 const char *port_engine(void)
 {
-	return machine.engine ? machine.engine->name : "";
+	return here ? here->machine->engine->name : "";
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */
@@ -72,12 +61,14 @@ static int is_idle(const struct pcpu *p)
 
 static void pcpu_loop(struct pcpu *p)
 {
-	while (!__atomic_load_n(&machine.stopping, __ATOMIC_ACQUIRE)) {
+	struct port_machine *m = p->machine;
+
+	while (!__atomic_load_n(&m->stopping, __ATOMIC_ACQUIRE)) {
 		mail_deliver(&p->mail);
 		run_due_timers(p);
 		sched_turn(&p->sched);
-		if (p->index == 0 && signals_pending() && machine.main)
-			port_world_wake(machine.main);
+		if (p->index == 0 && m->signals && signals_pending() && m->main)
+			port_world_wake(m->main);
 		io_deliver_ended(p);
 		if (p->flush)
 			io_start_flush(p, is_idle(p));
@@ -85,19 +76,20 @@ static void pcpu_loop(struct pcpu *p)
 	}
 }
 
-static void stop_all(void)
+static void stop_all(struct port_machine *m)
 {
-	__atomic_store_n(&machine.stopping, 1, __ATOMIC_RELEASE);
-	for (uint32_t i = 0; i < machine.pcpu_count; i++)
-		mail_ring(&machine.pcpus[i].mail);
+	__atomic_store_n(&m->stopping, 1, __ATOMIC_RELEASE);
+	for (uint32_t i = 0; i < m->pcpu_count; i++)
+		mail_ring(&m->pcpus[i].mail);
 }
 
 static void main_of_world_0(void *arg)
 {
-	(void)arg;
-	machine.main_world(machine.main_arg);
-	machine.main = NULL;
-	stop_all();
+	struct port_machine *m = arg;
+
+	m->main_world(m->main_arg);
+	m->main = NULL;
+	stop_all(m);
 }
 
 /* ---- one pCPU -------------------------------------------------------------------------------- */
@@ -110,7 +102,7 @@ static enum status pcpu_start(struct pcpu *p, uint32_t index, uint64_t dma_bytes
 	sched_init(&p->sched, index, sched_pick_first);
 	list_init(&p->backlog);
 	list_init(&p->ended);
-	p->engine = machine.engine;
+	p->engine = p->machine->engine;
 	mail_init(&p->mail);
 	st = p->engine->start(p, why);
 	if (st != ST_OK)
@@ -164,9 +156,10 @@ static void *pcpu_thread(void *arg)
 	return NULL;
 }
 
-static enum status thread_start(uint32_t index, uint64_t dma_bytes, struct why *why)
+static enum status thread_start(struct port_machine *m, uint32_t index, uint64_t dma_bytes,
+				struct why *why)
 {
-	struct starting start = { .pcpu = &machine.pcpus[index], .index = index,
+	struct starting start = { .pcpu = &m->pcpus[index], .index = index,
 				  .dma_bytes = dma_bytes, .why = why };
 	int error;
 
@@ -196,21 +189,22 @@ static const struct engine_ops *engine_named(const char *name)
 }
 
 /* Start pCPU 0 with the engine that was asked for, or with the first that this kernel accepts. */
-static enum status start_first_pcpu(const char *wanted, uint64_t dma_bytes, struct why *why)
+static enum status start_first_pcpu(struct port_machine *m, const char *wanted,
+				    uint64_t dma_bytes, struct why *why)
 {
-	struct pcpu *p = &machine.pcpus[0];
+	struct pcpu *p = &m->pcpus[0];
 	enum status st = ST_UNSUPPORTED;
 
 	here = p;
 	if (wanted != NULL) {
-		machine.engine = engine_named(wanted);
-		if (machine.engine == NULL)
+		m->engine = engine_named(wanted);
+		if (m->engine == NULL)
 			return why_set(why, ST_INVAL,
 				       "I/O engine \"%s\": not io_uring, libaio, threads", wanted);
 		return pcpu_start(p, 0, dma_bytes, why);
 	}
 	for (size_t i = 0; i < ARRAY_COUNT(engines); i++) {
-		machine.engine = engines[i];
+		m->engine = engines[i];
 		st = pcpu_start(p, 0, dma_bytes, why);
 		if (st != ST_UNSUPPORTED)
 			break;
@@ -222,44 +216,45 @@ static enum status start_first_pcpu(const char *wanted, uint64_t dma_bytes, stru
 	return st;
 }
 
-static void stop_pcpus(uint32_t count)
+static void stop_pcpus(struct port_machine *m, uint32_t count)
 {
-	stop_all();
+	stop_all(m);
 	for (uint32_t i = 1; i < count; i++)
-		pthread_join(machine.pcpus[i].thread, NULL);
+		pthread_join(m->pcpus[i].thread, NULL);
 	accel_thread_end();
-	pool_stop();
+	pool_stop(&m->pool);
 	for (uint32_t i = 0; i < count; i++)
-		pcpu_stop(&machine.pcpus[i]);
+		pcpu_stop(&m->pcpus[i]);
 }
 
 /* With pCPU 0 started: start the others, run, stop all. */
-static enum status run_pcpus(uint64_t dma_bytes, struct why *why)
+static enum status run_pcpus(struct port_machine *m, uint64_t dma_bytes, struct why *why)
 {
 	enum status st = ST_OK;
 	uint32_t started = 1;
 
-	for (; started < machine.pcpu_count; started++) {
-		st = thread_start(started, dma_bytes, why);
+	for (; started < m->pcpu_count; started++) {
+		st = thread_start(m, started, dma_bytes, why);
 		if (st != ST_OK)
 			break;
 	}
 	if (st == ST_OK) {
-		machine.main = port_world_start("main", main_of_world_0, NULL);
-		if (machine.main == NULL)
+		m->main = port_world_start("main", main_of_world_0, m);
+		if (m->main == NULL)
 			st = why_set(why, ST_NOMEM, "no memory for the first world");
 	}
 	if (st == ST_OK) {
-		signals_start();
-		pcpu_loop(&machine.pcpus[0]);
-		signals_stop();
+		if (m->signals)
+			signals_start(m);
+		pcpu_loop(&m->pcpus[0]);
+		if (m->signals)
+			signals_stop();
 	}
-	stop_pcpus(started);
+	stop_pcpus(m, started);
 	return st;
 }
 
-enum status port_run(const struct port_config *config, void (*main_world)(void *arg), void *arg,
-		     struct why *why)
+enum status machine_run(struct port_machine *m, const struct port_config *config, struct why *why)
 {
 	const char *engine = config->engine ? config->engine : getenv("CAIRN_ENGINE");
 	uint64_t dma_bytes = config->dma_bytes ? config->dma_bytes : 64 * MIB;
@@ -268,17 +263,26 @@ enum status port_run(const struct port_config *config, void (*main_world)(void *
 
 	if (count > PCPUS_MAX)
 		return why_set(why, ST_LIMIT, "%u pCPUs: at most %u", count, PCPUS_MAX);
-	machine = (struct machine){ .main_world = main_world, .main_arg = arg };
-	machine.pcpus = calloc(count, sizeof(*machine.pcpus));
-	if (machine.pcpus == NULL)
+	m->pcpus = calloc(count, sizeof(*m->pcpus));
+	if (m->pcpus == NULL)
 		return why_set(why, ST_NOMEM, "no memory for %u pCPUs", count);
-	machine.pcpu_count = count;
-	console_set_level(config->log_level);
-	st = start_first_pcpu(engine && *engine ? engine : NULL, dma_bytes, why);
+	m->pcpu_count = count;
+	for (uint32_t i = 0; i < count; i++)
+		m->pcpus[i].machine = m;
+	m->log_level = config->log_level;
+	pool_init(&m->pool);
+	st = start_first_pcpu(m, engine && *engine ? engine : NULL, dma_bytes, why);
 	if (st == ST_OK)
-		st = run_pcpus(dma_bytes, why);
-	free(machine.pcpus);
-	machine = (struct machine){ 0 };
+		st = run_pcpus(m, dma_bytes, why);
+	free(m->pcpus);
 	here = NULL;
 	return st;
+}
+
+enum status port_run(const struct port_config *config, void (*main_world)(void *arg), void *arg,
+		     struct why *why)
+{
+	struct port_machine m = { .main_world = main_world, .main_arg = arg, .signals = 1 };
+
+	return machine_run(&m, config, why);
 }

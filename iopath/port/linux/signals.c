@@ -10,6 +10,7 @@
 static volatile sig_atomic_t interrupted;
 static volatile sig_atomic_t progress_asked;
 static volatile sig_atomic_t pending;
+static struct mail *bell;	/* of pCPU 0; set while the handlers are */
 
 static void on_signal(int number)
 {
@@ -21,18 +22,19 @@ static void on_signal(int number)
 		interrupted = number;
 	}
 	pending = 1;
-	mail_ring(&pcpu_at(0)->mail);
+	mail_ring(bell);
 }
 
 static const int handled[] = { SIGINT, SIGTERM, SIGUSR1 };
 
-void signals_start(void)
+void signals_start(struct port_machine *m)
 {
 	/* No SA_RESTART: a sleeping engine shall return. */
 	struct sigaction action = { .sa_handler = on_signal };
 
 	interrupted = 0;
 	progress_asked = 0;
+	bell = &m->pcpus[0].mail;
 	for (size_t i = 0; i < ARRAY_COUNT(handled); i++)
 		sigaction(handled[i], &action, NULL);
 }
