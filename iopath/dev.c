@@ -104,6 +104,16 @@ static void disk_unlock(struct io_dev *dev, uint64_t offset, uint64_t bytes)
 	port_disk_unlock(d->disk, d->start + offset, bytes);
 }
 
+/* start is 0 for a whole disk. size_bytes changes in a refresh only: of devices being written. */
+static enum status disk_read_here(struct io_dev *dev, uint64_t offset, void *buf, uint64_t bytes)
+{
+	struct disk_dev *d = disk_of(dev);
+
+	if (offset > dev->size_bytes || bytes > dev->size_bytes - offset)
+		return ST_RANGE;
+	return port_disk_read_here(d->disk, d->start + offset, buf, bytes);
+}
+
 static void take_info(struct disk_dev *d, const struct port_disk_info *info)
 {
 	d->dev.size_bytes = info->size_bytes;
@@ -128,12 +138,14 @@ static enum status window_refresh(struct io_dev *dev);
 
 static const struct io_dev_ops whole_ops = {
 	.submit = whole_submit, .close = disk_close, .next_data = disk_next_data,
-	.lock = disk_lock, .unlock = disk_unlock, .refresh = whole_refresh,
+	.lock = disk_lock, .unlock = disk_unlock, .read_here = disk_read_here,
+	.refresh = whole_refresh,
 };
 
 static const struct io_dev_ops window_ops = {
 	.submit = window_submit, .close = disk_close, .next_data = disk_next_data,
-	.lock = disk_lock, .unlock = disk_unlock, .refresh = window_refresh,
+	.lock = disk_lock, .unlock = disk_unlock, .read_here = disk_read_here,
+	.refresh = window_refresh,
 };
 
 enum status dev_disk_open(const char *path, unsigned flags, struct io_dev **dev, struct why *why)

@@ -55,6 +55,27 @@ static void unmake(const char *full)
 		log_line(LOG_WARN, "host: %s: %s -> left behind", full, status_text(st));
 }
 
+/* The file as a device, for readers that go there by themselves. */
+static void dev_submit(struct io_dev *dev, struct io_req *req)
+{
+	struct hostfs_file *hf = container_of(dev, struct hostfs_file, dev);
+
+	file_submit(&hf->file, req);
+}
+
+static enum status dev_read_here(struct io_dev *dev, uint64_t offset, void *buf, uint64_t bytes)
+{
+	struct hostfs_file *hf = container_of(dev, struct hostfs_file, dev);
+
+	return port_disk_read_here(hf->disk, offset, buf, bytes);
+}
+
+static void dev_close_nothing(struct io_dev *dev) { (void)dev; }	/* goes with its file */
+
+static const struct io_dev_ops file_dev_ops = {
+	.submit = dev_submit, .close = dev_close_nothing, .read_here = dev_read_here,
+};
+
 /* ---- open and close -------------------------------------------------------------------------- */
 
 /* A file system without locks has nobody who could be asked: that is not an error. */
@@ -88,6 +109,9 @@ static enum status open_full(struct hostfs *h, const char *full, unsigned port_f
 	if (st != ST_OK)
 		goto close_disk;
 	hf->file.store = &h->store;
+	hf->dev.ops = &file_dev_ops;
+	hf->dev.size_bytes = hf->stat.size_bytes;
+	mem_copy_text(hf->dev.name, sizeof(hf->dev.name), full);
 	list_add_tail(&h->files, &hf->link);
 	*file = &hf->file;
 	return ST_OK;
@@ -221,6 +245,8 @@ static enum status host_file_map(struct store_file *f, uint64_t offset, struct s
 	run->kind = data > offset ? STORE_RUN_HOLE : STORE_RUN_DATA;
 	run->bytes = MIN(data > offset ? data : hole, info.size_bytes) - offset;
 	run->where = ~0ull;
+	run->dev = run->kind == STORE_RUN_DATA ? &file_of(f)->dev : NULL;
+	run->dev_offset = offset;
 	return run->bytes ? ST_OK : ST_DEVICE;
 }
 

@@ -24,6 +24,7 @@ struct hostfs_dir {
 struct hostfs_file {
 	struct store_file	file;
 	struct port_disk	*disk;
+	struct io_dev		dev;	/* the same disk, for store_run */
 	struct list		link;
 	struct store_stat	stat;	/* as it was when opened, but for the sizes */
 	uint8_t			dirty;	/* written since the last flush */

@@ -101,6 +101,8 @@ struct io_dev_ops {
 	/* Optional: as port_disk_lock/unlock. NULL: there is nobody to lock out. */
 	enum status (*lock)(struct io_dev *dev, uint64_t offset, uint64_t bytes, int exclusive);
 	void (*unlock)(struct io_dev *dev, uint64_t offset, uint64_t bytes);
+	/* Optional: as port_disk_read_here, inside the device. NULL: submit instead. */
+	enum status (*read_here)(struct io_dev *dev, uint64_t offset, void *buf, uint64_t bytes);
 	/* Optional: the device below may have grown: look again and update size_bytes. */
 	enum status (*refresh)(struct io_dev *dev);
 };

@@ -52,6 +52,10 @@ struct store_run {
 	uint64_t		offset, bytes;	/* in the file; bytes > 0 before the end */
 	enum store_run_kind	kind;
 	uint64_t		where;		/* offset in the store's own space; ~0: unknown */
+	/* DATA: all of it lies at dev_offset of this device, for readers that go there by
+	 * themselves while nobody writes the file. NULL: only the store can read it. */
+	struct io_dev		*dev;
+	uint64_t		dev_offset;
 };
 
 struct store;

@@ -59,6 +59,23 @@ struct vmdk_run {
 };
 MUST_USE enum status vmdk_map(struct vmdk_disk *disk, uint64_t offset, struct vmdk_run *run);
 
+/* Where the bytes at a virtual offset can be read from without the disk: for readers that are no
+ * world. Valid while nobody writes the disk. */
+enum vmdk_place_kind {
+	VMDK_PLACE_HOLE,	/* zeros, not allocated */
+	VMDK_PLACE_ZERO,	/* zeros, allocated */
+	VMDK_PLACE_DEVICE,	/* dev_offset of dev */
+	VMDK_PLACE_DISK,	/* only vmdk_submit() can: compressed, or inside of an inode */
+};
+struct vmdk_place {
+	uint64_t	offset, bytes;	/* virtual; bytes > 0, and as far as is cheap to tell */
+	enum vmdk_place_kind kind;
+	struct io_dev	*dev;
+	uint64_t	dev_offset;
+};
+/* ST_RANGE at the end of the disk. */
+MUST_USE enum status vmdk_place(struct vmdk_disk *disk, uint64_t offset, struct vmdk_place *place);
+
 /* ---- information ----------------------------------------------------------------------------- */
 
 struct vmdk_extent_info {

@@ -776,7 +776,8 @@ enum status vmfs_file_map(struct vmfs_node *node, uint64_t offset, struct store_
 	if (offset >= length)
 		return ST_RANGE;
 	if (vmfs_fd_zla(&node->fd) == VMFS_ZLA_RESIDENT) {
-		*run = (struct store_run){ offset, length - offset, STORE_RUN_DATA, UINT64_MAX };
+		*run = (struct store_run){ .offset = offset, .bytes = length - offset,
+					   .kind = STORE_RUN_DATA, .where = UINT64_MAX };
 		return ST_OK;
 	}
 	size = 1ull << vmfs_fd_shift(&vmfs_fd_rec(&node->fd)->meta);

@@ -293,11 +293,30 @@ static enum status v_file_allocate(struct store_file *f, uint64_t offset, uint64
 	return leave(vol, st == ST_OK ? vmfs_file_allocate(node_of(f), offset, bytes, how) : st);
 }
 
+/* Where a run lies on its device; one that goes over a seam of the LVM ends there. */
+static void find_device(struct vmfs_volume *vol, struct store_run *run)
+{
+	const struct lvm_run *r;
+	uint64_t in;
+
+	run->dev = NULL;
+	if (run->kind != STORE_RUN_DATA || run->where >= vol->lvm.bytes)
+		return;
+	r = lvm_find(&vol->lvm, run->where);
+	in = run->where - r->at;
+	run->bytes = MIN(run->bytes, r->bytes - in);
+	run->dev = vol->lvm.dev[r->dev].dev;
+	run->dev_offset = r->physical + in;
+}
+
 static enum status v_file_map(struct store_file *f, uint64_t offset, struct store_run *run)
 {
 	struct vmfs_volume *vol = enter(f->store);
+	enum status st = vmfs_file_map(node_of(f), offset, run);
 
-	return leave(vol, vmfs_file_map(node_of(f), offset, run));
+	if (st == ST_OK)
+		find_device(vol, run);
+	return leave(vol, st);
 }
 
 /* ---- the tables ------------------------------------------------------------------------------ */

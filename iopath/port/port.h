@@ -133,6 +133,11 @@ MUST_USE enum status port_disk_reserve(struct port_disk *disk, uint64_t offset, 
  * more data. A disk that cannot tell says that all is data. Cheap: for regular files one or two
  * system calls. */
 void port_disk_next_data(struct port_disk *disk, uint64_t offset, uint64_t *data, uint64_t *hole);
+/* Read on the calling thread and wait for it there: for threads that are no pCPU, any number at
+ * once on one disk. Total, and with any alignment, as a PORT_READ.
+ * ST_UNSUPPORTED: this port has no such threads; submit it. */
+MUST_USE enum status port_disk_read_here(struct port_disk *disk, uint64_t offset, void *buf,
+					 uint64_t bytes);
 /* An advisory lock on a byte range against other processes of this machine (OFD lock; sim: other
  * openings), until unlock or close. ST_BUSY: somebody else has it. Never waits. */
 MUST_USE enum status port_disk_lock(struct port_disk *disk, uint64_t offset, uint64_t bytes,

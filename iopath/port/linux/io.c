@@ -292,7 +292,7 @@ static int is_beyond_device(const struct port_io *io)
 }
 
 /* Of a transfer the kernel means other things by some errors than of a name. */
-static enum status status_of_failure(const struct port_io *io, int error)
+enum status io_status_of(const struct port_io *io, int error)
 {
 	switch (error) {
 	case ENOSPC:	/* of a device: the end of it, unless it is a thin one that is full */
@@ -339,5 +339,5 @@ void io_ended(struct pcpu *p, struct port_io *io, int64_t result)
 	}
 	if (io->op == PORT_FLUSH && result >= 0)
 		drop_cached_pages(io->disk);
-	io_ended_with(p, io, result >= 0 ? ST_OK : status_of_failure(io, (int)-result));
+	io_ended_with(p, io, result >= 0 ? ST_OK : io_status_of(io, (int)-result));
 }

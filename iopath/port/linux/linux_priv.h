@@ -175,6 +175,8 @@ void io_start_flush(struct pcpu *p, int idle);
 /* The rest of a transfer as at most max vectors; returns their number. */
 int io_vectors(const struct port_io *io, struct iovec *vec, int max);
 enum status status_of_errno(int error);
+/* What an error means that a transfer got. */
+enum status io_status_of(const struct port_io *io, int error);
 
 /* A transfer of a block device that is not aligned: edges read, changed, written. */
 void partial_start(struct pcpu *p, struct port_io *io);

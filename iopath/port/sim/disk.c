@@ -125,6 +125,16 @@ enum status port_disk_reserve(struct port_disk *disk, uint64_t offset, uint64_t 
 	return st;
 }
 
+/* One thread runs all hosts. */
+enum status port_disk_read_here(struct port_disk *disk, uint64_t offset, void *buf, uint64_t bytes)
+{
+	(void)disk;
+	(void)offset;
+	(void)buf;
+	(void)bytes;
+	return ST_UNSUPPORTED;
+}
+
 void port_disk_next_data(struct port_disk *disk, uint64_t offset, uint64_t *data, uint64_t *hole)
 {
 	uint64_t size = disk->inode->size_bytes, end = div_round_up(size, PAGE_BYTES);

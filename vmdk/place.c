@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* place - from virtual bytes to bytes of a device: the disk's map gives a piece of an extent's
+ * file, the store's map of that file the device. */
+#include "vmdk/vmdk_priv.h"
+
+/* The first part of a run that the store keeps in one piece. */
+static enum status ask_store(struct vmdk_disk *d, const struct vmdk_run *run,
+			     struct vmdk_place *place)
+{
+	struct store_file *f = d->extents[run->extent].file;
+	struct store_run r;
+	enum status st = f->store->ops->file_map(f, run->where, &r);
+
+	if (st != ST_OK)
+		return st;
+	place->bytes = MIN(run->bytes, r.offset + r.bytes - run->where);
+	switch (r.kind) {
+	case STORE_RUN_HOLE:
+		place->kind = VMDK_PLACE_HOLE;
+		break;
+	case STORE_RUN_ZERO:
+		place->kind = VMDK_PLACE_ZERO;
+		break;
+	case STORE_RUN_DATA:
+		place->kind = r.dev ? VMDK_PLACE_DEVICE : VMDK_PLACE_DISK;
+		place->dev = r.dev;
+		place->dev_offset = r.dev_offset;
+		break;
+	}
+	return ST_OK;
+}
+
+enum status vmdk_place(struct vmdk_disk *disk, uint64_t offset, struct vmdk_place *place)
+{
+	struct vmdk_run run;
+	enum status st = vmdk_map(disk, offset, &run);
+
+	if (st != ST_OK)
+		return st;
+	*place = (struct vmdk_place){ .offset = offset, .bytes = run.bytes };
+	if (run.zero)
+		place->kind = run.present ? VMDK_PLACE_ZERO : VMDK_PLACE_HOLE;
+	else if (run.compressed || run.where == ~0ull || disk->kind == VMDK_RAW)
+		place->kind = VMDK_PLACE_DISK;	/* raw: its last sector may be there by half */
+	else
+		return ask_store(disk, &run, place);
+	return ST_OK;
+}
