@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct io_dev;
+
 enum config_origin { CONFIG_OPTION, CONFIG_ENVIRONMENT, CONFIG_FILE };
 
 struct config_device {
@@ -24,6 +26,15 @@ struct config {
 	size_t			device_count;
 	char			*engine;	/* NULL: the port chooses */
 	uint8_t			join;
+
+	/* What a library does otherwise than a tool; zero: as a tool. */
+	uint8_t			cached;		/* image files are read through the page cache */
+	/* Opens a device in place of io_dev_open(). */
+	enum status		(*open_dev)(void *arg, const char *uri, unsigned flags,
+					    struct io_dev **dev, struct why *why);
+	/* Takes the lines that a tool prints on standard error. */
+	void			(*remark)(void *arg, const char *line);
+	void			*arg;
 };
 
 /* Read environment and file on top of nothing. A missing file is an empty one.

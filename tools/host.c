@@ -129,7 +129,7 @@ enum status host_volume_open_devices(struct host_volume *v, unsigned flags,
 	uint32_t n = 0;
 
 	while (st == ST_OK && n < v->piece_count) {
-		st = io_dev_open(v->piece[n]->uri, flags, &devs[n], why);
+		st = host_dev_open(v->host, v->piece[n]->uri, flags, &devs[n], why);
 		n += st == ST_OK;
 	}
 	if (st != ST_OK)
@@ -163,7 +163,8 @@ enum status host_volume_mount(struct host_volume *v, enum host_access access,
 {
 	struct vmfs_mount_opts opts = { .write = access == HOST_WRITE,
 					.join = v->host->config->join };
-	unsigned flags = IO_OPEN_DIRECT | (access == HOST_WRITE ? IO_OPEN_WRITE : 0);
+	unsigned flags = (v->host->config->cached ? 0 : IO_OPEN_DIRECT) |
+			 (access == HOST_WRITE ? IO_OPEN_WRITE : 0);
 	enum status st;
 
 	if (v->vol && v->access < access)

@@ -48,6 +48,23 @@ int host_same_device(const char *a, const char *b, int whole)
 	return sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
 }
 
+enum status host_dev_open(struct host *host, const char *uri, unsigned flags, struct io_dev **dev,
+			  struct why *why)
+{
+	const struct config *c = host->config;
+
+	return c->open_dev ? c->open_dev(c->arg, uri, flags, dev, why)
+			   : io_dev_open(uri, flags, dev, why);
+}
+
+static void remark(const struct host *host, const char *line)
+{
+	if (host->config->remark)
+		host->config->remark(host->config->arg, line);
+	else
+		fprintf(stderr, "cairn: %s; the device is left out\n", line);
+}
+
 /* ---- claiming devices ------------------------------------------------------------------------ */
 
 static int same_uuid(const struct vmfs_uuid *a, const struct vmfs_uuid *b)
@@ -121,10 +138,11 @@ static enum status claim_piece(struct host *host, const char *uri, const struct 
 }
 
 /* Probe one device or partition. ST_NOENT: there is no VMFS on it. */
-static enum status look_at(const char *uri, struct vmfs_probe *probe, struct why *why)
+static enum status look_at(struct host *host, const char *uri, struct vmfs_probe *probe,
+			   struct why *why)
 {
 	struct io_dev *dev;
-	enum status st = io_dev_open(uri, 0, &dev, why);
+	enum status st = host_dev_open(host, uri, 0, &dev, why);
 
 	if (st != ST_OK)
 		return st;
@@ -134,13 +152,14 @@ static enum status look_at(const char *uri, struct vmfs_probe *probe, struct why
 }
 
 /* The numbers of the partitions of a device; 0 when it has none or cannot be read. */
-static uint32_t list_partitions(const char *uri, uint32_t number[SCAN_PARTITIONS])
+static uint32_t list_partitions(struct host *host, const char *uri,
+				uint32_t number[SCAN_PARTITIONS])
 {
 	struct part_table t;
 	struct io_dev *dev;
 	uint32_t n = 0;
 
-	if (io_dev_open(uri, 0, &dev, NULL) != ST_OK)
+	if (host_dev_open(host, uri, 0, &dev, NULL) != ST_OK)
 		return 0;
 	if (part_table_read(dev, &t, NULL) == ST_OK) {
 		for (; n < t.count && n < SCAN_PARTITIONS; n++)
@@ -158,7 +177,7 @@ static enum status each_partition(struct host *host, const char *uri,
 						    struct why *why),
 				  struct why *why)
 {
-	uint32_t number[SCAN_PARTITIONS], count = list_partitions(uri, number);
+	uint32_t number[SCAN_PARTITIONS], count = list_partitions(host, uri, number);
 	enum status result = ST_NOENT;
 	struct vmfs_probe probe;
 
@@ -167,7 +186,7 @@ static enum status each_partition(struct host *host, const char *uri,
 
 		if ((size_t)snprintf(part, sizeof(part), "%s:%u", uri, number[i]) >= sizeof(part))
 			return why_set(why, ST_LIMIT, "%s: the name is too long", uri);
-		if (look_at(part, &probe, NULL) != ST_OK)
+		if (look_at(host, part, &probe, NULL) != ST_OK)
 			continue;
 		result = fn(host, part, &probe, why);
 		if (result != ST_OK)
@@ -179,7 +198,7 @@ static enum status each_partition(struct host *host, const char *uri,
 enum status host_claim(struct host *host, const char *uri, struct why *why)
 {
 	struct vmfs_probe probe;
-	enum status st = look_at(uri, &probe, why);
+	enum status st = look_at(host, uri, &probe, why);
 
 	if (st == ST_OK)
 		return claim_piece(host, uri, &probe, why);
@@ -205,7 +224,7 @@ enum status host_scan(struct host *host, struct why *why)
 			why_set(&trouble, st, "%s: %s", uri, status_text(st));
 		if (st == ST_NOMEM)
 			return why_set(why, st, "%s", trouble.text);
-		fprintf(stderr, "cairn: %s; the device is left out\n", trouble.text);
+		remark(host, trouble.text);
 		if (!host->trouble.text[0])
 			host->trouble = trouble;
 	}
@@ -252,7 +271,7 @@ enum status host_open_device(struct host *host, const char *name, unsigned flags
 	char uri[DEVICE_NAME_MAX];
 	enum status st = host_device_uri(host, name, uri, sizeof(uri), why);
 
-	return st == ST_OK ? io_dev_open(uri, flags, dev, why) : st;
+	return st == ST_OK ? host_dev_open(host, uri, flags, dev, why) : st;
 }
 
 /* each_partition() stops at the first one by a status of its own; the name comes back in why. */
@@ -274,11 +293,11 @@ enum status host_open_vmfs_device(struct host *host, const char *name, unsigned 
 
 	if (st != ST_OK)
 		return st;
-	st = look_at(uri, &probe, why);
+	st = look_at(host, uri, &probe, why);
 	if (st == ST_NOENT && !names_partition(uri) &&
 	    each_partition(host, uri, take_first, &part) == ST_EXIST)
-		return io_dev_open(part.text, flags, dev, why);
+		return host_dev_open(host, part.text, flags, dev, why);
 	if (st != ST_OK && st != ST_CORRUPT)
 		return st;
-	return io_dev_open(uri, flags, dev, why);
+	return host_dev_open(host, uri, flags, dev, why);
 }

@@ -38,6 +38,9 @@ struct host {
 /* "lun.img:1" and "./lun.img:1" are one device: two spellings of one file. whole: the name `a`
  * without a partition stands for all of them. */
 int host_same_device(const char *a, const char *b, int whole);
+/* As io_dev_open(), or as the configuration says. */
+MUST_USE enum status host_dev_open(struct host *host, const char *uri, unsigned flags,
+				   struct io_dev **dev, struct why *why);
 /* Take the device, or those of its partitions that hold a VMFS. ST_NOENT: nothing there. */
 MUST_USE enum status host_claim(struct host *host, const char *uri, struct why *why);
 /* /vmfs/devices/disks/NAME[:N] of a claimed device becomes its URI; anything else stays. */
