@@ -15,16 +15,24 @@ convert_pair() {
 	[ -z "$4" ] || pair d "$1, qemu-img" "MB/cpu s" "$(per_cpu $bytes "$2")" "$(per_cpu $bytes "$4")" "$6"
 }
 
+# Makes DESTINATION new, in memory that was in use a moment ago. A virtual machine gives pages that lie
+# free back to its host; what takes them again pays for that, and would hide what the job costs.
+warm() { # DESTINATION
+	rm -f "$1"
+	head -c "$((CONVERT_MIB * 5 << 18))" /dev/zero >"$1"
+	rm -f "$1"
+}
+
 qemu_convert() { # VAR FORMAT SOURCE TO DESTINATION [OPTION...]
 	local var=$1 from=$2 source=$3 to=$4 out=$5
 	shift 5
-	rm -f "$out"
+	warm "$out"
 	job "$var" qemu-img convert "$@" -f "$from" -O "$to" "$source" "$out"
 }
 ours_convert() { # VAR SOURCE DESTINATION OPTION...
 	local var=$1 source=$2 out=$3
 	shift 3
-	rm -f "$out"
+	warm "$out"
 	job "$var" "$CAIRN/cairn" disk convert "$source" "$out" "$@"
 }
 
@@ -34,11 +42,9 @@ figure_d() {
 	have openssl || { skip d "no openssl"; return; }
 	w=$(mktemp -d "$RAM/cairn-bench.XXXXXX") || return
 	RAMS="$RAMS $w"
-	# memory that this machine had not touched yet is dear the first time
-	head -c "$((CONVERT_MIB << 22))" /dev/zero >"$w/o"
 	random_file "$w/raw" "$CONVERT_MIB"
 	for r in $(few_rounds); do
-		rm -f "$w/o"
+		warm "$w/o"
 		job cp cp --sparse=never --reflink=never "$w/raw" "$w/o" || return
 		ours_convert ours "$w/raw" "$w/o.vmdk" -f raw -O monosparse || return
 		qemu_convert qemu raw "$w/raw" vmdk "$w/q.vmdk" || return
