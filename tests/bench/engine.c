@@ -6,7 +6,8 @@
  *
  * DEVICE: what io_dev_open() takes. DISK: its descriptor inside the datastore (/bench.vmdk).
  * -R: DISK is a plain file of the datastore, past vmdk (what vmdk itself costs is the difference).
- * Before the clock starts each block map of the span is read once, except with -1. */
+ * Before the clock starts each block map of the span is read once and one block written, except
+ * with -1. */
 #include "vmdk/vmdk.h"
 #include "vmfs/vmfs.h"
 
@@ -107,19 +108,28 @@ static void submit(struct engine *e, struct io_req *req)
 		e->file->store->ops->submit(e->file, req);
 }
 
-/* Read a little of each file block, so that the maps are in memory. */
+static enum status transfer(struct engine *e, enum port_io_op op, uint64_t at)
+{
+	struct io_wait wait;
+
+	io_wait_begin(&wait, op, at, e->slot[0].buf, op == PORT_FLUSH ? 0 : 4096);
+	submit(e, &wait.req);
+	return io_wait_end(&wait);
+}
+
+/* Read a little of each file block, so that the maps are in memory, and write the last of it back:
+ * the first write of an opening waits for the disk's new content id, which belongs to opening. */
 static enum status warm(struct engine *e)
 {
 	uint64_t size = disk_bytes(e), bytes = e->load.span ? MIN(e->load.span, size) : size;
-	struct io_wait wait;
+	uint64_t at = 0;
 	enum status st = ST_OK;
 
-	for (uint64_t at = 0; at < bytes && st == ST_OK; at += MIB) {
-		io_wait_begin(&wait, PORT_READ, at, e->slot[0].buf, 4096);
-		submit(e, &wait.req);
-		st = io_wait_end(&wait);
-	}
-	return st;
+	for (; at < bytes && st == ST_OK; at += MIB)
+		st = transfer(e, PORT_READ, at);
+	if (st == ST_OK && e->load.write && at)
+		st = transfer(e, PORT_WRITE, at - MIB);
+	return st == ST_OK && e->load.write ? transfer(e, PORT_FLUSH, 0) : st;
 }
 
 /* ---- the loop -------------------------------------------------------------------------------- */
