@@ -4,13 +4,12 @@
 
 void vmfs_cluster_count(struct vmfs_cluster_disk *c)
 {
-	uint32_t total = le32_get(c->total), free = 0, next = 0;
+	uint32_t total = le32_get(c->total), free = vmfs_count_bits(c->bitmap, total / 8), next = 0;
 
-	for (uint32_t i = total; i-- > 0;)
-		if (c->bitmap[i / 8] >> (i % 8) & 1) {
-			free++;
-			next = i;
-		}
+	for (uint32_t i = total - total % 8; i < total; i++)
+		free += c->bitmap[i / 8] >> (i % 8) & 1;
+	while (free && !(c->bitmap[next / 8] >> (next % 8) & 1))
+		next++;
 	le32_set(&c->free, free);
 	le32_set(&c->next_free, next);
 }
