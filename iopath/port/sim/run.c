@@ -194,6 +194,7 @@ enum status port_run(const struct port_config *config, void (*main_world)(void *
 	for (uint32_t i = 0; i < sim.pcpu_count; i++)
 		sched_fini(&sim.pcpu[i].sched);
 	io_free_all();
+	memory_free_resting();
 	tree_free();
 	return st;
 }

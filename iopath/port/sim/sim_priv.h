@@ -149,6 +149,9 @@ struct sim_pcpu {
 	struct list	mail;
 };
 
+#define DMA_RESTING_MAX 64
+struct dma_resting { void *p; size_t bytes; };	/* memory.c; p NULL: an empty place */
+
 struct sim {
 	uint64_t	seed, drawn[STREAM_COUNT];
 	uint64_t	now_ns;
@@ -161,11 +164,14 @@ struct sim {
 	struct list	inodes;
 	struct inode	*root;
 	uint64_t	write_count, alloc_live;
+	struct dma_resting dma[DMA_RESTING_MAX];	/* freed buffers, the oldest first */
 	int		interrupted;
 	struct faults	faults;
 };
 
 extern struct sim sim;
+
+void memory_free_resting(void);
 
 void faults_clear(void);
 /* Does this transfer fail by order? ST_OK: no. */
