@@ -45,13 +45,13 @@ check-programs: all $(CHECK_PROGS)
 check:
 	@tests/deps.sh
 	@$(MAKE) --no-print-directory -j$(JOBS) check-programs
-	@tests/run.sh --title="gates" $(GATES) --title="unit and format" $(UNIT_PROGS) \
+	@tests/run.sh --jobs=$(JOBS) --title="gates" $(GATES) --title="unit and format" $(UNIT_PROGS) \
 		--title="inputs of the fuzz targets" $(REPLAYS) --title="model and crashes" $(SIM_PROGS) \
-		--title="other people's programs" $(INTEROP)
+		--jobs=1 --title="other people's programs" $(INTEROP)
 
 # The inner loop: no images of gigabytes, nothing that waits.
 quick: check-programs
-	@tests/run.sh --title="gates" $(GATES) --title="unit and format" $(UNIT_PROGS) \
+	@tests/run.sh --jobs=$(JOBS) --title="gates" $(GATES) --title="unit and format" $(UNIT_PROGS) \
 		--title="inputs of the fuzz targets" $(REPLAYS)
 
 # Beside the long runs of tests/sim: full sizes of the interop scripts.
