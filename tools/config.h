@@ -3,7 +3,7 @@
  * The file is ${CAIRN_ROOT:-/etc/cairn}/cairn.conf in the key = "value" syntax of .vmx files:
  *	device0 = "/dev/sdb"		any key that starts with "device", in the order of the file
  *	engine = "io_uring"
- *	join = "true"			this host is a member: it may write beside other hosts */
+ *	join = "true"			for a later release: no effect yet */
 #ifndef CAIRN_TOOLS_CONFIG_H
 #define CAIRN_TOOLS_CONFIG_H
 

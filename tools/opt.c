@@ -24,7 +24,7 @@ static const struct opt shared_devices[] = {
 };
 static const struct opt shared_writes[] = {
 	{ "dry-run", 'n', OPT_NONE, NULL, "say what would be done, write nothing" },
-	{ "join", 0, OPT_NONE, NULL, "write although other hosts use the volume" },
+	{ "join", 0, OPT_NONE, NULL, "accepted for a later release: no effect yet" },
 };
 static const struct opt shared_asks[] = {
 	{ "yes", 'y', OPT_NONE, NULL, "do not ask" },
