@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* crash - the power fails after every single device write of five scenarios.
+/* crash - the power fails after every single device write of six scenarios.
  *
  *	SEED=1 EVERY=7 crash	every seventh write (default: each)
  *

@@ -45,7 +45,7 @@ struct run {				/* how far one run came */
 	uint32_t	synced;		/* of those, up to the last SYNC */
 };
 
-#define SCENARIOS 5
+#define SCENARIOS 6
 extern struct scenario crash_scenarios[SCENARIOS];
 
 /* Fill in step[], count and state[]; let go of the states. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* crash_scenarios - five lists of steps, each heavy in another kind of metadata. */
+/* crash_scenarios - lists of steps, each heavy in another kind of metadata. */
 #include "tests/sim/crash.h"
 
 #include <stdarg.h>
@@ -173,8 +173,31 @@ static void tree_steps(struct scenario *s)
 	add(s, SYNC, "/");
 }
 
+/* Blocks that held somebody else's data: what is written into them must be there before anything
+ * points to it. */
+static void reuse_steps(struct scenario *s)
+{
+	for (uint64_t i = 0; i < 6; i++) {
+		add(s, CREATE, "/old%d", (int)i);
+		range(add(s, WRITE, "/old%d", (int)i), 0, 2 * MIB);
+	}
+	add(s, SYNC, "/");
+	for (int i = 0; i < 6; i++)
+		add(s, REMOVE, "/old%d", i);
+	add(s, SYNC, "/");
+	add(s, MKDIR, "/dir");	/* a group of its own: what was freed may be used from here on */
+	add(s, SYNC, "/");
+	for (int i = 0; i < 10; i++) {
+		add(s, CREATE, "/dir/new%d", i);
+		range(add(s, WRITE, "/dir/new%d", i), 0, i % 3 ? MIB : MIB / 2 + 512);
+		if (i % 2)
+			add(s, FLUSH, "/dir/new%d", i);
+	}
+	add(s, SYNC, "/");
+}
+
 struct scenario crash_scenarios[SCENARIOS] = {
 	{ .name = "names", .steps = names_steps }, { .name = "rename", .steps = rename_steps },
 	{ .name = "grow", .steps = grow_steps }, { .name = "disk", .steps = disk_steps },
-	{ .name = "tree", .steps = tree_steps },
+	{ .name = "tree", .steps = tree_steps }, { .name = "reuse", .steps = reuse_steps },
 };

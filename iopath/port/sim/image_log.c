@@ -4,7 +4,9 @@
  * from the durable one on, its `before` in each undo that covers it, and then the image.
  *
  * A power cut leaves each block with any one of its versions, independent of its neighbours: torn
- * transfers and any order of arrival are among the outcomes. */
+ * transfers and any order of arrival are among the outcomes. With an even chance for each block,
+ * though, a long transfer would hardly ever arrive whole while an older one is missing; so each cut
+ * first draws the habit of its device. */
 #include "iopath/port/sim/sim_priv.h"
 
 #include <stdlib.h>
@@ -110,8 +112,19 @@ static void units_of(const struct undo *u, uint32_t unit_bytes, uint32_t *first,
 	*end = (uint32_t)div_round_up(u->from + u->bytes, unit_bytes);
 }
 
-static void choose_survivors(struct image *image, struct torn_page *t, size_t count,
-			     uint32_t unit_bytes)
+enum habit {
+	ANY_VERSION,
+	LOSES_FEW,	/* nearly all is the newest, with gaps in older transfers */
+	KEEPS_FEW,	/* nearly all is the durable one */
+	IN_ORDER,	/* what came before one moment */
+	HABITS,
+};
+
+#define FEW	16	/* one block in so many */
+
+/* Count the versions of each block; in `survives`, those that are not newer than `moment`. */
+static void count_versions(struct image *image, struct torn_page *t, size_t count,
+			   uint32_t unit_bytes, uint64_t moment)
 {
 	uint32_t first, end;
 	struct undo *u;
@@ -120,14 +133,36 @@ static void choose_survivors(struct image *image, struct torn_page *t, size_t co
 		struct torn_page *page = find_page(t, count, u->page);
 
 		units_of(u, unit_bytes, &first, &end);
-		for (uint32_t i = first; i < end; i++)
+		for (uint32_t i = first; i < end; i++) {
 			page->versions[i]++;
+			page->survives[i] += u->seq < moment;
+		}
 	}
-	for (size_t k = 0; k < count; k++) {
+}
+
+static uint16_t draw_survivor(enum habit habit, uint16_t versions)
+{
+	int common = habit != ANY_VERSION && chance_below(STREAM_CRASH, FEW) != 0;
+
+	if (common)
+		return habit == LOSES_FEW ? versions : 0;
+	return (uint16_t)chance_below(STREAM_CRASH, versions + 1ull);
+}
+
+static void choose_survivors(struct image *image, struct torn_page *t, size_t count,
+			     uint32_t unit_bytes)
+{
+	enum habit habit = (enum habit)chance_below(STREAM_CRASH, HABITS);
+	struct undo *oldest = count ? list_first(&image->log, struct undo, link) : NULL;
+	uint64_t span = oldest ? image->log_seq - oldest->seq + 2 : 1;
+	uint64_t moment = (oldest ? oldest->seq : 0) + chance_below(STREAM_CRASH, span);
+
+	count_versions(image, t, count, unit_bytes, moment);
+	if (habit == IN_ORDER)
+		return;
+	for (size_t k = 0; k < count; k++)
 		for (uint32_t i = 0; i < PAGE_BYTES / unit_bytes; i++)
-			t[k].survives[i] =
-				(uint16_t)chance_below(STREAM_CRASH, t[k].versions[i] + 1ull);
-	}
+			t[k].survives[i] = draw_survivor(habit, t[k].versions[i]);
 }
 
 /* Put back what one undo holds of one unit. */

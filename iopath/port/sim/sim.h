@@ -43,8 +43,9 @@ void sim_stop_after_writes(uint64_t n);
 int sim_has_stopped(void);
 /* Power cut and restart. drop 0: all that was written is kept. drop 1: of the unflushed versions of
  * each block any one survives, or none, and so does each block of a transfer in flight; `seed`
- * decides. All openings and locks are gone (an old port_disk is good for port_disk_close() only),
- * transfers in flight end with ST_DEVICE, every fault set here is cleared. */
+ * decides, also whether much is lost, little, or all from one moment on. All openings and locks are
+ * gone (an old port_disk is good for port_disk_close() only), transfers in flight end with
+ * ST_DEVICE, every fault set here is cleared. */
 void sim_crash(uint64_t seed, int drop);
 /* The n-th (1: the next) transfer of that op (enum port_io_op, or SIM_ANY_OP) ends with st and does
  * nothing. n 0 takes the fault away. */
