@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "iopath/base/dict.h"
 #include "iopath/base/mem.h"
 #include "tools/opt.h"
 
@@ -93,20 +94,16 @@ static void warn_unknown(const char *name, unsigned line, const char *key)
 		near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-static int is_true(const char *value)
-{
-	return mem_compare_nocase(value, "true") == 0 || mem_compare_nocase(value, "yes") == 0 ||
-	       strcmp(value, "1") == 0;
-}
-
-static enum status set_key(struct config *config, const char *name, unsigned line, const char *key,
+static enum status set_key(struct config *config, const char *name, const struct dict *d,
 			   const char *value)
 {
-	if (strncmp(key, "device", 6) == 0)
+	char key[64];
+
+	if (dict_behind(d, "device"))
 		return add_device(config, value, strlen(value), CONFIG_FILE, config->device_count);
-	if (strcmp(key, "join") == 0) {
-		config->join = (uint8_t)is_true(value);
-	} else if (strcmp(key, "engine") == 0) {
+	if (dict_is(d, "join")) {
+		config->join = (uint8_t)dict_bool(d, 0);
+	} else if (dict_is(d, "engine")) {
 		char *copy = strdup(value);
 
 		if (!copy)
@@ -114,57 +111,40 @@ static enum status set_key(struct config *config, const char *name, unsigned lin
 		free(config->engine);
 		config->engine = copy;
 	} else {
-		warn_unknown(name, line, key);
+		snprintf(key, sizeof(key), "%.*s", (int)d->name_bytes, d->name);
+		warn_unknown(name, d->line, key);
 	}
 	return ST_OK;
 }
 
-/* Split `key = "value"` in place. 1: a pair; 0: nothing on this line; -1: neither. */
-static int split_line(char *line, char **key, char **value)
+static enum status take_pair(struct config *config, const char *name, const struct dict *d)
 {
-	char *eq, *end, *p = line + strspn(line, " \t\r");
+	size_t size = dict_text_max(d) + 1;
+	char *value = malloc(size);
+	enum status st = ST_NOMEM;
 
-	if (*p == 0 || *p == '#')
-		return 0;
-	eq = strchr(p, '=');
-	if (!eq || eq == p)
-		return -1;
-	*key = p;
-	for (end = eq; end > p && strchr(" \t", end[-1]); end--)
-		;
-	*end = 0;
-	p = eq + 1 + strspn(eq + 1, " \t");
-	if (*p == '"') {
-		end = strchr(p + 1, '"');
-		if (!end)
-			return -1;
-		*end = 0;
-		*value = p + 1;
-		return 1;
+	if (value) {
+		dict_text(d, value, size);
+		st = set_key(config, name, d, value);
 	}
-	p[strcspn(p, " \t\r#")] = 0;
-	*value = p;
-	return 1;
+	free(value);
+	return st;
 }
 
 enum status config_parse(struct config *config, const char *name, const char *text, struct why *why)
 {
-	char *copy = strdup(text), *next = copy, *line;
-	enum status st = copy ? ST_OK : ST_NOMEM;
-	unsigned number = 0;
+	enum status st = ST_OK;
+	enum dict_line kind;
+	struct dict d;
 
-	while (st == ST_OK && (line = strsep(&next, "\n")) != NULL) {
-		char *key = NULL, *value = NULL;
-		int got = split_line(line, &key, &value);
-
-		number++;
-		if (got < 0)
+	dict_init(&d, text, strlen(text));
+	while (st == ST_OK && (kind = dict_next(&d)) != DICT_END) {
+		if (kind == DICT_BAD)
 			st = why_set(why, ST_INVAL, "%s:%u: not of the form key = \"value\"; "
-				     "correct or comment out the line", name, number);
-		else if (got > 0)
-			st = set_key(config, name, number, key, value);
+				     "correct or comment out the line", name, d.line);
+		else if (kind == DICT_PAIR)
+			st = take_pair(config, name, &d);
 	}
-	free(copy);
 	return st;
 }
 
