@@ -22,7 +22,7 @@ LIBS	= -luring -laio -lisal -ldeflate -lpthread
 TOOL_LIBS = -lfdisk -ljansson
 
 # ---- modules: in dependency order ------------------------------------------------------------
-CORE	:= iopath/base iopath vmfs vmdk
+CORE	:= iopath/base iopath vmfs vmdk snapshots
 PORTS	:= iopath/port iopath/port/linux iopath/port/sim
 MODULES	:= $(CORE) $(PORTS) tools
 include $(wildcard $(addsuffix /module.mk,$(MODULES) tests))

@@ -104,6 +104,50 @@ MUST_USE enum status vmdk_extent_info(struct vmdk_disk *disk, uint32_t index,
 /* The descriptor's text as it lies on the disk; valid until close. */
 const char *vmdk_descriptor_text(const struct vmdk_disk *disk);
 
+/* ---- links ----------------------------------------------------------------------------------- */
+/* One link of a chain as its own descriptor tells: no extent and no parent is opened, and nothing
+ * is refused. Let go with vmdk_close(); the texts live until then. */
+
+struct vmdk_link_info {
+	enum vmdk_kind	kind;		/* VMDK_OTHER: a createType that nobody here knows */
+	uint8_t		embedded;	/* the descriptor lies in its first extent: one file */
+	uint8_t		is_delta;	/* it has a parent */
+	uint32_t	cid, parent_cid;
+	uint64_t	bytes;		/* virtual, of all extents */
+	uint32_t	extent_count;
+	/* As spelt; NULL: absent. */
+	const char	*create_type, *adapter, *uuid, *encoding, *change_track, *parent_hint;
+};
+
+struct vmdk_link_extent {
+	const char	*type;		/* "VMFS", "SPARSE", ... */
+	const char	*file;		/* as spelt; NULL: none */
+	uint64_t	bytes, offset;	/* of the disk; into the file */
+	uint8_t		flat;		/* the file must have offset + bytes */
+	uint8_t		on_device;	/* the file is a device, or a part of one */
+};
+
+MUST_USE enum status vmdk_link_open(struct store *s, const char *path, struct vmdk_disk **link,
+				    struct why *why);
+void vmdk_link_info(const struct vmdk_disk *link, struct vmdk_link_info *info);
+/* 0: there is no extent of that index. */
+int vmdk_link_extent(const struct vmdk_disk *link, uint32_t index, struct vmdk_link_extent *x);
+
+/* Where `name` in the file `from` leads in the same store: relative to the directory of `from`, or
+ * absolute; either slash separates; "/vmfs/volumes/X/rest" is "/rest" of the volume X, and it is
+ * the caller who asks vmdk_path_volume() whether that is this one. ST_NAME: too long, or above the
+ * root. */
+MUST_USE enum status vmdk_path_at(const char *from, const char *name, char *out, size_t size);
+/* 1: name starts with "/vmfs/volumes/X/": X is in volume. */
+int vmdk_path_volume(const char *name, char *volume, size_t size);
+/* Where the parent of the link `child` may be, best first: n = 0 as its hint says, 1 beside the
+ * child, 2 in a directory beside the child's that is called as in the hint. ST_NOENT: no more. */
+MUST_USE enum status vmdk_parent_path(const char *child, const char *hint, unsigned n, char *out,
+				      size_t size);
+/* 1 when the name is one that extents have ("-flat.vmdk", "-delta.vmdk", "-s001.vmdk", ...); the
+ * name that its descriptor has then goes to owner. */
+int vmdk_is_extent_name(const char *path, char *owner, size_t size);
+
 /* ---- long work ------------------------------------------------------------------------------- */
 
 /* How long work reports and is stopped. All may be NULL. */
