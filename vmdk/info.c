@@ -77,6 +77,10 @@ enum status vmdk_info(struct vmdk_disk *disk, struct vmdk_info *info)
 		if (x->state)
 			info->dirty |= ((struct sparse *)x->state)->h.unclean;
 	}
+	if (info->thin_flag) {	/* also when every block has been written by now */
+		info->alloc = VMDK_THIN;
+		return ST_OK;
+	}
 	return alloc_of(disk, info->allocated_bytes, &info->alloc);
 }
 

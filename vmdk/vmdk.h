@@ -87,7 +87,7 @@ struct vmdk_extent_info {
 
 struct vmdk_info {
 	enum vmdk_kind		kind;
-	enum vmdk_alloc		alloc;		/* what the blocks say, not the descriptor */
+	enum vmdk_alloc		alloc;		/* thin by its descriptor, or what the blocks say */
 	uint64_t		bytes, allocated_bytes;
 	uint32_t		version, cid, parent_cid;
 	char			create_type[64];

@@ -114,6 +114,10 @@ try "-c zeroedthick" vmkfstools -c 10m $V/zero.vmdk
 says "-c eagerzeroedthick" 0 "Create: 100% done." vmkfstools -c 10m -d eagerzeroedthick $V/eager.vmdk
 head -c 12M /dev/urandom >raw && truncate -s 20M raw
 try "--format raw" vmkfstools -i raw --format raw -d thin $V/src.vmdk
+head -c 3M /dev/urandom >full
+try "a thin disk without a hole" vmkfstools -i full --format raw -d thin $V/full.vmdk
+says "and it is thin" 0 "format      thin" vmkfstools --info $V/full.vmdk
+try "delete it" vmkfstools -U $V/full.vmdk
 printf 'Destination disk format: VMFS thin-provisioned\nCloning disk '"'$V/src.vmdk'"'...\n' >want
 vmkfstools -i $V/src.vmdk $V/dst.vmdk -d thin >out.raw
 tr '\r' '\n' <out.raw | head -2 >have
