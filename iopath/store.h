@@ -110,10 +110,18 @@ struct store_ops {
 	void (*submit)(struct store_file *f, struct io_req *req);
 };
 
+/* Who knows names that lead from one store into another, as a snapshot's parent may lie. */
+struct store_names {
+	/* "/vmfs/volumes/<label or UUID>/a/b" -> the store and "/a/b"; may park. ST_NOENT. */
+	enum status (*find)(struct store_names *names, const char *name, struct store **s,
+			    char *path, size_t size);
+};
+
 struct store {
 	const struct store_ops	*ops;
 	char			name[256];	/* label or path, for messages */
 	uint8_t			writable;
+	struct store_names	*names;		/* NULL: this store stands alone */
 };
 
 struct store_file {

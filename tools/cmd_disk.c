@@ -9,6 +9,8 @@
 #include "tools/disk_sum.h"
 
 #define FORMAT_OPT { "format", 'f', OPT_WORD, "raw|vmdk", "of the image; else its name tells" }
+#define CHAIN_OPT                                                                                  \
+	{ "ignore-cid", 0, OPT_NONE, NULL, "of a delta: take a parent of another content id" }
 #define RATE_OPTS \
 	{ "rate", 0, OPT_SIZE, "N", "bytes per second, at most" }, \
 	{ "depth", 0, OPT_NUMBER, "N", "requests in flight" }
@@ -20,13 +22,15 @@
 	    { "verify", 0, OPT_NONE, NULL, "read back and compare" },                              \
 	    { "checksum", 0, OPT_TEXT, "FILE", "write a manifest of SHA-256 sums, for `verify`" }, \
 	    { "resume", 0, OPT_NONE, NULL, "continue a copy that was interrupted" }, FORMAT_OPT,   \
-	    RATE_OPTS
+	    CHAIN_OPT, RATE_OPTS
 
 static const char *operand(struct cmd *cmd, size_t n) { return cmd->args.operand[n]; }
 
 static unsigned flags_of(struct cmd *cmd, size_t n, const char *key)
 {
-	return disk_format_flags(cmd, key, operand(cmd, n));
+	unsigned ignore = opt_has(&cmd->args, "ignore-cid") ? VMDK_IGNORE_CID : 0;
+
+	return disk_format_flags(cmd, key, operand(cmd, n)) | ignore;
 }
 
 static int finish(struct cmd *cmd, const char *object, enum status st, const struct why *why)
@@ -302,6 +306,8 @@ static enum status copy_opts(struct cmd *cmd, const struct disk *src, struct vmd
 		st = vmdk_info(src->vmdk, &info);
 		o->create.kind = info.kind;
 		o->create.alloc = info.alloc;
+		if (info.links > 1 || info.kind == VMDK_VMFS_SPARSE || info.kind == VMDK_SE_SPARSE)
+			o->create.kind = VMDK_VMFS;	/* a chain becomes one disk that is thin */
 		return st;
 	}
 	st = disk_format_of(word, &f, why);
@@ -420,16 +426,17 @@ static int run_verify(struct cmd *cmd)
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
-static const struct opt look_opts[] = { FORMAT_OPT };
+static const struct opt look_opts[] = { FORMAT_OPT, CHAIN_OPT };
 static const struct opt measure_opts[] = {
-	{ "output", 'O', OPT_TEXT, "FORMAT", DISK_FORMAT_WORDS }, FORMAT_OPT,
+	{ "output", 'O', OPT_TEXT, "FORMAT", DISK_FORMAT_WORDS }, FORMAT_OPT, CHAIN_OPT,
 };
 static const struct opt compare_opts[] = {
 	FORMAT_OPT,
 	{ "format-b", 'F', OPT_WORD, "raw|vmdk", "what the second image is" },
+	CHAIN_OPT,
 	RATE_OPTS,
 };
-static const struct opt verify_opts[] = { FORMAT_OPT, RATE_OPTS };
+static const struct opt verify_opts[] = { FORMAT_OPT, CHAIN_OPT, RATE_OPTS };
 static const struct opt create_opts[] = {
 	{ "output", 'O', OPT_TEXT, "FORMAT", DISK_FORMAT_WORDS },
 	{ "adapter", 'a', OPT_WORD, "lsilogic|buslogic|ide|legacyESX",

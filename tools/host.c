@@ -16,6 +16,20 @@
 
 /* ---- create, destroy ------------------------------------------------------------------------- */
 
+/* The parent of a snapshot, named by the host that made it. */
+static enum status find_for_store(struct store_names *names, const char *name, struct store **s,
+				  char *path, size_t size)
+{
+	struct host *host = container_of(names, struct host, lookup);
+	struct host_path at;
+	enum status st = host_resolve(host, name, HOST_READ, &at, NULL);
+
+	if (st != ST_OK)
+		return st;
+	*s = at.store;
+	return mem_copy_text(path, size, at.path) < size ? ST_OK : ST_LIMIT;
+}
+
 enum status host_create(const struct config *config, struct host **host, struct why *why)
 {
 	struct host *h = calloc(1, sizeof(*h));
@@ -23,6 +37,7 @@ enum status host_create(const struct config *config, struct host **host, struct 
 	if (!h)
 		return why_set(why, ST_NOMEM, "no memory for the host");
 	h->config = config;
+	h->lookup.find = find_for_store;
 	*host = h;
 	return ST_OK;
 }
@@ -316,6 +331,7 @@ static enum status resolve_file(struct host *host, struct host_path *out, struct
 			return st;
 	}
 	out->store = host->files;
+	out->store->names = &host->lookup;
 	return ST_OK;
 }
 
@@ -363,5 +379,6 @@ enum status host_resolve(struct host *host, const char *name, enum host_access a
 	else
 		mem_copy_text(out->path, sizeof(out->path), "/");
 	out->store = vmfs_store(vol);
+	out->store->names = &host->lookup;
 	return ST_OK;
 }

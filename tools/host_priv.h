@@ -29,6 +29,7 @@ struct host {
 	const struct config	*config;
 	struct store		*files;		/* this machine's own, opened at first use */
 	struct store		*names;		/* the directory /vmfs/volumes */
+	struct store_names	lookup;		/* for stores: names that lead into others */
 	struct host_volume	**volume;
 	size_t			volume_count;
 	uint8_t			scanned;

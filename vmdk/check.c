@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* Checking a disk: each extent by its kind. It is opened without vmdk_open(), which would refuse
  * what is to be repaired. */
+#include "vmdk/delta_priv.h"
 #include "vmdk/sparse_priv.h"
 
 #include "iopath/base/fmt.h"
@@ -46,6 +47,25 @@ static enum status check_sparse(struct disk_checker *c, struct vmdk_extent *x, c
 	return st;
 }
 
+static enum status check_delta(struct disk_checker *c, struct vmdk_extent *x, const char *path,
+			       const struct desc_extent *e, struct why *why)
+{
+	struct delta *dl;
+	enum status st = delta_create(x->file, path, e->type, &dl, why);
+
+	if (st == ST_CORRUPT) {
+		tell(c, path, why && why->text[0] ? why->text : "the header is damaged");
+		return ST_OK;
+	}
+	if (st != ST_OK)
+		return st;
+	if (dl->capacity_bytes / SECTOR_BYTES < e->sectors)
+		tell(c, path, "the extent is smaller than the descriptor says");
+	st = delta_check(dl, &c->opts, c->result, why);
+	delta_destroy(dl);
+	return st;
+}
+
 static enum status check_flat(struct disk_checker *c, struct vmdk_extent *x, const char *path,
 			      const struct desc_extent *e)
 {
@@ -62,13 +82,15 @@ static enum status check_extent(struct disk_checker *c, uint32_t i, struct why *
 	const struct desc_extent *e = &c->d->desc.extents[i];
 	struct vmdk_extent x = { .disk = c->d };
 	struct store *s = c->d->store;
-	unsigned how = c->opts.repair && c->d->kind != VMDK_STREAM ? STORE_WRITE : STORE_READ;
+	int is_delta = e->type == DESC_VMFSSPARSE || e->type == DESC_SESPARSE;
+	unsigned how = c->opts.repair && c->d->kind != VMDK_STREAM && !is_delta ? STORE_WRITE :
+										   STORE_READ;
 	char path[VMDK_PATH_MAX];
 	enum status st = ST_OK;
 
 	if (e->type == DESC_ZERO)
 		return ST_OK;
-	if (!e->file || e->type > DESC_VMFS || e->rest)
+	if (!e->file || e->type > DESC_SESPARSE || e->rest)
 		return why_set(why, ST_UNSUPPORTED, "%s: extents of type %s cannot be checked yet",
 			       c->d->path, desc_type_word(e->type));
 	if (i == 0 && c->d->embedded)
@@ -84,6 +106,7 @@ static enum status check_extent(struct disk_checker *c, uint32_t i, struct why *
 	if (st != ST_OK)
 		return st;
 	st = e->type == DESC_SPARSE ? check_sparse(c, &x, path, e->sectors, why) :
+	     is_delta		    ? check_delta(c, &x, path, e, why) :
 				      check_flat(c, &x, path, e);
 	(void)s->ops->file_close(x.file);
 	return st;
@@ -95,9 +118,6 @@ static enum status check_once(struct vmdk_disk *d, const struct sparse_check_opt
 	struct disk_checker c = { .d = d, .opts = *opts, .result = result };
 	enum status st = ST_OK;
 
-	if (d->desc.parent_cid != DESC_NO_PARENT)
-		return why_set(why, ST_UNSUPPORTED, "%s: is a delta; chains cannot be checked yet",
-			       d->path);
 	for (uint32_t i = 0; i < d->desc.extent_count && st == ST_OK; i++)
 		st = check_extent(&c, i, why);
 	return st;

@@ -10,7 +10,6 @@
 #include "iopath/base/fmt.h"
 
 static void route(struct vmdk_disk *d, struct io_req *req);
-static void worker_kick(struct vmdk_disk *d);
 
 /* The extent that has the byte, by binary search: starts[i] <= offset. */
 struct vmdk_extent *disk_extent_at(struct vmdk_disk *d, uint64_t offset)
@@ -78,6 +77,10 @@ static void route(struct vmdk_disk *d, struct io_req *req)
 {
 	struct vmdk_extent *x = &d->extents[0];
 
+	if (d->chain) {
+		chain_submit(d->chain, req);
+		return;
+	}
 	if (d->extent_count == 1 && x->access == DESC_RW) {
 		if (req->io.op != PORT_READ)
 			x->written = 1;
@@ -151,10 +154,11 @@ enum status vmdk_write(struct vmdk_disk *disk, uint64_t offset, const void *buf,
  * is nothing to tell them apart. */
 static int same_kind(const struct vmdk_run *a, const struct vmdk_run *b)
 {
-	if (a->present != b->present || a->zero != b->zero || a->compressed != b->compressed)
+	if (a->present != b->present || a->zero != b->zero || a->compressed != b->compressed ||
+	    a->depth != b->depth)
 		return 0;
 	if (a->where == ~0ull || b->where == ~0ull)
-		return a->where == b->where && !a->present;
+		return a->where == b->where && (!a->present || a->zero);
 	return !a->compressed && a->extent == b->extent && a->where + a->bytes == b->where;
 }
 
@@ -163,6 +167,11 @@ static enum status map_once(struct vmdk_disk *d, uint64_t offset, struct vmdk_ru
 	struct vmdk_extent *x = disk_extent_at(d, offset);
 	enum status st;
 
+	if (d->chain) {
+		run->offset = offset;
+		return chain_map(d->chain, offset, run);
+	}
+	run->depth = 0;
 	run->offset = offset - x->start;
 	run->extent = (uint32_t)(x - d->extents);
 	st = x->ops->map(x, run);
@@ -303,6 +312,8 @@ static void serve_unstamped(struct vmdk_disk *d)
 
 static void serve_slow(struct vmdk_disk *d)
 {
+	if (d->chain)
+		chain_work(d->chain);
 	for (uint32_t i = 0; i < d->extent_count; i++) {
 		struct vmdk_extent *x = &d->extents[i];
 		struct list batch;
@@ -371,6 +382,8 @@ static void fail_waiting(struct vmdk_disk *d)
 	list_splice_tail(&all, &d->worker.flushes);
 	while ((n = list_pop(&all)) != NULL)
 		io_finish_later(list_entry(n, struct io_req, link), ST_NOMEM);
+	if (d->chain)
+		chain_fail_waiting(d->chain, ST_NOMEM);
 	for (uint32_t i = 0; i < d->extent_count; i++)
 		while ((n = list_pop(&d->extents[i].slow)) != NULL) {
 			struct io_req *req = list_entry(n, struct io_req, link);
@@ -380,7 +393,7 @@ static void fail_waiting(struct vmdk_disk *d)
 		}
 }
 
-static void worker_kick(struct vmdk_disk *d)
+void worker_kick(struct vmdk_disk *d)
 {
 	d->worker.wake = 1;
 	if (d->worker.running) {

@@ -40,8 +40,16 @@ static enum status flat_map(struct vmdk_extent *x, struct vmdk_run *run)
 	return ST_OK;
 }
 
+/* All of it is data: whether the file has a hole there is asked when a map needs it. */
+static enum status flat_look(struct vmdk_extent *x, uint64_t offset, uint64_t bytes,
+			     struct look_run *run)
+{
+	*run = (struct look_run){ LOOK_DATA, bytes, x->file_offset + offset };
+	return ST_OK;
+}
+
 const struct vmdk_extent_ops flat_extent_ops = {
-	.name = "flat", .submit = flat_submit, .map = flat_map,
+	.name = "flat", .submit = flat_submit, .map = flat_map, .look = flat_look,
 };
 
 /* ---- raw images ------------------------------------------------------------------------------ */
@@ -107,6 +115,15 @@ static enum status zero_map(struct vmdk_extent *x, struct vmdk_run *run)
 	return ST_OK;
 }
 
+static enum status zero_look(struct vmdk_extent *x, uint64_t offset, uint64_t bytes,
+			     struct look_run *run)
+{
+	(void)x;
+	(void)offset;
+	*run = (struct look_run){ LOOK_ZERO, bytes, 0 };
+	return ST_OK;
+}
+
 const struct vmdk_extent_ops zero_extent_ops = {
-	.name = "zero", .submit = zero_submit, .map = zero_map,
+	.name = "zero", .submit = zero_submit, .map = zero_map, .look = zero_look,
 };

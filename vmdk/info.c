@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* What is known of an open disk. */
+#include "vmdk/delta_priv.h"
 #include "vmdk/sparse_priv.h"
 
 #include "iopath/base/fmt.h"
@@ -20,6 +21,10 @@ static enum status alloc_of(struct vmdk_disk *d, uint64_t allocated, enum vmdk_a
 {
 	uint64_t at = 0;
 
+	*alloc = VMDK_THIN;
+	if (d->desc.parent_cid != DESC_NO_PARENT || d->kind == VMDK_VMFS_SPARSE ||
+	    d->kind == VMDK_SE_SPARSE)
+		return ST_OK;	/* deltas grow as they are written */
 	*alloc = VMDK_EAGER;
 	for (uint32_t i = 0; at < d->bytes && i < ALLOC_RUNS_MAX; i++) {
 		struct vmdk_run run;
@@ -61,7 +66,7 @@ enum status vmdk_info(struct vmdk_disk *disk, struct vmdk_info *info)
 	*info = (struct vmdk_info){
 		.kind = disk->kind, .bytes = disk->bytes, .version = disk->desc.version,
 		.cid = disk->desc.cid, .parent_cid = disk->desc.parent_cid,
-		.extent_count = disk->extent_count,
+		.extent_count = disk->extent_count, .links = vmdk_link_count(disk),
 	};
 	text_info(disk, info);
 	for (uint32_t i = 0; i < disk->extent_count; i++) {
@@ -75,7 +80,8 @@ enum status vmdk_info(struct vmdk_disk *disk, struct vmdk_info *info)
 			return st;
 		info->allocated_bytes += stat.allocated_bytes;
 		if (x->state)
-			info->dirty |= ((struct sparse *)x->state)->h.unclean;
+			info->dirty |= x->ops->submit ? ((struct sparse *)x->state)->h.unclean :
+				       ((struct delta *)x->state)->dirty;
 	}
 	if (info->thin_flag) {	/* also when every block has been written by now */
 		info->alloc = VMDK_THIN;

@@ -6,22 +6,34 @@
 
 #include "iopath/base/fmt.h"
 
-/* Size, times and content id of the source: a source that changed gives another text. */
+static enum status add_files(struct vmdk_disk *d, uint64_t *bytes, uint64_t *mtime, uint64_t *id)
+{
+	for (uint32_t i = 0; i < d->extent_count; i++) {
+		struct store_stat st;
+
+		if (!d->extents[i].file)
+			continue;
+		if (d->store->ops->file_stat(d->extents[i].file, &st) != ST_OK)
+			return ST_DEVICE;
+		*bytes += st.size_bytes;
+		*mtime = MAX(*mtime, (uint64_t)st.mtime_s);
+		*id ^= st.id;
+	}
+	return ST_OK;
+}
+
+/* Size, times and content id of the source, its chain included: a source that changed gives another
+ * text. */
 static enum status describe(struct journal *j, struct target *t, struct vmdk_disk *src)
 {
 	const char *uuid = desc_get(&src->desc, "ddb.uuid");
 	uint64_t bytes = 0, mtime = 0, id = 0;
 
-	for (uint32_t i = 0; i < src->extent_count; i++) {
-		struct store_stat st;
+	for (uint32_t i = 0; i < vmdk_link_count(src); i++) {
+		enum status got = add_files(vmdk_link(src, i), &bytes, &mtime, &id);
 
-		if (!src->extents[i].file)
-			continue;
-		if (src->store->ops->file_stat(src->extents[i].file, &st) != ST_OK)
-			return ST_DEVICE;
-		bytes += st.size_bytes;
-		mtime = MAX(mtime, (uint64_t)st.mtime_s);
-		id ^= st.id;
+		if (got != ST_OK)
+			return got;
 	}
 	fmt(j->identity, sizeof(j->identity),
 	    "cairn copy 1\nsource bytes=%llu cid=%08x uuid=%.60s files=%llu mtime=%llu id=%llx\n"

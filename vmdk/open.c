@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* Opening a disk: find out what the path is, parse its descriptor, refuse with a reason what is not
  * read yet, open each extent. */
+#include "vmdk/delta_priv.h"
 #include "vmdk/sparse_priv.h"
 
 static enum status make_disk(struct store *s, const char *path, unsigned flags,
@@ -43,7 +44,7 @@ static enum status close_extent(struct vmdk_extent *x, enum status st)
 /* What has been set up so far. */
 static enum status tear_down(struct vmdk_disk *d)
 {
-	enum status st = ST_OK;
+	enum status st = d->chain ? chain_close(d->chain) : ST_OK;
 
 	for (uint32_t i = 0; i < d->extent_count; i++)
 		st = close_extent(&d->extents[i], st);
@@ -151,6 +152,8 @@ static enum status open_extent(struct vmdk_disk *d, uint32_t i, unsigned flags, 
 		return st;
 	if (e->type == DESC_SPARSE)
 		return sparse_open(x, x->name, flags & VMDK_WRITE && x->access == DESC_RW, why);
+	if (e->type == DESC_VMFSSPARSE || e->type == DESC_SESPARSE)
+		return delta_open(x, e->type, why);
 	return open_flat(x, e, why);
 }
 
@@ -173,7 +176,7 @@ static enum status refuse_extents(struct vmdk_disk *d, struct why *why)
 	for (uint32_t i = 0; i < d->desc.extent_count; i++) {
 		const struct desc_extent *e = &d->desc.extents[i];
 
-		if (e->type > DESC_VMFS)
+		if (e->type > DESC_SESPARSE)
 			return why_set(why, ST_UNSUPPORTED,
 				       "%s: the extent type %s is not supported yet", d->path,
 				       desc_type_word(e->type));
@@ -202,18 +205,24 @@ static enum status refuse_kind(struct vmdk_disk *d, struct why *why)
 	if (native && mem_compare_nocase(native, "yes") == 0)
 		return why_set(why, ST_UNSUPPORTED, "%s: is a snapshot kept by the storage array",
 			       d->path);
-	if (d->desc.parent_cid != DESC_NO_PARENT) {
-		const char *hint = desc_get(&d->desc, "parentFileNameHint");
-
-		return why_set(why, ST_UNSUPPORTED,
-			       "%s: is a delta of '%.100s'; snapshot chains are not "
-			       "supported yet",
-			       d->path, hint ? hint : "an unnamed parent");
-	}
-	if (d->kind == VMDK_VMFS_SPARSE || d->kind == VMDK_SE_SPARSE)
-		return why_set(why, ST_UNSUPPORTED,
-			       "%s: disks of createType %s are not supported yet", d->path, type);
 	return refuse_extents(d, why);
+}
+
+/* Deltas are read through their chain, whatever they are called: an extent tells. */
+static int needs_chain(const struct vmdk_disk *d)
+{
+	for (uint32_t i = 0; i < d->desc.extent_count; i++)
+		if (d->desc.extents[i].type == DESC_VMFSSPARSE ||
+		    d->desc.extents[i].type == DESC_SESPARSE)
+			return 1;
+	return d->desc.parent_cid != DESC_NO_PARENT;
+}
+
+enum status disk_open_extents(struct vmdk_disk *d, unsigned flags, struct why *why)
+{
+	enum status st = refuse_kind(d, why);
+
+	return st == ST_OK ? open_extents(d, flags, why) : st;
 }
 
 static enum status take_text(struct vmdk_disk *d, char *text, uint64_t bytes, struct why *why)
@@ -315,10 +324,10 @@ static enum status identify(struct vmdk_disk *d, struct store_file *f, uint64_t 
 	memcpy(&magic, head, sizeof(magic));
 	if (le32_get(magic) == SPARSE_MAGIC || le32_get(magic) == SPARSE_MAGIC_UNFINISHED)
 		return open_embedded(d, f, head, why);
-	if (le32_get(magic) == COWD_MAGIC || le32_get(magic) == SESPARSE_MAGIC)
-		return why_set(why, ST_UNSUPPORTED,
-			       "%s: is the extent of a snapshot; snapshot chains "
-			       "are not supported yet",
+	if (le32_get(magic) == COWD_MAGIC || le32_get(magic) == (uint32_t)SESPARSE_MAGIC)
+		return why_set(why, ST_INVAL,
+			       "%s: is the extent of a snapshot, not a disk: open the descriptor "
+			       "that names it",
 			       d->path);
 	if (size > DESC_TEXT_MAX || !desc_probe((const char *)head, bytes))
 		return not_a_disk(d, why);
@@ -349,9 +358,12 @@ static enum status open_vmdk(struct vmdk_disk *d, unsigned flags, struct why *wh
 {
 	enum status st = load(d, why);
 
+	if (st == ST_OK && flags & VMDK_WRITE && needs_chain(d))
+		st = why_set(why, ST_READONLY,
+			     "%s: is a delta, and chains are only read; convert it first", d->path);
 	if (st == ST_OK)
-		st = refuse_kind(d, why);
-	return st == ST_OK ? open_extents(d, flags, why) : st;
+		st = disk_open_extents(d, flags, why);
+	return st == ST_OK && needs_chain(d) ? chain_open(d, flags, why) : st;
 }
 
 /* Give up an opening, with a text for its status. */
@@ -398,5 +410,6 @@ enum status vmdk_open(struct store *s, const char *path, unsigned flags, struct 
 }
 
 uint64_t vmdk_bytes(const struct vmdk_disk *disk) { return disk->bytes; }
+const char *vmdk_path(const struct vmdk_disk *disk) { return disk->path; }
 enum vmdk_kind vmdk_kind(const struct vmdk_disk *disk) { return disk->kind; }
 const char *vmdk_descriptor_text(const struct vmdk_disk *disk) { return disk->text; }

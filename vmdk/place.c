@@ -7,7 +7,7 @@
 static enum status ask_store(struct vmdk_disk *d, const struct vmdk_run *run,
 			     struct vmdk_place *place)
 {
-	struct store_file *f = d->extents[run->extent].file;
+	struct store_file *f = vmdk_link(d, run->depth)->extents[run->extent].file;
 	struct store_run r;
 	enum status st = f->store->ops->file_map(f, run->where, &r);
 

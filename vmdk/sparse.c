@@ -183,8 +183,24 @@ static enum status sparse_map(struct vmdk_extent *x, struct vmdk_run *run)
 	return ST_OK;
 }
 
+/* The place of compressed data is not one that can be read from. */
+static enum status sparse_extent_look(struct vmdk_extent *x, uint64_t offset, uint64_t bytes,
+				      struct look_run *run)
+{
+	struct sparse *sp = x->state;
+	struct gt_slot *slot;
+	enum status st = sparse_load(sp, offset, &slot);
+
+	if (st != ST_OK)
+		return st;
+	sparse_look(sp, offset, bytes, run);
+	if (sp->h.compressed)
+		run->where = offset;
+	return ST_OK;
+}
+
 static const struct vmdk_extent_ops sparse_extent_ops = {
-	.name = "sparse", .submit = sparse_submit, .map = sparse_map,
+	.name = "sparse", .submit = sparse_submit, .map = sparse_map, .look = sparse_extent_look,
 	.first_write = sparse_first_write, .work = sparse_work, .close = sparse_close,
 };
 
@@ -340,6 +356,11 @@ enum status sparse_open(struct vmdk_extent *x, const char *name, int writable, s
 		x->state = NULL;
 	}
 	return st;
+}
+
+int sparse_is_compressed(const struct vmdk_extent *x)
+{
+	return x->ops == &sparse_extent_ops && ((struct sparse *)x->state)->h.compressed;
 }
 
 enum status sparse_write_descriptor(struct vmdk_extent *x)

@@ -9,8 +9,6 @@
 
 #define SPARSE_MAGIC		0x564d444bu	/* "KDMV" on disk */
 #define SPARSE_MAGIC_UNFINISHED	0x766d646bu	/* "kdmv": open-vmdk is still writing it */
-#define COWD_MAGIC		0x44574f43u
-#define SESPARSE_MAGIC		0xcafebabeu
 
 #define SPARSE_NEWLINES_VALID	(1u << 0)
 #define SPARSE_REDUNDANT	(1u << 1)

@@ -72,14 +72,6 @@ struct sparse {
 	uint64_t		grain_at;	/* which; ~0: none */
 };
 
-enum look { LOOK_NONE, LOOK_ZERO, LOOK_DATA, LOOK_BAD, LOOK_MISS };
-
-struct look_run {
-	enum look	what;
-	uint64_t	bytes;		/* as far as one thing goes, at most what was asked */
-	uint64_t	where;		/* LOOK_DATA: byte in the file */
-};
-
 /* What lies at byte offset, from cached tables only. */
 void sparse_look(struct sparse *sp, uint64_t offset, uint64_t bytes, struct look_run *run);
 enum look sparse_entry_kind(const struct sparse *sp, uint64_t grain, uint32_t gte);
@@ -111,12 +103,6 @@ struct stream_walk {
 MUST_USE enum status stream_walk(struct sparse *sp, struct stream_walk *w);
 
 /* sparse_check.c */
-typedef void check_fn(void *arg, const char *text);
-struct sparse_check_opts {
-	int		repair;
-	check_fn	*finding;	/* NULL: quiet */
-	void		*arg;
-};
 MUST_USE enum status sparse_check(struct sparse *sp, const struct sparse_check_opts *opts,
 				  struct vmdk_check_result *result, struct why *why);
 MUST_USE enum status stream_check(struct sparse *sp, const struct sparse_check_opts *opts,

@@ -28,13 +28,19 @@ const char *vmdk_kind_word(enum vmdk_kind kind);
 
 /* ---- open, read, write ----------------------------------------------------------------------- */
 
-enum vmdk_open { VMDK_READ = 0, VMDK_WRITE = 1, VMDK_FORMAT_RAW = 2, VMDK_DIRECT = 4 };
+enum vmdk_open {
+	VMDK_READ = 0, VMDK_WRITE = 1, VMDK_FORMAT_RAW = 2, VMDK_DIRECT = 4,
+	VMDK_IGNORE_CID = 8,	/* take a parent whose content id is not what its child expects */
+};
 
 /* path: the descriptor (a "-flat" and the like is refused, naming the descriptor when there is
  * one), or any image with VMDK_FORMAT_RAW. Opening for writing a sparse extent that was not closed
  * cleanly runs its check first.
  *   ST_NOENT  ST_BUSY  ST_READONLY (stream, RDONLY extents)
  *   ST_UNSUPPORTED  a kind or version of a later release: the reason is in why
+ *   ST_REFUSED      a parent whose content id is not the one expected (VMDK_IGNORE_CID)
+ * A delta is opened with all that lies below it, wherever its parents are found; for reading only:
+ * ST_READONLY. A link that is missing is ST_NOENT.
  *   ST_CORRUPT      the bad field is in why */
 MUST_USE enum status vmdk_open(struct store *s, const char *path, unsigned flags,
 			       struct vmdk_disk **disk, struct why *why);
@@ -54,7 +60,8 @@ struct vmdk_run {
 	uint8_t		present;	/* allocated in this disk */
 	uint8_t		zero;		/* reads as zeros */
 	uint8_t		compressed;
-	uint32_t	extent;		/* index of the extent */
+	uint32_t	depth;		/* which link of the chain says so: 0 the disk itself */
+	uint32_t	extent;		/* index of the extent in that link */
 	uint64_t	where;		/* byte offset in that extent's file; ~0: none */
 };
 MUST_USE enum status vmdk_map(struct vmdk_disk *disk, uint64_t offset, struct vmdk_run *run);
@@ -75,6 +82,14 @@ struct vmdk_place {
 };
 /* ST_RANGE at the end of the disk. */
 MUST_USE enum status vmdk_place(struct vmdk_disk *disk, uint64_t offset, struct vmdk_place *place);
+
+/* Links of an open disk's chain, itself included; 1: it has no parent. Link 0 is the disk, the last
+ * one its base. They live as long as the disk and are for vmdk_info(), vmdk_extent_info() and
+ * vmdk_descriptor_text() only. NULL past the end. */
+uint32_t vmdk_link_count(const struct vmdk_disk *disk);
+struct vmdk_disk *vmdk_link(struct vmdk_disk *disk, uint32_t depth);
+/* In its store, as vmdk_open() takes it. */
+const char *vmdk_path(const struct vmdk_disk *disk);
 
 /* ---- information ----------------------------------------------------------------------------- */
 
@@ -97,6 +112,7 @@ struct vmdk_info {
 	uint8_t			thin_flag;	/* ddb.thinProvisioned */
 	uint8_t			dirty;		/* a sparse extent was not closed cleanly */
 	uint32_t		extent_count;
+	uint32_t		links;		/* of its chain, itself included */
 };
 MUST_USE enum status vmdk_info(struct vmdk_disk *disk, struct vmdk_info *info);
 MUST_USE enum status vmdk_extent_info(struct vmdk_disk *disk, uint32_t index,

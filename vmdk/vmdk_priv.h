@@ -11,16 +11,36 @@
 #define SPLIT_FLAT_SECTORS	4193792u
 #define BLOCK_BYTES		MIB		/* thin disks keep holes of this size */
 
+#define CHAIN_WINDOW		(16 * MIB)	/* of the disk, mapped at a time */
+
+struct chain;
 struct vmdk_extent;
+
+/* What tables say of a range. */
+enum look { LOOK_NONE, LOOK_ZERO, LOOK_DATA, LOOK_BAD, LOOK_MISS };
+
+struct look_run {
+	enum look	what;
+	uint64_t	bytes;		/* as far as one thing goes, at most what was asked */
+	uint64_t	where;		/* LOOK_DATA: byte in the file */
+};
 
 /* One kind of extent. Offsets are bytes from the start of the extent, checked by the disk. */
 struct vmdk_extent_ops {
 	const char *name;
 
-	/* Required. READ WRITE ZERO UNMAP of a range inside the extent. */
+	/* READ WRITE ZERO UNMAP of a range inside the extent. NULL: only read through a chain. */
 	void (*submit)(struct vmdk_extent *x, struct io_req *req);
-	/* Required; in a world. Fills all of run but `extent`; run->offset comes in. */
+	/* In a world. Fills all of run but `extent`; run->offset comes in. NULL with `submit`. */
 	enum status (*map)(struct vmdk_extent *x, struct vmdk_run *run);
+	/* Required of what can be in a chain; in a world. What the extent itself says of a range,
+	 * as far as one thing goes. Never LOOK_MISS. */
+	enum status (*look)(struct vmdk_extent *x, uint64_t offset, uint64_t bytes,
+			    struct look_run *run);
+	/* Optional: start reading what `look` will need of a range of at most CHAIN_WINDOW bytes,
+	 * and wait for it. No other range until then. */
+	enum status (*look_begin)(struct vmdk_extent *x, uint64_t offset, uint64_t bytes);
+	enum status (*look_end)(struct vmdk_extent *x);
 	/* Optional: called once before the first write of this opening, in the worker. */
 	enum status (*first_write)(struct vmdk_extent *x);
 	/* Optional: requests that `submit` handed to the worker; in the worker. Ends or resubmits
@@ -64,6 +84,7 @@ struct vmdk_disk {
 	enum vmdk_kind		kind;
 	struct vmdk_extent	*extents;
 	uint32_t		extent_count;
+	struct chain		*chain;		/* of a delta: all reads go through it */
 	struct desc		desc;
 	char			*text;		/* the descriptor as it was read */
 	struct store		*store;
@@ -77,6 +98,7 @@ struct vmdk_disk {
 struct vmdk_extent *disk_extent_at(struct vmdk_disk *d, uint64_t offset);
 /* Hand a request to the worker; x->ops->work gets it. */
 void disk_defer(struct vmdk_extent *x, struct io_req *req);
+void worker_kick(struct vmdk_disk *d);
 /* In the worker: pass the request to a file and wait; its description is restored. */
 enum status worker_transfer(struct vmdk_disk *d, struct store_file *f, struct io_req *req,
 			    uint64_t offset, uint64_t bytes, uint64_t skip);
@@ -91,6 +113,8 @@ enum status desc_write_embedded(const struct desc *d, struct store_file *f, uint
 MUST_USE enum status disk_refuse_parent(struct vmdk_disk *d, struct why *why);
 
 /* ---- open.c ---- */
+/* Open the extents of a disk that was loaded. */
+MUST_USE enum status disk_open_extents(struct vmdk_disk *d, unsigned flags, struct why *why);
 /* The descriptor only: no extent is opened, nothing is refused. Let go with vmdk_close(). */
 MUST_USE enum status disk_load(struct store *s, const char *path, struct vmdk_disk **disk,
 			       struct why *why);
@@ -98,10 +122,41 @@ MUST_USE enum status disk_load(struct store *s, const char *path, struct vmdk_di
 /* ---- flat.c ---- */
 extern const struct vmdk_extent_ops flat_extent_ops, raw_extent_ops, zero_extent_ops;
 
+/* ---- check.c ---- */
+typedef void check_fn(void *arg, const char *text);
+struct sparse_check_opts {
+	int		repair;
+	check_fn	*finding;	/* NULL: quiet */
+	void		*arg;
+};
+
+/* ---- parent.c ---- */
+/* Where the descriptor that `child` names as its parent is: loaded, its content id as the child
+ * expects it unless flags have VMDK_IGNORE_CID. Let go with vmdk_close().
+ *   ST_NOENT    it is nowhere it could be
+ *   ST_REFUSED  what is there has another content id: both are in why */
+MUST_USE enum status parent_find(struct vmdk_disk *child, unsigned flags,
+				 struct vmdk_disk **parent, struct why *why);
+/* Do two disks have the same descriptor? */
+int parent_is_same(struct vmdk_disk *a, struct vmdk_disk *b);
+
+/* ---- chain.c ---- */
+/* Of d, a delta whose extents are open: find and open what lies below it. */
+MUST_USE enum status chain_open(struct vmdk_disk *d, unsigned flags, struct why *why);
+enum status chain_close(struct chain *c);
+void chain_submit(struct chain *c, struct io_req *req);
+/* Fills all of run but run->offset. */
+MUST_USE enum status chain_map(struct chain *c, uint64_t offset, struct vmdk_run *run);
+/* In the worker: requests that waited for a window. */
+void chain_work(struct chain *c);
+void chain_fail_waiting(struct chain *c, enum status st);
+
 /* ---- sparse.c ---- */
 enum status sparse_open(struct vmdk_extent *x, const char *name, int writable, struct why *why);
 /* Write the embedded descriptor of the disk, of which x is the first extent. */
 enum status sparse_write_descriptor(struct vmdk_extent *x);
+/* Is it read through the extent, as its data has to be inflated? */
+int sparse_is_compressed(const struct vmdk_extent *x);
 
 /* ---- ident.c ---- */
 int ident_kind(const char *create_type, enum vmdk_kind *kind);
