@@ -95,7 +95,9 @@ struct port_machine {
 	void		(*main_world)(void *arg);
 	void		*main_arg;
 	struct port_world *main;	/* NULL once it has returned */
-	uint8_t		signals;	/* it is told of the process's signals: port_run()'s */
+	/* NULL: the process's signals are not its business. */
+	void		(*signals_start)(struct port_machine *m);
+	void		(*signals_stop)(void);
 	enum log_level	log_level;
 	port_log_fn	*log;		/* NULL: standard error */
 	void		*log_arg;
@@ -103,7 +105,7 @@ struct port_machine {
 };
 
 /* The calling thread is pCPU 0 until main_world() has returned. m: zeroed, with main_world, log and
- * signals set; frees what it allocates. */
+ * the signals' functions set; frees what it allocates. */
 enum status machine_run(struct port_machine *m, const struct port_config *config, struct why *why);
 
 void mail_init(struct mail *m);
@@ -121,11 +123,11 @@ void mail_drain_event(struct mail *m);			/* after event_fd was readable */
 /* Free what the calling pCPU holds of the libraries behind port_accel(). */
 void accel_thread_end(void);
 
-/* At most one machine of a process at a time. */
-void signals_start(struct port_machine *m);
-void signals_stop(void);
-/* The main world gets a wake when a signal came in: called by the loop of pCPU 0. */
-int signals_pending(void);
+/* What signals asked for: asked.c. number 0: a line of progress; else the end, by that signal. */
+void asked_by_signal(int number);	/* in a handler */
+void asked_reset(void);
+/* 1, once, after each signal: the loop of pCPU 0 then wakes the main world. */
+int asked_pending(void);
 
 /* ---- the buffer pool ------------------------------------------------------------------------- */
 

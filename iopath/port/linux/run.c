@@ -67,7 +67,7 @@ static void pcpu_loop(struct pcpu *p)
 		mail_deliver(&p->mail);
 		run_due_timers(p);
 		sched_turn(&p->sched);
-		if (p->index == 0 && m->signals && signals_pending() && m->main)
+		if (p->index == 0 && m->signals_start && asked_pending() && m->main)
 			port_world_wake(m->main);
 		io_deliver_ended(p);
 		if (p->flush)
@@ -244,11 +244,11 @@ static enum status run_pcpus(struct port_machine *m, uint64_t dma_bytes, struct 
 			st = why_set(why, ST_NOMEM, "no memory for the first world");
 	}
 	if (st == ST_OK) {
-		if (m->signals)
-			signals_start(m);
+		if (m->signals_start)
+			m->signals_start(m);
 		pcpu_loop(&m->pcpus[0]);
-		if (m->signals)
-			signals_stop();
+		if (m->signals_stop)
+			m->signals_stop();
 	}
 	stop_pcpus(m, started);
 	return st;
@@ -277,12 +277,4 @@ enum status machine_run(struct port_machine *m, const struct port_config *config
 	free(m->pcpus);
 	here = NULL;
 	return st;
-}
-
-enum status port_run(const struct port_config *config, void (*main_world)(void *arg), void *arg,
-		     struct why *why)
-{
-	struct port_machine m = { .main_world = main_world, .main_arg = arg, .signals = 1 };
-
-	return machine_run(&m, config, why);
 }
