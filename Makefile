@@ -24,7 +24,7 @@ TOOL_LIBS = -lfdisk -ljansson
 # ---- modules: in dependency order ------------------------------------------------------------
 CORE	:= iopath/base iopath vmfs vmdk snapshots
 PORTS	:= iopath/port iopath/port/linux iopath/port/sim
-MODULES	:= $(CORE) $(PORTS) tools
+MODULES	:= $(CORE) $(PORTS) tools tools/libcairn tools/nbdkit
 include $(wildcard $(addsuffix /module.mk,$(MODULES) tests))
 
 srcs	= $(addprefix $(1)/,$($(1)_SRCS))
@@ -32,21 +32,29 @@ CORE_SRCS := $(foreach m,$(CORE),$(call srcs,$(m)))
 
 # ---- configurations ----------------------------------------------------------------------------
 # release: what is installed. asan: tests, with assertions. bare: compiles and links without an OS.
-release_CFLAGS	= -O2 -g -fno-plt
+# release is position-independent with hidden names: the programs and libcairn share its objects.
+release_CFLAGS	= -O2 -g -fno-plt -fPIC -fvisibility=hidden
 asan_CFLAGS	= -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 		  -fno-sanitize-recover=undefined -DCAIRN_ASSERT
 bare_CFLAGS	= -O2 -ffreestanding -nostdlib -mno-red-zone -mgeneral-regs-only -fno-builtin-printf
 release_LDFLAGS	=
 asan_LDFLAGS	= -fsanitize=address,undefined
 
+# Other flags make other objects.
+build/%/flags: FORCE
+	@mkdir -p $(@D); echo '$($*_CFLAGS) $(EXTRA_CFLAGS)' | cmp -s - $@ || \
+		echo '$($*_CFLAGS) $(EXTRA_CFLAGS)' >$@
+FORCE:
+
 define config_rules
-build/$(1)/%.o: %.c
+build/$(1)/%.o: %.c build/$(1)/flags
 	@mkdir -p $$(@D)
 	$$(CC) $$(CSTD) $$(WARN) $$($(1)_CFLAGS) $$(EXTRA_CFLAGS) -MMD -MP -c $$< -o $$@
 build/$(1)/libcore.a: $$(CORE_SRCS:%.c=build/$(1)/%.o)
 build/$(1)/libport-linux.a: $$(patsubst %.c,build/$(1)/%.o,$$(call srcs,iopath/port) $$(call srcs,iopath/port/linux))
 build/$(1)/libport-sim.a: $$(patsubst %.c,build/$(1)/%.o,$$(call srcs,iopath/port) $$(call srcs,iopath/port/sim))
 build/$(1)/libtools.a: $$(patsubst %.c,build/$(1)/%.o,$$(filter-out tools/main.c,$$(call srcs,tools)))
+build/$(1)/libcairn.a: $$(patsubst %.c,build/$(1)/%.o,$$(call srcs,tools/libcairn) $$(addprefix tools/,$$(LIBCAIRN_TOOLS)))
 build/$(1)/%.a:
 	@mkdir -p $$(@D); rm -f $$@
 	$$(AR) rcs $$@ $$^
@@ -80,7 +88,7 @@ UNIT_PROGS := $(patsubst %.c,build/asan/%.linux,$(filter-out $(UNIT_PORT),$(UNIT
 	      $(foreach e,$(ENGINES),$(UNIT_PORT:%.c=build/asan/%.linux.$(e))) \
 	      $(UNIT_SIM:%.c=build/asan/%.sim)
 
-build/asan/%.linux: build/asan/%.o build/asan/libtools.a build/asan/libcore.a build/asan/libport-linux.a
+build/asan/%.linux: build/asan/%.o build/asan/libcairn.a build/asan/libtools.a build/asan/libcore.a build/asan/libport-linux.a
 	$(CC) $(asan_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS) $(TOOL_LIBS) -lcunit
 build/asan/%.sim: build/asan/%.o build/asan/libcore.a build/asan/libport-sim.a
 	$(CC) $(asan_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lcunit
@@ -115,6 +123,7 @@ clean:
 deps:
 	@tests/deps.sh
 
-.PHONY: all unit layers bare-check format clean deps
+.PHONY: FORCE all unit layers bare-check format clean deps
+include tools/libcairn/lib.mk tools/nbdkit/plugin.mk
 include $(wildcard tests/sim/sim.mk tests/bench/bench.mk) tests/check.mk
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -10,8 +10,8 @@
 #include "tools/opt.h"
 #include "tools/out.h"
 #include "tools/progress.h"
+#include "tools/version.h"
 
-#define CAIRN_VERSION "0.1.0"
 #define CAIRN_FIRST_VERSION "0.1"	/* every option is as old as the first release */
 
 struct cmd {

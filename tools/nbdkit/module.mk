@@ -1,0 +1,3 @@
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+tools/nbdkit_SRCS := plugin.c
+tools/nbdkit_DEPS :=
