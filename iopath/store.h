@@ -105,6 +105,11 @@ struct store_ops {
 				     enum store_alloc how);
 	/* The run at offset, merged as far as is cheap; offset at or past the end: ST_RANGE. */
 	enum status (*file_map)(struct store_file *f, uint64_t offset, struct store_run *run);
+	/* Optional; NULL: nobody else writes to this store. ST_OK: what was read through f since
+	 * the open, or since the last call, is the file as it was at one moment. ST_BUSY: it is
+	 * not, or may not be; why goes on after the name: "is open for writing on host ...".
+	 * Asked before the first read: whether it would be. Read again to try again. */
+	enum status (*file_check)(struct store_file *f, struct why *why);
 	/* READ WRITE FLUSH ZERO UNMAP. A read past the end is ST_RANGE; a write there extends the
 	 * file. UNMAP frees whole blocks and zeroes the edges. FLUSH: data and size of it. */
 	void (*submit)(struct store_file *f, struct io_req *req);

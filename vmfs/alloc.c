@@ -45,8 +45,8 @@ static enum status load(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t nu
 				 vmfs_geom_cluster_total(geom_of(vol, kind), number));
 	if (!bad)
 		return ST_OK;
-	log_line(LOG_ERROR, "vmfs: %s: cluster %u of %s at 0x%llx: %s -> check the volume",
-		 vol->store.name, number, vmfs_res_traits[kind].file, (unsigned long long)at, bad);
+	vmfs_complain(vol, "cluster %u of %s at 0x%llx: %s -> check the volume",
+		      number, vmfs_res_traits[kind].file, (unsigned long long)at, bad);
 	return ST_CORRUPT;
 }
 

@@ -41,8 +41,8 @@ enum status vmfs_fd_get(struct vmfs_volume *vol, uint32_t addr, struct vmfs_fd *
 		bad = shape_check(vol, &vmfs_fd_rec(fd)->meta);
 	if (!bad)
 		return ST_OK;
-	log_line(LOG_ERROR, "vmfs: %s: descriptor 0x%08x at 0x%llx: %s -> check the volume",
-		 vol->store.name, addr, (unsigned long long)at, bad);
+	vmfs_complain(vol, "descriptor 0x%08x at 0x%llx: %s -> check the volume",
+		      addr, (unsigned long long)at, bad);
 	return ST_CORRUPT;
 }
 

@@ -120,6 +120,15 @@ enum status vmfs_file_open(struct vmfs_volume *vol, uint32_t fd, unsigned flags,
 		port_free(f);
 		return st;
 	}
+	if (flags & STORE_WRITE)
+		st = vmfs_lock_take(vol, &f->node->fd);
+	else if (f->node->refs == 1)
+		vmfs_live_mark(f->node);
+	if (st != ST_OK) {
+		node_put(f->node);
+		port_free(f);
+		return st;
+	}
 	f->base.store = &vol->store;
 	f->writable = (flags & STORE_WRITE) != 0;
 	f->node->writers += f->writable;
@@ -145,14 +154,37 @@ void vmfs_file_stamp(struct vmfs_volume *vol)
 	}
 }
 
+static enum status end_write_op(struct vmfs_volume *vol, void *arg)
+{
+	struct vmfs_node *n = arg;
+	enum status st = n->written ? vmfs_fd_touch(vol, &n->fd) : ST_OK;
+
+	return st == ST_OK ? vmfs_lock_release(vol, &n->fd) : st;
+}
+
+/* Of a file that was only read: was it at rest? Who asked before knows already. */
+static void judge_reads(struct vmfs_node *n)
+{
+	struct why what = { 0 }, why = { 0 };
+	enum status st = n->data_read ? vmfs_live_settled(n, &what) : ST_OK;
+
+	if (st == ST_OK)
+		return;
+	why_set(&why, st, "%s: a file (descriptor 0x%08x) %s", n->vol->store.name, n->fd.addr,
+		what.text);
+	vmfs_live_doubt(n->vol, &why);
+}
+
 enum status vmfs_file_close(struct vmfs_file *f)
 {
 	struct vmfs_node *n = f->node;
 	struct vmfs_volume *vol = n->vol;
 	enum status st = ST_OK;
 
-	if (f->writable && n->written)
-		st = vmfs_meta_run(vol, 1, stamp_op, n);
+	if (!f->writable)
+		judge_reads(n);
+	else if (n->written || vol->failed == ST_OK)	/* else the lock falls with the slot */
+		st = vmfs_meta_run(vol, 2, end_write_op, n);
 	if (f->writable)
 		n->written = 0;
 	n->writers -= f->writable;
@@ -783,16 +815,16 @@ enum status vmfs_file_map(struct vmfs_node *node, uint64_t offset, struct store_
 	size = 1ull << vmfs_fd_shift(&vmfs_fd_rec(&node->fd)->meta);
 	next = offset / size;
 	st = look(node, next, run, &addr);
-	for (uint32_t steps = 0; st == ST_OK && steps < MAP_STEPS; steps++) {
-		st = step_over(node, run, &next);
-		if (st != ST_OK || next * size >= length)
-			break;
-		st = look(node, next, &now, &addr);
-		if (st != ST_OK || !continues(run, &now, (next - offset / size) * size))
-			break;
-	}
 	if (st != ST_OK)
 		return st;
+	/* A pointer that cannot be read ends the run: what comes before it is good. */
+	for (uint32_t steps = 0; steps < MAP_STEPS; steps++) {
+		if (step_over(node, run, &next) != ST_OK || next * size >= length)
+			break;
+		if (look(node, next, &now, &addr) != ST_OK ||
+		    !continues(run, &now, (next - offset / size) * size))
+			break;
+	}
 	run->offset = offset;
 	run->bytes = MIN(next * size, length) - offset;
 	if (run->where != UINT64_MAX)

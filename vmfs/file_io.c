@@ -177,6 +177,10 @@ static void step(struct io_req *req, int submitting)
 		uint64_t at = 0, bytes = 0;
 		enum status st = ST_OK;
 
+		if (req->io.op == PORT_READ && (n->vol->live.on || vmfs_live_due(n->vol))) {
+			give_to_worker(n->vol, &n->vol->worker.slow, req);
+			return;
+		}
 		if (n->frozen) {
 			list_add_tail(&n->held, &req->link);
 			return;
@@ -266,6 +270,8 @@ void vmfs_io_submit(struct store_file *file, struct io_req *req)
 	io_push(req, io_done, f)->cursor = 0;
 	if (req->io.op != PORT_READ)
 		n->written = 1;
+	n->many_reads |= n->data_read;
+	n->data_read |= req->io.op == PORT_READ;
 	if (req->io.op == PORT_UNMAP)
 		give_to_worker(n->vol, &n->vol->worker.slow, req);
 	else
@@ -471,6 +477,10 @@ static void work(struct vmfs_volume *vol)
 	list_init(&now);
 	vmfs_enter(vol);
 	list_splice_tail(&now, &vol->worker.slow);
+	if (vmfs_live_due(vol) && vmfs_live_sample(vol) != ST_OK)
+		vol->live.sampled_ns = port_now_ns();	/* no memory: in a second again */
+	if (vol->live.on)
+		vmfs_live_serve(vol, &now);
 	while ((l = list_pop(&now))) {
 		serve(vol, list_entry(l, struct io_req, link));
 		vmfs_meta_relax(vol);

@@ -258,28 +258,6 @@ enum status vmfs_beat_recover(struct vmfs_volume *vol, struct why *why)
 	return st;
 }
 
-enum status vmfs_beat_overlay(struct vmfs_volume *vol, struct why *why)
-{
-	struct vmfs_hb_disk *slot = NULL;
-	enum status st = read_region(vol, &slot, why);
-
-	for (uint32_t i = 0; i < VMFS_HB_SLOTS && st == ST_OK; i++) {
-		enum journal_find find = JOURNAL_IDLE;
-
-		/* A damaged slot does not keep anybody from reading. */
-		if (!in_use(&slot[i]) || vmfs_journal_look(vol, &slot[i], &find) != ST_OK ||
-		    find != JOURNAL_OURS)
-			continue;
-		st = vmfs_journal_overlay(vol, &slot[i]);
-		if (st != ST_OK)
-			why_set(why, st, "%s: the journal of slot 0x%llx is damaged: %s",
-				vol->store.name, (unsigned long long)slot_at(i), status_text(st));
-	}
-	if (slot)
-		port_dma_free(slot, REGION_BYTES);
-	return st;
-}
-
 int vmfs_beat_holds(const struct vmfs_volume *vol, const struct vmfs_lock_disk *lock)
 {
 	for (uint32_t i = 0; i < vol->foreign_slots; i++) {

@@ -235,27 +235,38 @@ void vmfs_journal_drop_orphan(struct vmfs_volume *vol, uint32_t fd)
 
 /* ---- after a crash --------------------------------------------------------------------------- */
 
-/* Header and records of a slot's journal into the buffer. *ours: the header belongs to this
- * slot. */
-static enum status load(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot, int *ours)
+static int names_block(const struct vmfs_volume *vol, const struct vmfs_hb_disk *slot)
 {
-	uint8_t *buf = vol->journal.buf;
 	uint64_t at = le64_get(slot->journal_at), size = vol->layout.block_bytes;
-	struct vmfs_journal_disk *h = (void *)(buf + JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
+
+	return !(at % size) && at >= VMFS_FDC_MIN_AT && at <= vol->lvm.bytes - size;
+}
+
+enum status vmfs_journal_head(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot,
+			      struct vmfs_journal_disk *h, int *ours)
+{
 	enum status st;
 
 	*ours = 0;
-	if (at % size || at < VMFS_FDC_MIN_AT || at > vol->lvm.bytes - size)
+	if (!names_block(vol, slot))
 		return ST_CORRUPT;
-	st = lvm_read(&vol->lvm, at, buf, JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
-	if (st == ST_OK)
-		st = lvm_read(&vol->lvm, header_at(vol, at), h, SECTOR_BYTES);
-	if (st != ST_OK)
-		return st;
-	*ours = !journal_check(h) && !memcmp(&h->host, &slot->owner, sizeof(h->host)) &&
+	st = lvm_read(&vol->lvm, header_at(vol, le64_get(slot->journal_at)), h, sizeof(*h));
+	*ours = st == ST_OK && !journal_check(h) &&
+		!memcmp(&h->host, &slot->owner, sizeof(h->host)) &&
 		le64_get(h->hb_at) == le64_get(slot->at) &&
 		le64_get(h->hb_gen) == le64_get(slot->gen);
-	return ST_OK;
+	return st;
+}
+
+/* Header and records of a slot's journal into the buffer. */
+static enum status load(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot, int *ours)
+{
+	uint8_t *buf = vol->journal.buf;
+	struct vmfs_journal_disk *h = (void *)(buf + JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
+	enum status st = vmfs_journal_head(vol, slot, h, ours);
+
+	return st == ST_OK ? lvm_read(&vol->lvm, le64_get(slot->journal_at), buf,
+				      JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES) : st;
 }
 
 enum status vmfs_journal_look(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot,
@@ -357,32 +368,21 @@ enum status vmfs_journal_replay(struct vmfs_volume *vol, const struct vmfs_hb_di
 	return vmfs_journal_clear(vol);
 }
 
-/* Put a record over the cached pages; they stay, for the disk does not have this yet. */
-static enum status pin_record(struct vmfs_volume *vol, uint64_t at, const uint8_t *data,
-			      uint64_t bytes)
+static enum status lay_over(struct vmfs_volume *vol, uint64_t at, const uint8_t *data,
+			    uint64_t bytes)
 {
-	while (bytes) {
-		uint64_t off = at % META_PAGE_BYTES, part = MIN(bytes, META_PAGE_BYTES - off);
-		struct meta_page *page;
-		enum status st = vmfs_meta_get(vol, at, META_READ, &page);
-
-		if (st != ST_OK)
-			return st;
-		page->pins++;
-		memcpy(page->data + off, data, part);
-		at += part;
-		data += part;
-		bytes -= part;
-	}
-	return ST_OK;
+	return vmfs_live_record(vol, at, data, bytes);
 }
 
-enum status vmfs_journal_overlay(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot)
+enum status vmfs_journal_overlay(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot,
+				 const struct vmfs_journal_disk *head)
 {
-	int ours = 0;
-	enum status st = load(vol, slot, &ours);
+	uint8_t *buf = vol->journal.buf;
+	enum status st;
 
-	return st == ST_OK && ours ? for_each_record(vol, pin_record) : st;
+	memcpy(buf + JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES, head, sizeof(*head));
+	st = lvm_read(&vol->lvm, le64_get(slot->journal_at), buf, le32_get(head->end));
+	return st == ST_OK ? for_each_record(vol, lay_over) : st;
 }
 
 /* ---- begin and end --------------------------------------------------------------------------- */

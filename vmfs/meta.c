@@ -95,6 +95,7 @@ static struct meta_page *take_page(struct vmfs_meta *m)
 		return NULL;
 	remove_page(m, p);
 	p->era = m->era;
+	p->look = 0;
 	p->used = 1;
 	p->rank = META_RANK_TAKE;
 	return p;
@@ -123,9 +124,13 @@ static enum status read_pages(struct vmfs_volume *vol, uint64_t at, uint32_t cou
 	lvm_submit(&vol->lvm, &wait.req);
 	st = io_wait_end(&wait);
 	for (uint32_t i = 0; i < n; i++) {
+		uint64_t page_at = at + (uint64_t)i * META_PAGE_BYTES;
+
 		page[i]->era = 0;
-		if (st == ST_OK)
-			insert(&vol->meta, page[i], at + (uint64_t)i * META_PAGE_BYTES);
+		if (st != ST_OK)
+			continue;
+		vmfs_live_overlay(vol, page_at, page[i]->data, META_PAGE_BYTES);
+		insert(&vol->meta, page[i], page_at);
 	}
 	return st;
 }
@@ -175,6 +180,8 @@ enum status vmfs_meta_get(struct vmfs_volume *vol, uint64_t at, enum meta_how ho
 	p = vmfs_meta_peek(vol, at);
 	if (how != META_PEEK && how != META_WALK)
 		p->era = vol->meta.era;
+	if (vol->live.on)
+		vmfs_live_seen(vol, p);
 	*page = p;
 	return ST_OK;
 }

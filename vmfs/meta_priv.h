@@ -31,6 +31,7 @@ struct meta_page {
 	uint8_t			*data;
 	struct meta_page	*next;	/* of the hash chain */
 	uint64_t		era;	/* last bracket that got it */
+	uint64_t		look;	/* last look that used it (live.c) */
 	uint32_t		pins;	/* long-lived users */
 	uint8_t			dirty;	/* bit per sector: changed in the running group */
 	uint8_t			saved;	/* bit per sector: this operation holds its before-image */

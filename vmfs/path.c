@@ -45,8 +45,10 @@ static enum status step(struct vmfs_volume *vol, const struct vmfs_fd *dir, cons
 			struct vmfs_fd *fd)
 {
 	struct vmfs_entry e;
-	enum status st = vmfs_dir_find(vol, dir, name, &e);
+	enum status st;
 
+	vmfs_live_dir(vol, dir);
+	st = vmfs_dir_find(vol, dir, name, &e);
 	return st == ST_OK ? enter(vol, &e, fd) : st;
 }
 

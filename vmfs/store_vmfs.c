@@ -27,62 +27,115 @@ static struct vmfs_node *node_of(struct store_file *f)
 
 /* ---- looking --------------------------------------------------------------------------------- */
 
+/* A look that never saw the same twice has left no reason yet. */
+static enum status looked(struct vmfs_volume *vol, const char *path, enum status st,
+			  struct why *why)
+{
+	vmfs_leave(vol);
+	if (st != ST_BUSY)
+		return st;
+	return why_set(why, st, "%s:%s: changes while it is read: a host keeps changing it; try "
+		       "again", vol->store.name, path);
+}
+
+struct ask { const char *path; struct store_stat *out; struct why *why; };
+
+static enum status stat_op(struct vmfs_volume *vol, void *arg)
+{
+	const struct ask *a = arg;
+	struct vmfs_fd fd;
+	enum status st = vmfs_path_fd(vol, a->path, &fd, a->why);
+
+	if (st == ST_OK)
+		vmfs_fd_stat(vol, &fd, a->out);
+	return st;
+}
+
 static enum status v_stat(struct store *s, const char *path, struct store_stat *out,
 			  struct why *why)
 {
 	struct vmfs_volume *vol = enter(s);
-	struct vmfs_fd fd;
-	enum status st = vmfs_path_fd(vol, path, &fd, why);
+	struct ask a = { path, out, why };
 
-	if (st == ST_OK)
-		vmfs_fd_stat(vol, &fd, out);
-	return leave(vol, st);
+	return looked(vol, path, vmfs_look(vol, stat_op, &a), why);
 }
 
-/* The entries of a directory, copied: fn may change what is being listed. */
-static enum status snapshot(struct vmfs_volume *vol, const char *path,
-			    struct vmfs_dirent_disk **out, uint32_t *count, struct why *why)
+/* A directory as it was at one moment. fn may change what is being listed, so all is copied. */
+struct listing {
+	const char		*path;
+	struct why		*why;
+	struct vmfs_dirent_disk	*e;
+	struct store_stat	*st;
+	uint32_t		count;
+};
+
+static void listing_free(struct listing *l)
+{
+	port_free(l->e);
+	port_free(l->st);
+	l->e = NULL;
+	l->st = NULL;
+}
+
+static enum status read_entries(struct vmfs_volume *vol, struct listing *l)
 {
 	struct vmfs_fd fd;
-	enum status st = vmfs_path_fd(vol, path, &fd, why);
+	enum status st = vmfs_path_fd(vol, l->path, &fd, l->why);
 
 	if (st != ST_OK)
 		return st;
 	if (vmfs_fd_type(&fd) != VMFS_TYPE_DIR && fd.addr != VMFS_FD_SDD)
-		return why_set(why, ST_NOTDIR, "%s:%s: not a directory", vol->store.name, path);
+		return why_set(l->why, ST_NOTDIR, "%s:%s: not a directory", vol->store.name,
+			       l->path);
+	vmfs_live_dir(vol, &fd);
 	if (vmfs_fd_length(&fd) > LIST_BYTES_MAX)
-		return why_set(why, ST_CORRUPT,
+		return why_set(l->why, ST_CORRUPT,
 			       "%s:%s: a directory of %llu bytes: check the volume",
-			       vol->store.name, path, (unsigned long long)vmfs_fd_length(&fd));
-	*count = vmfs_dir_count(&fd);
-	*out = port_alloc((size_t)*count * sizeof(**out) + 1);
-	if (!*out)
-		return why_set(why, ST_NOMEM, "%s:%s: no memory for its entries", vol->store.name,
-			       path);
-	st = vmfs_fd_read(vol, &fd, 0, *out, (uint64_t)*count * sizeof(**out));
-	if (st == ST_OK)
-		return ST_OK;
-	port_free(*out);
-	return why_set(why, st, "%s:%s: %s", vol->store.name, path, status_text(st));
+			       vol->store.name, l->path, (unsigned long long)vmfs_fd_length(&fd));
+	l->count = vmfs_dir_count(&fd);
+	l->e = port_alloc((size_t)l->count * sizeof(*l->e) + 1);
+	l->st = port_alloc((size_t)l->count * sizeof(*l->st) + 1);
+	if (!l->e || !l->st)
+		return why_set(l->why, ST_NOMEM, "%s:%s: no memory for its entries",
+			       vol->store.name, l->path);
+	st = vmfs_fd_read(vol, &fd, 0, l->e, (uint64_t)l->count * sizeof(*l->e));
+	return st == ST_OK ? st : why_set(l->why, st, "%s:%s: %s", vol->store.name, l->path,
+					  status_text(st));
 }
 
-/* 0: passed over, for it is none, or it is gone by now. */
-static int entry_stat(struct vmfs_volume *vol, struct vmfs_dirent_disk *e, struct store_stat *out)
+static int is_entry(struct vmfs_dirent_disk *e)
+{
+	e->name[VMFS_NAME_MAX] = 0;
+	return le32_get(e->fd) && strcmp((char *)e->name, ".") && strcmp((char *)e->name, "..");
+}
+
+/* What an entry names; kind OTHER when that is no descriptor of its generation. */
+static void entry_stat(struct vmfs_volume *vol, const struct vmfs_dirent_disk *e,
+		       struct store_stat *out)
 {
 	struct vmfs_fd fd;
-	enum status st;
+	enum status st = vmfs_fd_get(vol, le32_get(e->fd), &fd);
 
-	e->name[VMFS_NAME_MAX] = 0;
-	if (!le32_get(e->fd) || !strcmp((char *)e->name, ".") || !strcmp((char *)e->name, ".."))
-		return 0;
-	vmfs_enter(vol);
-	st = vmfs_fd_get(vol, le32_get(e->fd), &fd);
 	if (st == ST_OK && le32_get(vmfs_fd_rec(&fd)->meta.generation) == le32_get(e->generation))
 		vmfs_fd_stat(vol, &fd, out);
 	else
 		*out = (struct store_stat){ .kind = STORE_OTHER, .id = le32_get(e->fd) };
-	vmfs_leave(vol);
-	return 1;
+}
+
+static enum status list_op(struct vmfs_volume *vol, void *arg)
+{
+	struct listing *l = arg;
+	enum status st;
+
+	listing_free(l);	/* of the look before */
+	st = read_entries(vol, l);
+	vmfs_meta_relax(vol);
+	for (uint32_t i = 0; i < l->count && st == ST_OK; i++) {
+		if (is_entry(&l->e[i]))
+			entry_stat(vol, &l->e[i], &l->st[i]);
+		vmfs_meta_relax(vol);	/* more descriptors than the cache has pages */
+	}
+	return st;
 }
 
 static enum status v_list(struct store *s, const char *dir,
@@ -90,44 +143,47 @@ static enum status v_list(struct store *s, const char *dir,
 			  void *arg, struct why *why)
 {
 	struct vmfs_volume *vol = enter(s);
-	struct vmfs_dirent_disk *e = NULL;
-	uint32_t count = 0;
-	enum status st = leave(vol, snapshot(vol, dir, &e, &count, why));
+	struct listing l = { .path = dir, .why = why };
+	enum status st = looked(vol, dir, vmfs_look(vol, list_op, &l), why);
 
+	for (uint32_t i = 0; i < l.count && st == ST_OK; i++)
+		if (is_entry(&l.e[i]) && fn(arg, (char *)l.e[i].name, &l.st[i]))
+			break;
+	listing_free(&l);
+	return st;
+}
+
+struct link { const char *path; char *buf; size_t size; };
+
+static enum status readlink_op(struct vmfs_volume *vol, void *arg)
+{
+	const struct link *l = arg;
+	struct vmfs_fd fd;
+	uint64_t n;
+	enum status st = vmfs_path_fd(vol, l->path, &fd, NULL);
+
+	if (st == ST_OK && vmfs_fd_type(&fd) != VMFS_TYPE_SYMLINK)
+		st = ST_INVAL;
 	if (st != ST_OK)
 		return st;
-	for (uint32_t i = 0; i < count; i++) {
-		struct store_stat one;
-
-		if (entry_stat(vol, &e[i], &one) && fn(arg, (char *)e[i].name, &one))
-			break;
-	}
-	port_free(e);
-	return ST_OK;
+	n = vmfs_fd_length(&fd);
+	if (n >= l->size)
+		return ST_RANGE;
+	l->buf[n] = 0;
+	return vmfs_fd_read(vol, &fd, 0, l->buf, n);
 }
 
 static enum status v_readlink(struct store *s, const char *path, char *buf, size_t size)
 {
 	struct vmfs_volume *vol = enter(s);
-	struct vmfs_fd fd;
-	uint64_t n;
-	enum status st = vmfs_path_fd(vol, path, &fd, NULL);
+	struct link l = { path, buf, size };
 
-	if (st == ST_OK && vmfs_fd_type(&fd) != VMFS_TYPE_SYMLINK)
-		st = ST_INVAL;
-	if (st != ST_OK)
-		return leave(vol, st);
-	n = vmfs_fd_length(&fd);
-	if (n >= size)
-		return leave(vol, ST_RANGE);
-	st = vmfs_fd_read(vol, &fd, 0, buf, n);
-	buf[n] = 0;
-	return leave(vol, st);
+	return leave(vol, vmfs_look(vol, readlink_op, &l));
 }
 
-static enum status v_space(struct store *s, struct store_space *space)
+static enum status space_op(struct vmfs_volume *vol, void *arg)
 {
-	struct vmfs_volume *vol = enter(s);
+	struct store_space *space = arg;
 	struct vmfs_count count;
 	enum status st = vmfs_alloc_count(vol, VMFS_RES_FB, &count);
 
@@ -137,7 +193,14 @@ static enum status v_space(struct store *s, struct store_space *space)
 			.free_bytes = count.free * vol->layout.block_bytes,
 			.block_bytes = vol->layout.block_bytes,
 		};
-	return leave(vol, st);
+	return st;
+}
+
+static enum status v_space(struct store *s, struct store_space *space)
+{
+	struct vmfs_volume *vol = enter(s);
+
+	return leave(vol, vmfs_look(vol, space_op, space));
 }
 
 /* ---- names ----------------------------------------------------------------------------------- */
@@ -238,22 +301,42 @@ static enum status v_close(struct store *s) { return vmfs_unmount(vmfs_of(s)); }
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
+struct opening {
+	const char		*path;
+	unsigned		flags;
+	struct vmfs_file	*file;
+	struct why		*why;
+};
+
+static enum status open_op(struct vmfs_volume *vol, void *arg)
+{
+	struct opening *o = arg;
+	struct vmfs_fd fd;
+	enum status st;
+
+	if (o->file)	/* of the look before: nothing was read through it, so nothing can fail */
+		(void)vmfs_file_close(o->file);
+	o->file = NULL;
+	st = vmfs_path_fd(vol, o->path, &fd, o->why);
+	if (st != ST_OK)
+		return st;
+	st = vmfs_file_open(vol, fd.addr, o->flags, &o->file);
+	return st == ST_OK ? st : why_set(o->why, st, "%s:%s: %s", vol->store.name, o->path,
+					  status_text(st));
+}
+
 static enum status v_open(struct store *s, const char *path, unsigned flags,
 			  struct store_file **file, struct why *why)
 {
 	struct vmfs_volume *vol = enter(s);
-	struct vmfs_file *f = NULL;
-	struct vmfs_fd fd;
-	enum status st = vmfs_path_fd(vol, path, &fd, why);
+	struct opening o = { .path = path, .flags = flags, .why = why };
+	enum status st = vmfs_look(vol, open_op, &o);
 
-	if (st != ST_OK)
-		return leave(vol, st);
-	st = vmfs_file_open(vol, fd.addr, flags, &f);
 	if (st == ST_OK)
-		*file = &f->base;
-	else
-		why_set(why, st, "%s:%s: %s", vol->store.name, path, status_text(st));
-	return leave(vol, st);
+		*file = &o.file->base;
+	else if (o.file)
+		(void)vmfs_file_close(o.file);
+	return vol->live.on ? looked(vol, path, st, why) : leave(vol, st);
 }
 
 static enum status v_file_close(struct store_file *f)
@@ -263,12 +346,33 @@ static enum status v_file_close(struct store_file *f)
 	return leave(vol, vmfs_file_close(container_of(f, struct vmfs_file, base)));
 }
 
+struct file_ask { struct vmfs_node *node; uint64_t offset; void *out; };
+
+static enum status file_stat_op(struct vmfs_volume *vol, void *arg)
+{
+	const struct file_ask *a = arg;
+	struct vmfs_fd fd;
+	enum status st = vmfs_fd_get(vol, a->node->fd.addr, &fd);
+
+	if (st == ST_OK)
+		vmfs_fd_stat(vol, &fd, a->out);
+	return st;
+}
+
 static enum status v_file_stat(struct store_file *f, struct store_stat *out)
 {
 	struct vmfs_volume *vol = enter(f->store);
+	struct file_ask a = { .node = node_of(f), .out = out };
 
-	vmfs_fd_stat(vol, &node_of(f)->fd, out);
-	return leave(vol, ST_OK);
+	return leave(vol, vmfs_look(vol, file_stat_op, &a));
+}
+
+/* The path is not known here; who asks knows it and puts it in front. */
+static enum status v_file_check(struct store_file *f, struct why *why)
+{
+	struct vmfs_volume *vol = enter(f->store);
+
+	return leave(vol, vmfs_live_settled(node_of(f), why));
 }
 
 static enum status may_write(struct store_file *f)
@@ -300,7 +404,8 @@ static void find_device(struct vmfs_volume *vol, struct store_run *run)
 	uint64_t in;
 
 	run->dev = NULL;
-	if (run->kind != STORE_RUN_DATA || run->where >= vol->lvm.bytes)
+	/* Beside a live host only a look reads what surely belongs to the file. */
+	if (run->kind != STORE_RUN_DATA || run->where >= vol->lvm.bytes || vol->live.on)
 		return;
 	r = lvm_find(&vol->lvm, run->where);
 	in = run->where - r->at;
@@ -309,10 +414,19 @@ static void find_device(struct vmfs_volume *vol, struct store_run *run)
 	run->dev_offset = r->physical + in;
 }
 
+static enum status map_op(struct vmfs_volume *vol, void *arg)
+{
+	const struct file_ask *a = arg;
+
+	(void)vol;
+	return vmfs_file_map(a->node, a->offset, a->out);
+}
+
 static enum status v_file_map(struct store_file *f, uint64_t offset, struct store_run *run)
 {
 	struct vmfs_volume *vol = enter(f->store);
-	enum status st = vmfs_file_map(node_of(f), offset, run);
+	struct file_ask a = { node_of(f), offset, run };
+	enum status st = vmfs_look(vol, map_op, &a);
 
 	if (st == ST_OK)
 		find_device(vol, run);
@@ -328,6 +442,7 @@ const struct store_ops vmfs_store_ops = {
 	.rename = v_rename, .set_attr = v_set_attr, .sync = v_sync, .close = v_close,
 	.open = v_open, .file_close = v_file_close, .file_stat = v_file_stat,
 	.file_resize = v_file_resize, .file_allocate = v_file_allocate, .file_map = v_file_map,
+	.file_check = v_file_check,
 	.submit = vmfs_io_submit,
 };
 
@@ -337,5 +452,6 @@ const struct store_ops vmfs_store_read_ops = {
 	.sync = v_sync_nothing, .close = v_close,
 	.open = v_open, .file_close = v_file_close, .file_stat = v_file_stat,
 	.file_resize = v_file_resize, .file_allocate = v_file_allocate, .file_map = v_file_map,
+	.file_check = v_file_check,
 	.submit = vmfs_io_submit,
 };

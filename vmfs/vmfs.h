@@ -42,6 +42,9 @@ struct vmfs_mount_opts {
 	 * ST_BUSY, a silent one is watched for a lease and a beat. */
 	uint8_t join;
 	uint64_t	cache_bytes;	/* metadata cache; 0: 32 MiB */
+	/* When reading: for so long nobody wrote to the devices, as far as the caller knows (an
+	 * image file has a time of its last change). 0: not known. */
+	uint64_t	quiet_ns;
 };
 /* devs in any order; all devices of the volume must be there.
  *   ST_NOENT      no VMFS on a device, or a device of the volume is missing (named)
@@ -79,10 +82,22 @@ struct vmfs_host_slot {
 	char		address[47];
 	uint64_t	journal_at;
 	uint8_t		ours;
+	uint8_t		moved;		/* it beat while this mount looked: the host is alive */
+	uint8_t		silent;		/* no beat for a lease and more: the host is gone */
+	uint64_t	still_ns;	/* since the last beat, or since when there was none */
 };
 /* fn for every slot in use; non-zero ends the walk. Reads the slots anew. */
 MUST_USE enum status vmfs_hosts(struct vmfs_volume *vol,
 				int (*fn)(void *arg, const struct vmfs_host_slot *), void *arg);
+
+/* Sample the slots of other hosts until all have moved, or for at most max_ns. Mounted for reading.
+ * ST_CANCELLED: the user was tired of it. */
+MUST_USE enum status vmfs_hosts_watch(struct vmfs_volume *vol, uint64_t max_ns);
+
+/* What was read through a volume mounted for reading since then was of one moment each time: every
+ * call by itself, every file for as long as it was open. ST_BUSY: not so, or not known; why names
+ * the first case. Ask when all files are closed. */
+MUST_USE enum status vmfs_read_verdict(struct vmfs_volume *vol, struct why *why);
 
 /* Raw values of one file's lock and descriptor. */
 struct vmfs_file_meta {

@@ -168,6 +168,11 @@ enum vmfs_lock_kind {
 	VMFS_LOCK_FDC = 5, VMFS_LOCK_PB2 = 6,
 };
 
+enum vmfs_lock_mode {
+	VMFS_LOCK_FREE = 0, VMFS_LOCK_EXCLUSIVE = 1, VMFS_LOCK_READ_ONLY = 2,
+	VMFS_LOCK_MULTI_WRITER = 3,
+};
+
 struct vmfs_holder_disk { le64 hb_at; le64 hb_gen; vmfs_uuid_disk host; };
 DISK_SIZE(struct vmfs_holder_disk, 32);
 

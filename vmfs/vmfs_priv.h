@@ -208,8 +208,14 @@ MUST_USE enum status vmfs_journal_look(struct vmfs_volume *vol, const struct vmf
 				       enum journal_find *find);
 /* Act for that slot: write its committed records to their places, know its orphans. */
 MUST_USE enum status vmfs_journal_replay(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot);
-/* The same in memory only, for a volume that is read. */
-MUST_USE enum status vmfs_journal_overlay(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot);
+/* The header of a slot's journal as it is now; *ours: it belongs to this mount of that slot.
+ * ST_CORRUPT: the slot names no block. */
+MUST_USE enum status vmfs_journal_head(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot,
+				       struct vmfs_journal_disk *head, int *ours);
+/* For a volume that is read: what that transaction changes, to vmfs_live_record(). Nothing when the
+ * records are those of a later one that is being written. */
+MUST_USE enum status vmfs_journal_overlay(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot,
+					  const struct vmfs_journal_disk *head);
 /* Make the running group durable. The mutex is held. */
 MUST_USE enum status vmfs_journal_commit(struct vmfs_volume *vol);
 /* 1 when a commit would have something to do, or is at it. */
@@ -243,8 +249,6 @@ MUST_USE enum status vmfs_beat_init(struct vmfs_volume *vol);
 void vmfs_beat_fini(struct vmfs_volume *vol);
 /* Deal with every slot in use, as README.md tells: dead hosts of ours are recovered. */
 MUST_USE enum status vmfs_beat_recover(struct vmfs_volume *vol, struct why *why);
-/* For a volume that is read: what dead hosts of ours committed, over the cached pages. */
-MUST_USE enum status vmfs_beat_overlay(struct vmfs_volume *vol, struct why *why);
 /* Take a slot and a journal, start the beat. */
 MUST_USE enum status vmfs_beat_start(struct vmfs_volume *vol, struct why *why);
 /* All is committed: the beat stops, journal block and slot are given back. */
@@ -257,6 +261,85 @@ MUST_USE enum status vmfs_beat_check(struct vmfs_volume *vol);
 int vmfs_beat_holds(const struct vmfs_volume *vol, const struct vmfs_lock_disk *lock);
 /* 1 when a slot is the one this mount took. */
 int vmfs_beat_is_ours(const struct vmfs_volume *vol, const struct vmfs_hb_disk *slot);
+
+struct vmfs_node;
+
+/* ---- reading beside hosts that write: live.c, live_io.c -------------------------------------- */
+
+#define LIVE_PEERS_MAX	64u
+
+struct vmfs_peer {			/* a slot that another host uses */
+	struct vmfs_hb_disk	slot;		/* as it was sampled last */
+	struct vmfs_journal_disk head;		/* of its journal, as this look found it */
+	int64_t			since_ns;	/* since when the slot is as it is */
+	uint64_t		met;		/* the last sample that had it */
+	uint8_t			moved;		/* it changed while we looked */
+	uint8_t			journal;	/* head is of our kind, and this slot's */
+};
+
+struct vmfs_overlay {			/* committed by a peer, maybe not in place yet */
+	uint64_t	at, bytes;
+	uint8_t		*data;
+};
+
+struct vmfs_seen { uint64_t at; uint32_t crc; };	/* a page that a look used */
+
+struct vmfs_live {
+	uint8_t			reading;	/* mounted for reading */
+	uint8_t			on;		/* and some slot is in use: looks are verified */
+	uint8_t			blind, crowded, stale, held, lost, looks, arrived;
+	uint64_t		look, sample, samples, sampled_ns, quiet_ns;
+	struct vmfs_peer	*peer;		/* LIVE_PEERS_MAX */
+	uint32_t		peers, overlays, overlays_max, seen_count, seen_max;
+	struct vmfs_overlay	*overlay;	/* by place */
+	struct vmfs_seen	*seen;
+	uint64_t		held_at, held_token;	/* a directory's lock, seen held */
+	uint64_t		bore_at, bore_token;	/* one that is held for long */
+	uint64_t		epoch;		/* grows when cached pages were refreshed */
+	uint32_t		doubts;
+	struct why		doubt;		/* the first one */
+	char			complaint[200];	/* of the running look, the first one */
+};
+
+/* Run fn until all the metadata that it saw was of one moment. It may run several times and must
+ * compute everything anew. The mutex is held; volumes mounted for writing just run it.
+ *   ST_BUSY  the metadata does not hold still */
+MUST_USE enum status vmfs_look(struct vmfs_volume *vol, vmfs_op_fn *fn, void *arg);
+/* Metadata is damaged: told on the console, but by a look only when it is believed. */
+void vmfs_complain(struct vmfs_volume *vol, const char *format, ...) PRINTF_LIKE(2, 3);
+/* A page is used by the running look. */
+void vmfs_live_seen(struct vmfs_volume *vol, struct meta_page *page);
+/* A directory is used by the running look. */
+void vmfs_live_dir(struct vmfs_volume *vol, const struct vmfs_fd *dir);
+/* What peers committed, over bytes that were just read. */
+void vmfs_live_overlay(const struct vmfs_volume *vol, uint64_t at, uint8_t *data, uint64_t bytes);
+MUST_USE enum status vmfs_live_record(struct vmfs_volume *vol, uint64_t at, const uint8_t *data,
+				      uint64_t bytes);
+/* Look at all slots now. */
+MUST_USE enum status vmfs_live_sample(struct vmfs_volume *vol);
+/* 1 when the picture of the slots is too old for a read. */
+int vmfs_live_due(const struct vmfs_volume *vol);
+/* A slot that has not moved for a lease and a beat. */
+int vmfs_live_silent(const struct vmfs_peer *peer);
+/* Who holds a lock that lets it write; NULL: nobody, or one that is silent. */
+const struct vmfs_peer *vmfs_live_holder(const struct vmfs_volume *vol,
+					 const struct vmfs_lock_disk *lock);
+/* Something that was read may not be of one moment; the first why is kept for the verdict. */
+void vmfs_live_doubt(struct vmfs_volume *vol, const struct why *why);
+MUST_USE enum status vmfs_live_start(struct vmfs_volume *vol, uint64_t quiet_ns, struct why *why);
+void vmfs_live_fini(struct vmfs_volume *vol);
+/* Requests of the worker that read: each gets data of blocks that were its file's then. */
+void vmfs_live_serve(struct vmfs_volume *vol, struct list *requests);
+/* What was read of this file since the open, or since the last call, is of one moment. */
+void vmfs_live_mark(struct vmfs_node *node);	/* at the open */
+MUST_USE enum status vmfs_live_settled(struct vmfs_node *node, struct why *why);
+
+/* ---- locks of open files: file_lock.c -------------------------------------------------------- */
+
+/* Take the lock of a descriptor that is opened for writing; on the disk before this returns. */
+MUST_USE enum status vmfs_lock_take(struct vmfs_volume *vol, const struct vmfs_fd *fd);
+/* In an operation. */
+MUST_USE enum status vmfs_lock_release(struct vmfs_volume *vol, const struct vmfs_fd *fd);
 
 /* ---- names: dir.c, path.c -------------------------------------------------------------------- */
 
@@ -338,6 +421,9 @@ struct vmfs_node {			/* a file that somebody has open */
 	uint8_t			written;	/* mtime is due */
 	uint8_t			trimmed;	/* no pointers past the end: looked at once */
 	struct list		held;
+	/* of a volume that is read: the descriptor as it was, and whether its data was read */
+	uint32_t		generation, mark;
+	uint8_t			data_read, many_reads;
 	struct port_world	*drainer;
 	struct vmfs_memo	memo[NODE_MEMOS];
 };
@@ -411,6 +497,7 @@ struct vmfs_volume {
 	struct vmfs_journal	journal;
 	struct vmfs_beat	beat;
 	struct vmfs_dirs	dirs;
+	struct vmfs_live	live;
 	struct vmfs_worker	worker;
 	struct list		nodes;
 	uint32_t		foreign_slots;	/* in use, and left alone */

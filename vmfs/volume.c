@@ -142,6 +142,9 @@ static enum status init_parts(struct vmfs_volume *vol, uint64_t cache_bytes)
 
 	if (st == ST_OK)
 		st = vmfs_beat_init(vol);
+	vol->live.peer = st == ST_OK ? port_alloc(LIVE_PEERS_MAX * sizeof(*vol->live.peer)) : NULL;
+	if (st == ST_OK && !vol->live.peer)
+		st = ST_NOMEM;
 	if (st == ST_OK)
 		st = vmfs_journal_init(vol);
 	if (st == ST_OK)
@@ -153,6 +156,7 @@ static void fini_parts(struct vmfs_volume *vol)
 {
 	vmfs_worker_stop(vol);
 	vmfs_beat_stop(vol);
+	vmfs_live_fini(vol);
 	vmfs_dir_fini(vol);
 	vmfs_alloc_fini(vol);
 	vmfs_journal_fini(vol);
@@ -176,12 +180,12 @@ static enum status begin_writing(struct vmfs_volume *vol, struct why *why)
 	return st;
 }
 
-static enum status begin_reading(struct vmfs_volume *vol, struct why *why)
+static enum status begin_reading(struct vmfs_volume *vol, uint64_t quiet_ns, struct why *why)
 {
 	enum status st;
 
 	vmfs_enter(vol);
-	st = vmfs_beat_overlay(vol, why);
+	st = vmfs_live_start(vol, quiet_ns, why);
 	vmfs_leave(vol);
 	return st;
 }
@@ -220,7 +224,8 @@ enum status vmfs_mount(struct io_dev *const *devs, uint32_t dev_count,
 	if (st != ST_OK)
 		why_set(why, st, "%s: no memory to mount it", vol->store.name);
 	else
-		st = opts->write ? begin_writing(vol, why) : begin_reading(vol, why);
+		st = opts->write ? begin_writing(vol, why)
+				 : begin_reading(vol, opts->quiet_ns, why);
 	if (st != ST_OK)
 		goto fini_volume;
 	*out = vol;
@@ -268,8 +273,9 @@ enum status vmfs_unmount(struct vmfs_volume *vol)
 
 /* ---- what it tells --------------------------------------------------------------------------- */
 
-static enum status count_all(struct vmfs_volume *vol, struct vmfs_info *info)
+static enum status count_all(struct vmfs_volume *vol, void *arg)
 {
+	struct vmfs_info *info = arg;
 	struct vmfs_count *to[VMFS_RES_COUNT] = {
 	    [VMFS_RES_FB] = &info->blocks,     [VMFS_RES_FD] = &info->fds,
 	    [VMFS_RES_SB] = &info->sub_blocks, [VMFS_RES_PB] = &info->pbs,
@@ -299,11 +305,24 @@ enum status vmfs_info(struct vmfs_volume *vol, struct vmfs_info *info, struct wh
 		mem_copy_text(info->dev_name[i], sizeof(info->dev_name[i]),
 			      vol->lvm.dev[i].dev->name);
 	vmfs_enter(vol);
-	st = count_all(vol, info);
+	st = vmfs_look(vol, count_all, info);
 	vmfs_leave(vol);
 	return st == ST_OK ? ST_OK
 			   : why_set(why, st, "%s: counting its resources: %s", vol->store.name,
 				     status_text(st));
+}
+
+static void decode_life(const struct vmfs_volume *vol, struct vmfs_host_slot *out)
+{
+	for (uint32_t i = 0; i < vol->live.peers; i++) {
+		const struct vmfs_peer *p = &vol->live.peer[i];
+
+		if (le64_get(p->slot.at) != out->slot_at)
+			continue;
+		out->moved = p->moved;
+		out->silent = (uint8_t)vmfs_live_silent(p);
+		out->still_ns = (uint64_t)((int64_t)port_now_ns() - p->since_ns);
+	}
 }
 
 static void decode_slot(const struct vmfs_volume *vol, const struct vmfs_hb_disk *s,
@@ -317,6 +336,7 @@ static void decode_slot(const struct vmfs_volume *vol, const struct vmfs_hb_disk
 	memcpy(out->address, s->ip, sizeof(s->ip));
 	out->journal_at = le64_get(s->journal_at);
 	out->ours = (uint8_t)vmfs_beat_is_ours(vol, s);
+	decode_life(vol, out);
 }
 
 enum status vmfs_hosts(struct vmfs_volume *vol, int (*fn)(void *arg, const struct vmfs_host_slot *),
@@ -380,38 +400,60 @@ static void decode_meta(const struct vmfs_fd *fd, struct vmfs_file_meta *m)
 	memcpy(m->lock_owner.b, l->owner.b, sizeof(m->lock_owner.b));
 }
 
+struct meta_ask { const char *path; struct vmfs_file_meta *meta; struct why *why; };
+
+static enum status file_meta_op(struct vmfs_volume *vol, void *arg)
+{
+	const struct meta_ask *a = arg;
+	struct vmfs_fd fd;
+	enum status st = vmfs_path_fd(vol, a->path, &fd, a->why);
+
+	if (st == ST_OK)
+		decode_meta(&fd, a->meta);
+	return st;
+}
+
 enum status vmfs_file_meta(struct vmfs_volume *vol, const char *path, struct vmfs_file_meta *meta,
 			   struct why *why)
 {
-	struct vmfs_fd fd;
+	struct meta_ask a = { path, meta, why };
 	enum status st;
 
 	vmfs_enter(vol);
-	st = vmfs_path_fd(vol, path, &fd, why);
-	if (st == ST_OK)
-		decode_meta(&fd, meta);
+	st = vmfs_look(vol, file_meta_op, &a);
 	vmfs_leave(vol);
 	return st;
+}
+
+struct rdm_ask { const char *path; char *id; uint64_t *bytes; struct why *why; };
+
+static enum status rdm_op(struct vmfs_volume *vol, void *arg)
+{
+	const struct rdm_ask *a = arg;
+	const struct lvm_scsi_id *scsi;
+	struct vmfs_fd fd;
+	enum status st = vmfs_path_fd(vol, a->path, &fd, a->why);
+
+	if (st == ST_OK && vmfs_fd_type(&fd) != VMFS_TYPE_RDM)
+		st = why_set(a->why, ST_INVAL, "%s:%s: not a raw device mapping", vol->store.name,
+			     a->path);
+	if (st != ST_OK)
+		return st;
+	scsi = (const void *)vmfs_fd_rec(&fd)->data;
+	memset(a->id, 0, 64);
+	memcpy(a->id, scsi->id, MIN(scsi->len, sizeof(scsi->id)));
+	*a->bytes = vmfs_fd_length(&fd);
+	return ST_OK;
 }
 
 enum status vmfs_rdm_identity(struct vmfs_volume *vol, const char *path, char id[64],
 			      uint64_t *bytes, struct why *why)
 {
-	const struct lvm_scsi_id *scsi;
-	struct vmfs_fd fd;
+	struct rdm_ask a = { path, id, bytes, why };
 	enum status st;
 
 	vmfs_enter(vol);
-	st = vmfs_path_fd(vol, path, &fd, why);
-	if (st == ST_OK && vmfs_fd_type(&fd) != VMFS_TYPE_RDM)
-		st = why_set(why, ST_INVAL, "%s:%s: not a raw device mapping", vol->store.name,
-			     path);
-	if (st == ST_OK) {
-		scsi = (const void *)vmfs_fd_rec(&fd)->data;
-		memset(id, 0, 64);
-		memcpy(id, scsi->id, MIN(scsi->len, sizeof(scsi->id)));
-		*bytes = vmfs_fd_length(&fd);
-	}
+	st = vmfs_look(vol, rdm_op, &a);
 	vmfs_leave(vol);
 	return st;
 }
