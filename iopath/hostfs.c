@@ -136,12 +136,17 @@ static enum status host_open(struct store *s, const char *path, unsigned flags,
 	return st == ST_OK ? open_full(hostfs_of(s), full, port_flags, file, why) : st;
 }
 
+/* A sync that another world has started may be flushing this very file: it ends first. */
 static enum status host_file_close(struct store_file *f)
 {
 	struct hostfs_file *hf = file_of(f);
-	enum status st = flush_file(hf);
+	struct hostfs *h = hostfs_of(f->store);
+	enum status st;
 
+	io_mutex_lock(&h->walk);
+	st = flush_file(hf);
 	list_del(&hf->link);
+	io_mutex_unlock(&h->walk);
 	port_disk_close(hf->disk);
 	port_free(hf);
 	return st;
@@ -273,11 +278,13 @@ static enum status host_sync(struct store *s)
 	enum status st = ST_OK, one;
 	struct hostfs_file *hf;
 
+	io_mutex_lock(&h->walk);
 	list_for_each(hf, &h->files, link) {
 		one = flush_file(hf);
 		if (st == ST_OK)
 			st = one;
 	}
+	io_mutex_unlock(&h->walk);
 	one = hostfs_sync_dirs(h);
 	return st == ST_OK ? one : st;
 }
@@ -331,6 +338,7 @@ enum status hostfs_open(const char *root, struct store **store, struct why *why)
 	}
 	memcpy(h->root, root, n);
 	list_init(&h->files);
+	io_mutex_init(&h->walk);
 	list_init(&h->dirs);
 	h->store.ops = &hostfs_ops;
 	h->store.writable = 1;

@@ -11,6 +11,7 @@
 struct hostfs {
 	struct store	store;
 	struct list	files;		/* open ones */
+	struct io_mutex	walk;		/* held to flush one of them, and to unlink one */
 	struct list	dirs;		/* struct hostfs_dir that wait for a sync, oldest first */
 	uint32_t	dir_count;
 	char		root[HOSTFS_PATH_MAX];	/* without a slash at its end: "" for all */

@@ -381,47 +381,73 @@ static int run_convert(struct cmd *cmd)
 
 /* ---- verify ---------------------------------------------------------------------------------- */
 
+static json_t *verify_ranges(const struct disk_sum_result *r)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < r->range_count; i++)
+		json_array_append_new(
+		    list, json_pack("{s:o, s:o, s:o}", "file",
+				    r->range[i].file ? out_json_name(r->range[i].file) :
+						       json_null(),
+				    "offset_bytes", out_json_bytes(r->range[i].offset),
+				    "length_bytes", out_json_bytes(r->range[i].bytes)));
+	return list;
+}
+
+static int verify_json(struct cmd *cmd, const struct disk_sum_result *r)
+{
+	json_t *items, *doc = out_doc(cmd->verb->schema, &items);
+
+	json_array_append_new(
+	    items, json_pack("{s:o, s:I, s:I, s:o, s:o}", "disk", out_json_name(operand(cmd, 0)),
+			     "blocks", (json_int_t)r->blocks, "bad_blocks", (json_int_t)r->bad,
+			     "first_bad_at_bytes",
+			     r->range_count ? out_json_bytes(r->range[0].offset) : json_null(),
+			     "ranges", verify_ranges(r)));
+	if (r->bad)
+		out_doc_fail(doc, ST_CORRUPT, operand(cmd, 0),
+			     "its content is not that of the manifest");
+	return out_doc_print(doc);
+}
+
 static int verify_print(struct cmd *cmd, const struct disk_sum_result *r)
 {
-	json_t *items, *doc;
+	char name[OUT_NAME_MAX];
 
-	if (!cmd->json) {
-		printf("%s: %llu blocks, %llu differ", operand(cmd, 0),
-		       (unsigned long long)r->blocks, (unsigned long long)r->bad);
-		if (r->bad)
-			printf(", the first at byte %llu", (unsigned long long)r->first_bad_at);
-		putchar('\n');
-	} else {
-		doc = out_doc(cmd->verb->schema, &items);
-		json_array_append_new(
-		    items, json_pack("{s:o, s:I, s:I, s:o}", "disk", out_json_name(operand(cmd, 0)),
-				     "blocks", (json_int_t)r->blocks, "bad_blocks",
-				     (json_int_t)r->bad, "first_bad_at_bytes",
-				     r->bad ? out_json_bytes(r->first_bad_at) : json_null()));
-		if (r->bad)
-			out_doc_fail(doc, ST_CORRUPT, operand(cmd, 0),
-				     "its content is not that of the manifest");
-		if (out_doc_print(doc) != 0)
+	if (cmd->json) {
+		if (verify_json(cmd, r) != 0)
 			return EXIT_FAILED;
+		return r->bad ? EXIT_FOUND : EXIT_DONE;
+	}
+	printf("%s: %llu blocks, %llu differ\n", operand(cmd, 0), (unsigned long long)r->blocks,
+	       (unsigned long long)r->bad);
+	for (size_t i = 0; i < r->range_count; i++) {
+		const struct disk_sum_range *x = &r->range[i];
+
+		printf("%s%sbytes %llu to %llu differ\n",
+		       x->file ? out_name(name, sizeof(name), x->file) : "", x->file ? ": " : "",
+		       (unsigned long long)x->offset,
+		       (unsigned long long)(x->offset + x->bytes - 1));
 	}
 	return r->bad ? EXIT_FOUND : EXIT_DONE;
 }
 
 static int run_verify(struct cmd *cmd)
 {
-	struct disk d = { 0 };
+	struct disk_sum_result r;
 	struct disk_job j;
-	struct disk_sum_result r = { 0 };
 	struct why why = { 0 };
-	enum status st = disk_open(cmd, operand(cmd, 0), flags_of(cmd, 0, "format"), &d, &why);
+	enum status st;
+	int code;
 
-	if (st == ST_OK) {
-		disk_job_start(cmd, &j, NULL, "verify", operand(cmd, 0));
-		st = disk_sum_check(cmd, d.vmdk, operand(cmd, 1), &j.job, &r, &why);
-		disk_job_end(&j, st);
-	}
-	st = disk_close(&d, st, &why);
-	return st == ST_OK ? verify_print(cmd, &r) : cmd_fail(cmd, operand(cmd, 0), st, &why);
+	disk_job_start(cmd, &j, NULL, "verify", operand(cmd, 0));
+	st = disk_sum_check(cmd, operand(cmd, 0), flags_of(cmd, 0, "format"), operand(cmd, 1), &j,
+			    &r, &why);
+	disk_job_end(&j, st);
+	code = st == ST_OK ? verify_print(cmd, &r) : cmd_fail(cmd, operand(cmd, 0), st, &why);
+	disk_sum_result_free(&r);
+	return code;
 }
 
 /* ---- the table ------------------------------------------------------------------------------- */

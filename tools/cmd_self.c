@@ -107,7 +107,19 @@ static int self_commands(struct cmd *cmd)
 
 /* ---- the table ------------------------------------------------------------------------------- */
 
+static const struct opt evacuate_opts[] = {
+	{ "jobs", 0, OPT_NUMBER, "N", "files copied at a time (2)" },
+	{ "rate", 0, OPT_SIZE, "N", "bytes per second, at most" },
+	{ "collapse", 0, OPT_NONE, NULL, "make one thin disk of each snapshot chain" },
+};
+
 static const struct verb self_verbs[] = {
+	{ .name = "evacuate", .operands = "DEVICE ... TARGET", .operands_min = 2,
+	  .operands_max = VERB_ANY,
+	  .flags = VERB_DEVICES | VERB_WRITES | VERB_JSON | VERB_PROGRESS,
+	  .brief = "copy whole datastores out, and go on after an interruption",
+	  VERB_OPTS(evacuate_opts), .writes = "files below TARGET", .schema = "evacuate/1",
+	  .operand_kind = "device", .run = cmd_evacuate },
 	{ .name = "version", .operands = "", .flags = VERB_JSON | VERB_NO_PORT,
 	  .brief = "print the version, and with --json what it reads and writes",
 	  .schema = "version/1",

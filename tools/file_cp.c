@@ -46,17 +46,6 @@ static int moved(struct copy_job *job, uint64_t bytes)
 
 /* ---- one file -------------------------------------------------------------------------------- */
 
-static char *temporary_beside(const char *path)
-{
-	char dir[HOST_PATH_MAX], name[32];
-	uint32_t chance;
-
-	port_random(&chance, sizeof(chance));
-	snprintf(name, sizeof(name), ".cairn-%08x.tmp", chance);
-	path_parent(path, dir, sizeof(dir));
-	return walk_path(dir, name);
-}
-
 static enum status copy_data(struct cp *cp, const struct place *src, const struct store_stat *st,
 			     struct store_file *to, struct why *why)
 {
@@ -95,7 +84,7 @@ static enum status copy_regular(struct cp *cp, const struct place *src, const st
 				const struct place *dst, struct why *why)
 {
 	const struct store_ops *ops = dst->store->ops;
-	char *tmp = temporary_beside(dst->path);
+	char *tmp = walk_temporary(dst->path);
 	struct store_file *to;
 	enum status s, closed;
 
@@ -115,7 +104,7 @@ static enum status copy_link(const struct place *src, const struct store_stat *s
 			     const struct place *dst, struct why *why)
 {
 	const struct store_ops *ops = dst->store->ops;
-	char target[HOST_PATH_MAX], *tmp = temporary_beside(dst->path);
+	char target[HOST_PATH_MAX], *tmp = walk_temporary(dst->path);
 	enum status s;
 
 	(void)st;

@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* sha256 - the secure hash of FIPS 180-4, section 6.2, written after its text. */
+/* sha256 - the secure hash of FIPS 180-4, section 6.2, written after its text; and the same with
+ * the SHA instructions of x86-64 where the processor has them, six times as fast: what sums
+ * everything twice, by blocks and as a whole, is then still bound by its disks. */
 #include "tools/sha256.h"
 
 #include <stdio.h>
 #include <string.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <immintrin.h>
+#endif
 
 /* The first 32 bits of the fractional parts of the cube roots of the first 64 primes. */
 static const uint32_t k[64] = {
@@ -38,7 +45,7 @@ static void schedule(uint32_t w[64], const uint8_t *p)
 	}
 }
 
-static void compress(uint32_t h[8], const uint8_t *p)
+static void compress_plain(uint32_t h[8], const uint8_t *p)
 {
 	uint32_t w[64], v[8];
 
@@ -59,6 +66,81 @@ static void compress(uint32_t h[8], const uint8_t *p)
 		h[i] += v[i];
 }
 
+#if defined(__x86_64__)
+
+/* CPUID leaf 7: EBX bit 29 is SHA; leaf 1: ECX bit 9 is SSSE3, bit 19 SSE4.1. */
+static int has_sha_instructions(void)
+{
+	unsigned a, b, c, d, ssse3_and_sse41 = 1u << 9 | 1u << 19;
+
+	if (!__get_cpuid(1, &a, &b, &c, &d) || (c & ssse3_and_sse41) != ssse3_and_sse41)
+		return 0;
+	return __get_cpuid_count(7, 0, &a, &b, &c, &d) && b >> 29 & 1;
+}
+
+/* The instructions keep the eight words as ABEF and CDGH, and do two rounds each. */
+__attribute__((target("sha,sse4.1"))) static void compress_sha(uint32_t h[8], const uint8_t *p,
+							       size_t blocks)
+{
+	const __m128i big = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
+	__m128i cdab = _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(const void *)h), 0xB1);
+	__m128i efgh =
+	    _mm_shuffle_epi32(_mm_loadu_si128((const __m128i *)(const void *)(h + 4)), 0x1B);
+	__m128i abef = _mm_alignr_epi8(cdab, efgh, 8), cdgh = _mm_blend_epi16(efgh, cdab, 0xF0);
+
+	for (; blocks; blocks--, p += 64) {
+		__m128i w[4], abef0 = abef, cdgh0 = cdgh;
+
+#pragma GCC unroll 16
+		for (int i = 0; i < 16; i++) {
+			__m128i *now = &w[i & 3], *last = &w[(i + 3) & 3], wk;
+
+			if (i < 4)	/* the block itself */
+				*now = _mm_shuffle_epi8(
+				    _mm_loadu_si128((const __m128i *)(const void *)(p + 16 * i)),
+				    big);
+			else		/* the message schedule, four words */
+				*now = _mm_sha256msg2_epu32(
+				    _mm_add_epi32(_mm_sha256msg1_epu32(*now, w[(i + 1) & 3]),
+						  _mm_alignr_epi8(*last, w[(i + 2) & 3], 4)),
+				    *last);
+			wk = _mm_add_epi32(
+			    *now, _mm_loadu_si128((const __m128i *)(const void *)(k + 4 * i)));
+			cdgh = _mm_sha256rnds2_epu32(cdgh, abef, wk);
+			abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(wk, 0x0E));
+		}
+		abef = _mm_add_epi32(abef, abef0);
+		cdgh = _mm_add_epi32(cdgh, cdgh0);
+	}
+	cdab = _mm_shuffle_epi32(abef, 0x1B);	/* FEBA, and back */
+	efgh = _mm_shuffle_epi32(cdgh, 0xB1);
+	_mm_storeu_si128((__m128i *)(void *)h, _mm_blend_epi16(cdab, efgh, 0xF0));
+	_mm_storeu_si128((__m128i *)(void *)(h + 4), _mm_alignr_epi8(efgh, cdab, 8));
+}
+
+static void compress(const struct sha256 *s, uint32_t h[8], const uint8_t *p, size_t blocks)
+{
+	if (s->instructions) {
+		compress_sha(h, p, blocks);
+		return;
+	}
+	for (; blocks; blocks--, p += 64)
+		compress_plain(h, p);
+}
+
+#else
+
+static int has_sha_instructions(void) { return 0; }
+
+static void compress(const struct sha256 *s, uint32_t h[8], const uint8_t *p, size_t blocks)
+{
+	(void)s;
+	for (; blocks; blocks--, p += 64)
+		compress_plain(h, p);
+}
+
+#endif
+
 void sha256_init(struct sha256 *s)
 {
 	static const uint32_t start[8] = {
@@ -68,6 +150,7 @@ void sha256_init(struct sha256 *s)
 
 	memcpy(s->h, start, sizeof(start));
 	s->bytes = 0;
+	s->instructions = (uint8_t)has_sha_instructions();
 }
 
 void sha256_add(struct sha256 *s, const void *data, size_t bytes)
@@ -84,11 +167,10 @@ void sha256_add(struct sha256 *s, const void *data, size_t bytes)
 		bytes -= n;
 		if (have + n < 64)
 			return;
-		compress(s->h, s->block);
+		compress(s, s->h, s->block, 1);
 	}
-	for (; bytes >= 64; bytes -= 64, p += 64)
-		compress(s->h, p);
-	memcpy(s->block, p, bytes);
+	compress(s, s->h, p, bytes / 64);
+	memcpy(s->block, p + bytes / 64 * 64, bytes % 64);
 }
 
 void sha256_end(struct sha256 *s, char text[SHA256_TEXT])
@@ -102,4 +184,22 @@ void sha256_end(struct sha256 *s, char text[SHA256_TEXT])
 	sha256_add(s, tail, pad + 8);
 	for (int i = 0; i < 8; i++)
 		snprintf(text + 8 * i, 9, "%08x", s->h[i]);
+}
+
+void sha256_save(const struct sha256 *s, char text[SHA256_TEXT])
+{
+	for (int i = 0; i < 8; i++)
+		snprintf(text + 8 * i, 9, "%08x", s->h[i]);
+}
+
+int sha256_load(struct sha256 *s, const char *text, uint64_t bytes)
+{
+	sha256_init(s);
+	if (bytes % 64 || strspn(text, "0123456789abcdef") < SHA256_TEXT - 1)
+		return -1;
+	for (int i = 0; i < 8; i++)
+		if (sscanf(text + 8 * i, "%8x", &s->h[i]) != 1)
+			return -1;
+	s->bytes = bytes;
+	return 0;
 }

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/host_path.h"
+
 struct reading {
 	struct walk_dir	*dir;
 	enum status	status;
@@ -89,4 +91,15 @@ char *walk_path(const char *dir, const char *name)
 	if (asprintf(&path, "%s%s%s", dir, mem_ends_with(dir, "/") ? "" : "/", name) < 0)
 		return NULL;
 	return path;
+}
+
+char *walk_temporary(const char *path)
+{
+	char dir[HOST_PATH_MAX], name[32];
+	uint32_t chance;
+
+	port_random(&chance, sizeof(chance));
+	snprintf(name, sizeof(name), ".cairn-%08x.tmp", chance);
+	path_parent(path, dir, sizeof(dir));
+	return walk_path(dir, name);
 }

@@ -34,5 +34,7 @@ MUST_USE enum status walk_enter(struct walk_level *level, const struct walk_leve
 				const struct store_stat *dir, const char *path, struct why *why);
 /* "dir/name" in new memory (free()); NULL: none. */
 char *walk_path(const char *dir, const char *name);
+/* A hidden name beside path, by chance, for a file that is being written; free() it. */
+char *walk_temporary(const char *path);
 
 #endif

@@ -222,6 +222,39 @@ static void names_are_made_renamed_and_removed(void)
 	end(&f);
 }
 
+struct syncing { struct fixture f; struct port_world *boss; int left; };
+
+static void sync_world(void *arg)
+{
+	struct syncing *s = arg;
+
+	for (int i = 0; i < 50; i++)
+		CU_ASSERT_EQUAL(s->f.s->ops->sync(s->f.s), ST_OK);
+	s->left--;
+	port_world_wake(s->boss);
+}
+
+/* One world flushes all files while another closes them: neither may lose its file to the other. */
+static void worlds_sync_and_close_at_once(void)
+{
+	struct syncing s = { .boss = port_world_self(), .left = 2 };
+
+	begin(&s.f);
+	for (int i = 0; i < 2; i++)
+		CU_ASSERT_PTR_NOT_NULL_FATAL(port_world_start("sync", sync_world, &s));
+	for (int i = 0; i < 50; i++) {
+		struct store_file *file = make(&s.f, "/a");
+
+		CU_ASSERT_EQUAL(store_write(file, 0, "data", 4), ST_OK);
+		port_world_yield();
+		close_file(file);
+		CU_ASSERT_EQUAL(s.f.s->ops->remove(s.f.s, "/a", NULL), ST_OK);
+	}
+	while (s.left)
+		port_world_park();
+	end(&s.f);
+}
+
 static const struct cu_case cases[] = {
 	{ "data goes in and comes back", data_goes_in_and_comes_back },
 	{ "a writer keeps others out", writer_keeps_others_out },
@@ -230,6 +263,7 @@ static const struct cu_case cases[] = {
 	{ "replace shows the whole new content",
 	  replace_shows_the_whole_new_content_and_no_leftover },
 	{ "read_all has a limit", read_all_has_a_limit },
+	{ "worlds sync and close at once", worlds_sync_and_close_at_once },
 	{ "names are made, renamed and removed", names_are_made_renamed_and_removed },
 };
 CU_MAIN("iopath/hostfs", cases)

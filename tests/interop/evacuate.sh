@@ -1,0 +1,203 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-2-Clause-Patent
+# The way out of a datastore: everything arrives with its receipts, whatever kills the command on the
+# way, and what was read is not read again. The block layer counts the bytes that were read.
+# CAIRN_LONG=1: 20 machines of 512 MiB, killed ten times; else 4 machines of 96 MiB, killed four times.
+cd "$(dirname "$0")/../.." && . tests/lib.sh
+top=$PWD
+cd "$T" || exit 1
+if [ -n "${CAIRN_LONG:-}" ]; then
+	vms=20 disk_mib=512 data_mib=150 kills=10 rate=150M lun=6G
+else
+	vms=4 disk_mib=96 data_mib=36 kills=4 rate=28M lun=700M
+fi
+SEED=${SEED:-$RANDOM}
+RANDOM=$SEED
+echo "SEED=$SEED"
+
+# ---- a datastore ---------------------------------------------------------------------------------------
+
+truncate -s $lun lun.img
+vmkfstools -C vmfs5 -S ds1 lun.img >/dev/null || skip_all "cannot make a volume"
+ds=/vmfs/volumes/ds1
+export CAIRN_DEVICES=lun.img
+
+# Data with holes around it: half near the start, half further on.
+make_disk()
+{
+	rm -f disk.raw
+	truncate -s ${disk_mib}M disk.raw
+	dd if=/dev/urandom of=disk.raw bs=1M count=$((data_mib / 2)) seek=3 conv=notrunc status=none
+	dd if=/dev/urandom of=disk.raw bs=1M count=$((data_mib / 2)) seek=$((disk_mib - data_mib)) conv=notrunc status=none
+}
+
+for i in $(seq $vms); do
+	vm="vm $i"
+	cairn file mkdir "$ds/$vm"
+	make_disk
+	kind=thin
+	[ $((i % 4)) -eq 2 ] && kind=monosparse
+	[ $((i % 4)) -eq 3 ] && kind=2gbsparse
+	cairn disk convert -q -f raw -O $kind disk.raw "$ds/$vm/$vm.vmdk" || fail "making $vm"
+	printf 'displayName = "%s"\nscsi0:0.fileName = "%s.vmdk"\n' "$vm" "$vm" >"$vm.vmx"
+	head -c 8684 /dev/urandom >"$vm.nvram"
+	head -c $((300000 + RANDOM)) /dev/urandom >vmware.log
+	cairn file cp "$vm.vmx" "$vm.nvram" vmware.log "$ds/$vm/"
+done
+rm -f disk.raw vm*
+unset CAIRN_DEVICES
+
+# A loop device tells how much is read from it; without root the tool's own figure has to do.
+source=lun.img
+loop=$(losetup -f --show lun.img 2>/dev/null) && source=$loop
+sectors_read() { [ -n "$loop" ] && awk '{ print $3 }' "/sys/block/${loop#/dev/}/stat" || echo 0; }
+
+sums() { (cd "$1" && find . -type f ! -name '.cairn*' ! -name 'cairn-evacuate*' -print0 | sort -z | xargs -0 sha256sum); }
+
+# Every receipt below a directory, against the copy and against the datastore.
+receipts()
+{
+	local r name bad=0 n=0
+
+	while IFS= read -r r; do
+		name=${r%.receipt}
+		name=${name#"$1/ds1/"}
+		cairn disk verify "$1/ds1/$name" "$r" >v.out 2>&1 || { bad=1; cat v.out; }
+		cairn disk verify --device "$source" "$ds/$name" "$r" >v.out 2>&1 || { bad=1; cat v.out; }
+		n=$((n + 1))
+	done < <(find "$1" -name '*.receipt')
+	[ $n -eq $vms ] && [ $bad -eq 0 ]
+}
+
+# ---- without disturbance ---------------------------------------------------------------------------------
+
+mkdir calm
+before=$(sha256sum <lun.img)
+try "-n" cairn evacuate -n "$source" calm
+[ -z "$(ls -A calm)" ] && pass "-n writes nothing" || fail "-n left $(ls -A calm)"
+at=$(sectors_read)
+try "undisturbed" cairn evacuate "$source" calm
+calm_read=$(($(sectors_read) - at))
+[ "$(sha256sum <lun.img)" = "$before" ] && pass "nothing is written to the datastore" || fail "the datastore has changed"
+try "sha256sum reads our list" sh -c 'cd calm/ds1 && sha256sum --quiet -c cairn-evacuate.sha256'
+try "receipts hold on both sides" receipts calm
+for i in 1 2 3 4; do
+	vm="vm $i"
+	[ "$(judge_sum "/$vm/$vm.vmdk" lun.img)" = "$(sum_of "calm/ds1/$vm/$vm.vmdk")" ] &&
+		pass "$vm: debugvmfs reads the same descriptor" || fail "$vm: its descriptor"
+done
+[ "$(judge_sum "/vm 4/vm 4-flat.vmdk" lun.img)" = "$(sum_of "calm/ds1/vm 4/vm 4-flat.vmdk")" ] &&
+	pass "debugvmfs reads the same flat file" || fail "the flat file is another than debugvmfs reads"
+[ "$(du -k "calm/ds1/vm 4/vm 4-flat.vmdk" | cut -f1)" -lt $((data_mib * 1024 + 4096)) ] && pass "thin stays sparse" ||
+	fail "a thin disk takes $(du -k "calm/ds1/vm 4/vm 4-flat.vmdk" | cut -f1) KiB"
+try "once more" cairn evacuate "$source" calm
+grep -q ': 0 copied, .* 0 failed; 0 B read' "$T/out" && pass "what is there is not copied again" || fail "once more: $(tail -2 "$T/out")"
+
+# ---- killed ------------------------------------------------------------------------------------------------
+
+# kill_after SECONDS CMD...: SIGKILL, no chance to say good-bye.
+kill_after()
+{
+	local after=$1 pid
+
+	shift
+	"$@" >k.out 2>&1 </dev/null &
+	pid=$!
+	sleep "$after"
+	kill -KILL $pid 2>/dev/null || echo "it had ended: $(tail -1 k.out)"
+	wait $pid 2>/dev/null
+}
+
+# Runs live between 0.3 and 1.3 s; the rate makes the whole take longer than all of them.
+mkdir torn
+at=$(sectors_read)
+for i in $(seq $kills); do
+	kill_after $((RANDOM % 2)).$((3 + RANDOM % 7)) cairn evacuate --rate $rate "$source" torn
+	while IFS= read -r f; do
+		[ -z "$(find "${f%/*}" -name '.cairn*.part')" ] || fail "$f is there, its machine is not whole"
+	done < <(find torn -name '*.vmx')
+done
+try "after $kills kills" cairn evacuate --json "$source" torn
+torn_read=$(($(sectors_read) - at))
+cp "$T/out" json
+jq -r '"killed: read again at most \(.summary.read_again_bytes_max) of \(.summary.data_bytes) bytes"' json
+[ -z "$(find torn -name '.cairn-*.*' ! -name .cairn-evacuate.log)" ] && pass "nothing half done is left" ||
+	fail "left: $(find torn -name '.cairn-*.*')"
+sums calm >calm.sums
+sums torn >torn.sums
+same "the same files, with the same content" calm.sums torn.sums
+try "killed: receipts hold on both sides" receipts torn
+same "the same list of sums" calm/ds1/cairn-evacuate.sha256 torn/ds1/cairn-evacuate.sha256
+# A kill costs what is in flight, 4 MiB of each of two files; and each run mounts and plans anew.
+if have jq; then
+	faults=$(jq -r --slurpfile schema "$top/docs/schema/evacuate-1.json" '$schema[0] as $s | '"$(grep -v '^#' "$top/tests/interop/schema.jq")" json 2>&1)
+	[ -z "$faults" ] && pass "the JSON fits its schema" || fail "JSON: ${faults:0:1000}"
+fi
+bound=$((kills * 9 * 1048576))
+data=$(jq .summary.data_bytes json)
+[ -n "${CAIRN_LONG:-}" ] && bound=$((data / 20))
+[ "$(jq .summary.read_again_bytes_max json)" -le $bound ] && pass "by its own count at most $((bound * 100 / data)) % are read again" ||
+	fail "its own count: $(jq -c .summary json), the bound is $bound"
+if [ -n "$loop" ]; then
+	again=$(((torn_read - calm_read) * 512))
+	echo "killed: $((torn_read / 2048)) MiB read from the device, undisturbed $((calm_read / 2048)) MiB," \
+		"$((again * 1000 / (calm_read * 512))) per mille more"
+	[ $again -le $bound ] && pass "by the device's at most $((bound * 100 / data)) %" ||
+		fail "$again bytes are read again, the bound is $bound"
+else
+	skipped "no loop device: the device's own count of what is read"
+fi
+
+# ---- what changes in between ---------------------------------------------------------------------------------
+
+[ -n "$loop" ] && losetup -d "$loop"
+source=lun.img loop=
+printf 'memSize = "1024"\n' >>"torn/ds1/vm 1/vm 1.vmx"
+cp "torn/ds1/vm 1/vm 1.vmx" mine
+printf 'displayName = "new"\n' >new.vmx
+sleep 1.1
+cairn file cp --device lun.img new.vmx "$ds/vm 1/vm 1.vmx"
+cairn file cp --device lun.img new.vmx "$ds/vm 2/vm 2.vmx"
+expect 6 "a copy that somebody uses is not written over" cairn evacuate lun.img torn
+same "it is as it was" "torn/ds1/vm 1/vm 1.vmx" mine
+same "what changed on the datastore is copied again" "torn/ds1/vm 2/vm 2.vmx" new.vmx
+
+printf 'garbage' | dd of="torn/ds1/vm 4/vm 4-flat.vmdk" bs=1 seek=$((5 * 1048576 + 9)) conv=notrunc status=none
+expect 3 "a damaged copy" cairn disk verify "torn/ds1/vm 4/vm 4.vmdk" "torn/ds1/vm 4/vm 4.vmdk.receipt"
+grep -qx 'bytes 5242880 to 6291455 differ' "$T/out" && pass "verify says where" || fail "verify: $(cat "$T/out")"
+expect 3 "a damaged extent" sh -c 'printf x | dd of="torn/ds1/vm 3/vm 3-s001.vmdk" bs=1 seek=3000000 conv=notrunc status=none
+	cairn disk verify "torn/ds1/vm 3/vm 3.vmdk" "torn/ds1/vm 3/vm 3.vmdk.receipt"'
+grep -qx 'vm 3-s001.vmdk: bytes 2097152 to 3145727 differ' "$T/out" && pass "verify names the file" || fail "verify: $(cat "$T/out")"
+
+# ---- signals ----------------------------------------------------------------------------------------------------
+
+mkdir slow
+cairn evacuate --rate 8M lun.img slow >s.out 2>s.err </dev/null &
+pid=$!
+sleep 1
+kill -USR1 $pid
+sleep 1
+grep -q '^evacuate .*%, ' s.err && pass "SIGUSR1 is answered within a second" || fail "SIGUSR1: $(cat s.err)"
+kill -INT $pid
+wait $pid
+rc=$?
+[ $rc -eq 130 ] && grep -q 'the same command goes on' s.err && pass "SIGINT ends it with 130" || fail "SIGINT: $rc, $(tail -1 s.err)"
+try "and the same command goes on" cairn evacuate lun.img slow
+sums slow | grep -v 'vm [12].vmx' >slow.sums
+grep -v 'vm [12].vmx' calm.sums >calm2.sums
+same "to the same files" slow.sums calm2.sums
+
+# ---- several devices -----------------------------------------------------------------------------------------------
+
+truncate -s 300M p1 p2 other
+cairn volume create --label spanned p1 >/dev/null 2>&1
+try "a second device for a volume" cairn volume span -y spanned p2 --device p1
+cairn volume create --label ds1 other >/dev/null 2>&1
+cairn file cp --device other new.vmx "$ds/only.here"
+cairn file cp --device p1 --device p2 mine /vmfs/volumes/spanned/file
+mkdir several
+try "a spanned volume, pieces in any order, and another one" cairn evacuate p2 other p1 several
+same "a file of the one" several/spanned/file mine
+same "a file of the other" several/ds1/only.here new.vmx
+expect 1 "half a spanned volume" cairn evacuate p2 several
+finish
