@@ -411,5 +411,6 @@ enum status vmdk_open(struct store *s, const char *path, unsigned flags, struct 
 
 uint64_t vmdk_bytes(const struct vmdk_disk *disk) { return disk->bytes; }
 const char *vmdk_path(const struct vmdk_disk *disk) { return disk->path; }
+struct store *vmdk_store(const struct vmdk_disk *disk) { return disk->store; }
 enum vmdk_kind vmdk_kind(const struct vmdk_disk *disk) { return disk->kind; }
 const char *vmdk_descriptor_text(const struct vmdk_disk *disk) { return disk->text; }

@@ -88,8 +88,9 @@ MUST_USE enum status vmdk_place(struct vmdk_disk *disk, uint64_t offset, struct 
  * vmdk_descriptor_text() only. NULL past the end. */
 uint32_t vmdk_link_count(const struct vmdk_disk *disk);
 struct vmdk_disk *vmdk_link(struct vmdk_disk *disk, uint32_t depth);
-/* In its store, as vmdk_open() takes it. */
+/* In its store, as vmdk_open() takes them. */
 const char *vmdk_path(const struct vmdk_disk *disk);
+struct store *vmdk_store(const struct vmdk_disk *disk);
 
 /* ---- information ----------------------------------------------------------------------------- */
 

@@ -169,8 +169,8 @@ enum cairn_status cairn_open_file(struct cairn *c, const char *path, struct cair
 				  struct cairn_error *error);
 /* A virtual disk by its descriptor: what a guest sees, all links of its chain composed.
  * snapshot: NULL for the disk as it is now; or an earlier state, the disk as one link of the chain
- * holds it: by the file name of that link's descriptor ("vm-000001.vmdk"), or as "N" links towards
- * the base ("0" is the disk itself). */
+ * holds it: by the file name of that link's descriptor ("vm-000001.vmdk"), as "N" links towards the
+ * base ("0" is the disk itself), or by the name of a snapshot of the machine in the disk's folder. */
 enum cairn_status cairn_open_disk(struct cairn *c, const char *path, const char *snapshot,
 				  struct cairn_image **image, struct cairn_error *error);
 void cairn_close(struct cairn_image *image);	/* NULL is fine */

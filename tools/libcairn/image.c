@@ -47,16 +47,33 @@ static int is_flat(enum vmdk_kind kind)
 	return kind == VMDK_VMFS || kind == VMDK_MONO_FLAT || kind == VMDK_SPLIT_FLAT;
 }
 
+/* Open that link of the chain in place of the disk itself. */
+static enum status go_to_link(struct cairn_image *image, const char *snapshot, unsigned flags,
+			      struct why *why)
+{
+	struct vmdk_disk *top = image->disk;
+	uint32_t link;
+	enum status st = lib_link_find(top, snapshot, &link, why);
+
+	if (st == ST_OK && link == 0)
+		return ST_OK;
+	if (st == ST_OK) {
+		struct vmdk_disk *at = vmdk_link(top, link);
+
+		st = vmdk_open(vmdk_store(at), vmdk_path(at), flags, &image->disk, why);
+	}
+	(void)vmdk_close(top);
+	return st;
+}
+
 static enum status open_disk(struct cairn_image *image, const struct host_path *at,
 			     const char *snapshot, struct why *why)
 {
 	unsigned flags = image->c->opts.direct ? VMDK_DIRECT : VMDK_READ;
-	enum status st;
+	enum status st = vmdk_open(at->store, at->path, flags, &image->disk, why);
 
-	if (snapshot && strcmp(snapshot, "0") != 0)
-		return why_set(why, ST_UNSUPPORTED, "%s: snapshot '%s': chains are not read yet",
-			       at->name, snapshot);
-	st = vmdk_open(at->store, at->path, flags, &image->disk, why);
+	if (st == ST_OK && snapshot)
+		st = go_to_link(image, snapshot, flags, why);
 	if (st != ST_OK)
 		return st;
 	image->bytes = vmdk_bytes(image->disk);
@@ -173,14 +190,19 @@ static enum status file_info(struct cairn_image *image, struct cairn_info *info)
 static enum status disk_info(struct cairn_image *image, struct cairn_info *info)
 {
 	struct vmdk_info v;
-	enum status st = vmdk_info(image->disk, &v);
+	enum status st = ST_OK;
 
+	info->links = vmdk_link_count(image->disk);
+	for (uint32_t i = info->links; i-- > 0 && st == ST_OK;) {
+		st = vmdk_info(vmdk_link(image->disk, i), &v);
+		info->allocated_bytes += v.allocated_bytes;
+	}
 	if (st != ST_OK)
 		return st;
+	/* The last one asked is the disk itself. */
 	mem_copy_text(info->kind, sizeof(info->kind), v.create_type);
-	info->allocated_bytes = v.allocated_bytes;
+	mem_copy_text(info->name, sizeof(info->name), vmdk_path(image->disk));
 	info->cid = v.cid;
-	info->links = 1;
 	return ST_OK;
 }
 

@@ -80,6 +80,10 @@ enum status lib_call(struct cairn *c, struct lib_call *call);
 MUST_USE enum status lib_resolve(struct cairn *c, const char *path, struct host_path *out,
 				 struct why *why);
 
+/* Which link of an open chain a snapshot= means. ST_NOENT; ST_REFUSED: two snapshots of that name. */
+MUST_USE enum status lib_link_find(struct vmdk_disk *top, const char *name, uint32_t *link,
+				   struct why *why);
+
 /* ---- sources --------------------------------------------------------------------------------- */
 
 /* config.open_dev of a handle: a source by its name, or what io_dev_open() opens. */

@@ -368,8 +368,8 @@ static const char help[] =
 	"                 partition N. Without one: those in CAIRN_DEVICES\n"
 	"[disk=]PATH      a virtual disk: /vmfs/volumes/DATASTORE/VM/VM.vmdk, or VM/VM.vmdk\n"
 	"                 on the only datastore (repeatable: an export each)\n"
-	"snapshot=NAME    that disk as a link of its chain has it: a descriptor's file name,\n"
-	"                 or a number of links towards the base\n"
+	"snapshot=NAME    that disk at an earlier state: a link of its chain by its descriptor's\n"
+	"                 file name or as a number of links towards the base, or a snapshot\n"
 	"direct=true      read image files past the page cache";
 
 static void dump_plugin(void) { printf("cairn_library_version=%s\n", cairn_version()); }
