@@ -56,7 +56,7 @@ static enum status copy_data(struct cp *cp, const struct place *src, const struc
 	if (s != ST_OK)
 		return s;
 	s = copy_file(from, to, st->size_bytes, &cp->job);
-	if (s == ST_OK)
+	if (s == ST_OK && !to->store->ordered)
 		s = store_flush(to);
 	(void)ops->file_close(from);	/* opened for reading: nothing can be lost */
 	if (s == ST_CANCELLED)

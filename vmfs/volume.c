@@ -217,6 +217,7 @@ enum status vmfs_mount(struct io_dev *const *devs, uint32_t dev_count,
 	vol->sb_bytes = vol->layout.sub_block_bytes;
 	vol->store.ops = opts->write ? &vmfs_store_ops : &vmfs_store_read_ops;
 	vol->store.writable = opts->write;
+	vol->store.ordered = 1;	/* the first flush of a commit */
 	st = check_alignment(vol, why);
 	if (st != ST_OK)
 		goto close_devices;

@@ -74,16 +74,28 @@ static int match_names(struct scenario *s, struct tree *found, const struct run 
 	return -1;
 }
 
-/* The first state that the file may show: a flush of it that ended counts like a sync. */
-static uint32_t file_floor(const struct scenario *s, const struct run *run, uint32_t id)
+/* Does the step leave the file at least as it was then? A flush that ended does; so does a rename
+ * whose name is there, for the data that ended before a name is durable with it. */
+static int step_keeps(const struct scenario *s, const struct run *run, uint32_t k, uint32_t names)
 {
-	uint32_t k = run->ended;
+	const struct step *step = &s->step[k - 1];
+
+	return (step->op == FLUSH && k <= run->ended) || (step->op == RENAME && k <= names);
+}
+
+/* The first state that the file may show; the names are those of state `names`. */
+static uint32_t file_floor(const struct scenario *s, const struct run *run, uint32_t names,
+			   uint32_t id)
+{
+	uint32_t k = MAX(run->ended, names);
 	struct tree_node *node;
 
 	for (; k > run->synced; k--) {
-		if (s->step[k - 1].op != FLUSH)
+		const struct step *step = &s->step[k - 1];
+
+		if (!step_keeps(s, run, k, names))
 			continue;
-		node = crash_find(s->state[k], s->step[k - 1].path);
+		node = crash_find(s->state[k], step->op == RENAME ? step->to : step->path);
 		if (node && node->id == id)
 			break;
 	}
@@ -92,13 +104,13 @@ static uint32_t file_floor(const struct scenario *s, const struct run *run, uint
 
 struct candidates { struct tree_node *node[STEPS_MAX + 1]; uint32_t count; };
 
-static void candidates_collect(struct scenario *s, const struct run *run, uint32_t id,
-			       struct candidates *c)
+static void candidates_collect(struct scenario *s, const struct run *run, uint32_t names,
+			       uint32_t id, struct candidates *c)
 {
 	uint32_t last = MIN(run->ended + 1, s->count);
 
 	c->count = 0;
-	for (uint32_t k = file_floor(s, run, id); k <= last; k++) {
+	for (uint32_t k = file_floor(s, run, names, id); k <= last; k++) {
 		struct tree_node *node = tree_by_id(s->state[k], id);
 
 		if (node)
@@ -189,7 +201,7 @@ int crash_judge(struct volume *v, struct scenario *s, const struct run *run)
 			continue;
 		tree_path(node, path);
 		was = crash_find(s->state[k], path);
-		candidates_collect(s, run, was->id, &c);
+		candidates_collect(s, run, (uint32_t)k, was->id, &c);
 		if (!size_is_known(&c, node->size_bytes))
 			bad = complain("%s: %llu bytes, which it never had", path,
 				       (unsigned long long)node->size_bytes);

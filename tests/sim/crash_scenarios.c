@@ -193,6 +193,14 @@ static void reuse_steps(struct scenario *s)
 		if (i % 2)
 			add(s, FLUSH, "/dir/new%d", i);
 	}
+	for (int i = 0; i < 10; i += 3) {	/* put in place as copying tools do, without a flush */
+		char name[16];
+
+		add(s, CREATE, "/dir/tmp");
+		range(add(s, WRITE, "/dir/tmp"), 0, 300000 * (uint64_t)i + 700);
+		snprintf(name, sizeof(name), "/dir/put%d", i);
+		to(add(s, RENAME, "/dir/tmp"), name);
+	}
 	add(s, SYNC, "/");
 }
 
