@@ -126,8 +126,8 @@ struct store {
 	const struct store_ops	*ops;
 	char			name[256];	/* label or path, for messages */
 	uint8_t			writable;
-	/* What a power cut keeps follows the order of the calls: a name that became durable leads to
-	 * data that ended before it. 0: flush a file before it gets its final name. */
+	/* A name that is durable leads to data that ended before it was given. 0: flush a file
+	 * before it gets its final name. */
 	uint8_t			ordered;
 	struct store_names	*names;		/* NULL: this store stands alone */
 };

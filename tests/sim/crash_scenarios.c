@@ -193,7 +193,8 @@ static void reuse_steps(struct scenario *s)
 		if (i % 2)
 			add(s, FLUSH, "/dir/new%d", i);
 	}
-	for (int i = 0; i < 10; i += 3) {	/* put in place as copying tools do, without a flush */
+	/* Put in place as copying tools do, without a flush. */
+	for (int i = 0; i < 10; i += 3) {
 		char name[16];
 
 		add(s, CREATE, "/dir/tmp");
