@@ -5,6 +5,7 @@
 #   make            programs in build/bin/        make demo    the main job on a fresh machine
 #   make check      everything CI needs           make quick   the inner loop, under two minutes
 #   make check-long, torture, fuzz, bench         beside it
+#   make install prefix= DESTDIR=, make deb       into a system, and as Debian packages
 #   make layers, bare-check, format               single gates
 
 all:
@@ -17,7 +18,8 @@ AR	= gcc-ar
 CSTD	= -std=gnu11 -D_GNU_SOURCE -I.
 # dangling-pointer: gcc 12 takes each list node on the stack of a waiting world for a mistake.
 WARN	= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
-	  -Wno-missing-field-initializers -Wno-dangling-pointer -Werror
+	  -Wno-missing-field-initializers -Wno-dangling-pointer $(WERROR)
+WERROR	= -Werror
 LIBS	= -luring -laio -lisal -ldeflate -lpthread
 TOOL_LIBS = -lfdisk -ljansson
 
@@ -124,6 +126,6 @@ deps:
 	@tests/deps.sh
 
 .PHONY: FORCE all unit layers bare-check format clean deps
-include tools/libcairn/lib.mk tools/nbdkit/plugin.mk
+include tools/install.mk tools/libcairn/lib.mk tools/nbdkit/plugin.mk
 include $(wildcard tests/sim/sim.mk tests/bench/bench.mk) tests/check.mk
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause-Patent
-# deps.sh [build] [demo] [check] [bench]: install the Debian packages that a set needs (default: build
-# demo check). Says nothing when all are there, so a builder without root needs it only once.
+# deps.sh [build] [demo] [check] [package] [bench]: install the Debian packages that a set needs (default:
+# build demo check package). Says nothing when all are there, so a builder without root needs it only once.
 # The one list of packages is here. --list prints the names and installs nothing.
 set -eu
 
@@ -11,21 +11,22 @@ demo="e2fsprogs fdisk qemu-utils vmfs-tools busybox-static"
 check="git libcunit1-dev clang-14 libclang-rt-14-dev clang-format-14 libvmdk-utils 7zip mandoc jq
 	nbdkit libnbd-bin binutils
 	gzip xz-utils util-linux mount procps time"
+package="debhelper dpkg-dev fakeroot lintian"
 bench="fio xfsprogs kmod strace linux-perf"
 
 list=0 sets=
 for arg in "$@"; do
 	case $arg in
 	--list) list=1 ;;
-	build | demo | check | bench) sets="$sets $arg" ;;
+	build | demo | check | package | bench) sets="$sets $arg" ;;
 	*)
-		echo "usage: tests/deps.sh [--list] [build] [demo] [check] [bench]" >&2
+		echo "usage: tests/deps.sh [--list] [build] [demo] [check] [package] [bench]" >&2
 		exit 2
 		;;
 	esac
 done
 packages=
-for set in ${sets:-build demo check}; do packages="$packages ${!set}"; done
+for set in ${sets:-build demo check package}; do packages="$packages ${!set}"; done
 if [ $list -eq 1 ]; then
 	printf '%s\n' $packages
 	exit 0

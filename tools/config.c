@@ -203,7 +203,7 @@ enum status config_load(struct config *config, struct why *why)
 
 	*config = (struct config){ 0 };
 	if (!root || !*root)
-		root = "/etc/cairn";
+		root = CAIRN_SYSCONFDIR "/cairn";
 	st = add_environment(config);
 	snprintf(path, sizeof(path), "%s/cairn.conf", root);
 	if (st == ST_OK)

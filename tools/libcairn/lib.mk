@@ -3,13 +3,7 @@
 # libcairn.map only. The examples are built against it as its users build, and are tests.
 LIBCAIRN_SO	:= libcairn.so.0
 LIBCAIRN_FILE	:= $(LIBCAIRN_SO).0.0
-RELEASE_VERSION	:= $(shell sed -n 's/^\#define CAIRN_VERSION "\(.*\)"/\1/p' tools/version.h)
 EXAMPLES	:= $(patsubst tools/libcairn/examples/%.c,build/examples/%,$(wildcard tools/libcairn/examples/*.c))
-
-prefix		?= /usr/local
-libdir		?= $(prefix)/lib
-includedir	?= $(prefix)/include
-mandir		?= $(prefix)/share/man
 
 libcairn: build/lib/libcairn.so build/lib/pkgconfig/cairn.pc
 all: libcairn
@@ -41,13 +35,13 @@ all: examples
 
 # The library as packages have it: install-libcairn the shared object, install-libcairn-dev the rest.
 install-libcairn: build/lib/libcairn.so
-	install -d $(DESTDIR)$(libdir)
-	install -m 644 build/lib/$(LIBCAIRN_FILE) $(DESTDIR)$(libdir)/
-	ln -sf $(LIBCAIRN_FILE) $(DESTDIR)$(libdir)/$(LIBCAIRN_SO)
+	install -d "$(DESTDIR)$(libdir)"
+	install -m 644 build/lib/$(LIBCAIRN_FILE) "$(DESTDIR)$(libdir)/"
+	ln -sf $(LIBCAIRN_FILE) "$(DESTDIR)$(libdir)/$(LIBCAIRN_SO)"
 install-libcairn-dev:
-	install -d $(DESTDIR)$(libdir)/pkgconfig $(DESTDIR)$(includedir) $(DESTDIR)$(mandir)/man3
-	ln -sf $(LIBCAIRN_SO) $(DESTDIR)$(libdir)/libcairn.so
-	install -m 644 tools/libcairn/cairn.h $(DESTDIR)$(includedir)/
-	$(call pc_file,$(libdir),$(includedir)) >$(DESTDIR)$(libdir)/pkgconfig/cairn.pc
-	install -m 644 docs/man/libcairn.3 $(DESTDIR)$(mandir)/man3/
+	install -d "$(DESTDIR)$(libdir)/pkgconfig" "$(DESTDIR)$(includedir)" "$(DESTDIR)$(mandir)/man3"
+	ln -sf $(LIBCAIRN_SO) "$(DESTDIR)$(libdir)/libcairn.so"
+	install -m 644 tools/libcairn/cairn.h "$(DESTDIR)$(includedir)/"
+	$(call pc_file,$(libdir),$(includedir)) >"$(DESTDIR)$(libdir)/pkgconfig/cairn.pc"
+	install -m 644 docs/man/libcairn.3 "$(DESTDIR)$(mandir)/man3/"
 .PHONY: libcairn examples install-libcairn install-libcairn-dev
