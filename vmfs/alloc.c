@@ -18,31 +18,33 @@ static const struct vmfs_geom *geom_of(const struct vmfs_volume *vol, enum vmfs_
 /* ---- cluster headers ------------------------------------------------------------------------- */
 
 struct cluster {
-	struct meta_page		*page;
-	const struct vmfs_cluster_disk	*disk;
-	uint32_t			off;	/* of the bitmap sector in the page */
-	uint32_t			number;
+	struct meta_page	*page;
+	const uint8_t		*rec;	/* the bitmap record, in the page */
+	uint32_t		off;	/* where in the page */
+	uint32_t		number;
 };
 
+/* The bitmap record follows the lock; where both lie in one page the lock is checked, too. */
 static enum status load(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t number,
 			enum meta_how how, struct cluster *c)
 {
 	uint64_t at = vmfs_layout_cluster_at(&vol->layout, kind, number);
-	const struct vmfs_lock_disk *lock;
+	uint32_t md = vol->layout.form->md_bytes;
+	const struct vmfs_lock_disk *lock = NULL;
 	const char *bad;
 	enum status st;
 
 	if (at == UINT64_MAX)
 		return ST_CORRUPT;
-	st = vmfs_meta_get(vol, at, how, &c->page);
+	st = vmfs_meta_get(vol, at + md, how, &c->page);
 	if (st != ST_OK)
 		return st;
-	c->off = (uint32_t)(at % META_PAGE_BYTES) + SECTOR_BYTES;
+	c->off = (uint32_t)((at + md) % META_PAGE_BYTES);
 	c->number = number;
-	lock = (const void *)(c->page->data + c->off - SECTOR_BYTES);
-	c->disk = (const void *)(c->page->data + c->off);
-	bad = vmfs_cluster_check(lock, c->disk, at, kind, number,
-				 vmfs_geom_cluster_total(geom_of(vol, kind), number));
+	c->rec = c->page->data + c->off;
+	if (c->off >= md)
+		lock = (const void *)(c->rec - md);
+	bad = vmfs_cluster_check(geom_of(vol, kind), kind, lock, c->rec, at, number);
 	if (!bad)
 		return ST_OK;
 	vmfs_complain(vol, "cluster %u of %s at 0x%llx: %s -> check the volume",
@@ -50,26 +52,33 @@ static enum status load(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t nu
 	return ST_CORRUPT;
 }
 
-static int is_free(const struct vmfs_cluster_disk *d, uint32_t r)
+static uint32_t total_of(const struct vmfs_volume *vol, enum vmfs_res kind,
+			 const struct cluster *c)
 {
-	return d->bitmap[r / 8] >> (r % 8) & 1;
+	return vmfs_cluster_total(geom_of(vol, kind), c->rec);
 }
 
-static uint32_t lowest_free(const struct vmfs_cluster_disk *d)
+static uint32_t free_of(const struct vmfs_volume *vol, enum vmfs_res kind, const struct cluster *c)
 {
-	for (uint32_t r = 0; r < le32_get(d->total); r++) {
-		if (!d->bitmap[r / 8])
-			r |= 7;
-		else if (is_free(d, r))
-			return r;
-	}
-	return 0;
+	return vmfs_cluster_free(geom_of(vol, kind), c->rec);
 }
 
-static void set_counts(struct vmfs_cluster_disk *d, uint32_t free)
+static int is_free(const struct vmfs_volume *vol, enum vmfs_res kind, const struct cluster *c,
+		   uint32_t r)
 {
-	le32_set(&d->free, free);
-	le32_set(&d->next_free, free ? lowest_free(d) : 0);
+	return vmfs_cluster_is_free(geom_of(vol, kind), kind, c->rec, r);
+}
+
+static uint32_t lowest_free(const struct vmfs_volume *vol, enum vmfs_res kind,
+			    const struct cluster *c)
+{
+	return vmfs_cluster_lowest(geom_of(vol, kind), kind, c->rec);
+}
+
+static void stamp(const struct vmfs_volume *vol, void *rec)
+{
+	if (vol->layout.form->stamp)
+		vol->layout.form->stamp(rec);
 }
 
 /* ---- taking ---------------------------------------------------------------------------------- */
@@ -77,17 +86,18 @@ static void set_counts(struct vmfs_cluster_disk *d, uint32_t free)
 static enum status take(struct vmfs_volume *vol, enum vmfs_res kind, const struct cluster *c,
 			uint32_t first, uint32_t count)
 {
+	const struct vmfs_geom *g = geom_of(vol, kind);
 	struct vmfs_pool *pool = &vol->alloc.pool[kind];
-	struct vmfs_cluster_disk *d;
+	void *rec = vmfs_meta_edit(vol, c->page, c->off, SECTOR_BYTES, META_RANK_TAKE);
 
-	d = vmfs_meta_edit(vol, c->page, c->off, sizeof(*d), META_RANK_TAKE);
-	if (!d)
+	if (!rec)
 		return ST_NOMEM;
 	for (uint32_t r = first; r < first + count; r++) {
-		VERIFY(is_free(d, r));	/* I4: one owner */
-		d->bitmap[r / 8] &= (uint8_t)~(1u << (r % 8));
+		VERIFY(is_free(vol, kind, c, r));	/* I4: one owner */
+		vmfs_cluster_set(g, kind, rec, r, 0);
 	}
-	set_counts(d, le32_get(d->free) - count);
+	vmfs_cluster_set_free(g, kind, rec, vmfs_cluster_free(g, rec) - count);
+	stamp(vol, rec);
 	pool->op_taken += count;
 	pool->free -= count;
 	pool->rover = c->number;
@@ -125,14 +135,14 @@ static enum status find_cluster(struct vmfs_volume *vol, enum vmfs_res kind, uin
 		st = load(vol, kind, number, META_WALK, c);
 		if (st != ST_OK)
 			return st;
-		if (le32_get(c->disk->free))
+		if (free_of(vol, kind, c))
 			return load(vol, kind, number, META_READ, c);
 		set_full(pool, number);
 	}
 	return ST_NOSPACE;
 }
 
-enum status vmfs_alloc_one(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t *addr)
+enum status vmfs_alloc_one(struct vmfs_volume *vol, enum vmfs_res kind, uint64_t *addr)
 {
 	struct cluster c;
 	uint32_t r;
@@ -140,16 +150,17 @@ enum status vmfs_alloc_one(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t
 
 	if (st != ST_OK)
 		return st;
-	r = lowest_free(c.disk);
+	r = lowest_free(vol, kind, &c);
 	*addr = vmfs_geom_addr(kind, geom_of(vol, kind), c.number, r);
 	return take(vol, kind, &c, r, 1);
 }
 
-static uint32_t run_from(const struct vmfs_cluster_disk *d, uint32_t r, uint64_t want)
+static uint32_t run_from(const struct vmfs_volume *vol, const struct cluster *c, uint32_t r,
+			 uint64_t want)
 {
-	uint32_t n = 0;
+	uint32_t n = 0, total = total_of(vol, VMFS_RES_FB, c);
 
-	while (n < want && r + n < le32_get(d->total) && is_free(d, r + n))
+	while (n < want && r + n < total && is_free(vol, VMFS_RES_FB, c, r + n))
 		n++;
 	return n;
 }
@@ -166,12 +177,12 @@ static enum status find_block(struct vmfs_volume *vol, uint64_t goal, struct clu
 		start = (uint32_t)(goal / g->per_cluster);
 		*r = (uint32_t)(goal % g->per_cluster);
 		st = load(vol, VMFS_RES_FB, start, META_READ, c);
-		if (st != ST_OK || is_free(c->disk, *r))
+		if (st != ST_OK || is_free(vol, VMFS_RES_FB, c, *r))
 			return st;
 	}
 	st = find_cluster(vol, VMFS_RES_FB, start, c);
 	if (st == ST_OK)
-		*r = lowest_free(c->disk);
+		*r = lowest_free(vol, VMFS_RES_FB, c);
 	return st;
 }
 
@@ -185,23 +196,24 @@ enum status vmfs_alloc_blocks(struct vmfs_volume *vol, uint64_t goal, uint64_t w
 	if (st != ST_OK)
 		return st;
 	*first = (uint64_t)c.number * geom_of(vol, VMFS_RES_FB)->per_cluster + r;
-	*count = run_from(c.disk, r, want);
+	*count = run_from(vol, &c, r, want);
 	return take(vol, VMFS_RES_FB, &c, r, (uint32_t)*count);
 }
 
 enum status vmfs_alloc_generation(struct vmfs_volume *vol, uint32_t fd, uint32_t *generation)
 {
-	struct vmfs_cluster_disk *d;
+	struct vmfs_field field = vol->layout.form->cluster.fd_generation;
 	struct cluster c;
+	void *rec;
 	enum status st = load(vol, VMFS_RES_FD, VMFS_FD_CLUSTER(fd), META_READ, &c);
 
 	if (st != ST_OK)
 		return st;
-	d = vmfs_meta_edit(vol, c.page, c.off, sizeof(*d), META_RANK_TAKE);
-	if (!d)
+	rec = vmfs_meta_edit(vol, c.page, c.off, SECTOR_BYTES, META_RANK_TAKE);
+	if (!rec)
 		return ST_NOMEM;
-	*generation = le32_get(d->fd_generation) + 1;
-	le32_set(&d->fd_generation, *generation);
+	*generation = vmfs_field_get(rec, field) + 1;
+	vmfs_field_set(rec, field, *generation);
 	return ST_OK;
 }
 
@@ -224,36 +236,25 @@ static struct vmfs_pending *find_pending(struct vmfs_alloc *a, uint8_t kind, uin
 	return NULL;
 }
 
-static int addr_kind(uint32_t addr, enum vmfs_res *kind)
-{
-	for (int k = 0; k < VMFS_RES_COUNT; k++) {
-		if (vmfs_res_traits[k].addr == VMFS_ADDR_TYPE(addr)) {
-			*kind = (enum vmfs_res)k;
-			return 1;
-		}
-	}
-	return 0;
-}
-
-enum status vmfs_alloc_free(struct vmfs_volume *vol, uint32_t addr)
+enum status vmfs_alloc_free(struct vmfs_volume *vol, uint64_t addr)
 {
 	struct vmfs_alloc *a = &vol->alloc;
+	enum vmfs_res kind = vmfs_addr_res(&vol->layout, addr);
 	const struct vmfs_pending *p;
-	enum vmfs_res kind;
 	uint32_t number, r;
 	struct cluster c;
 	enum status st;
 
 	VERIFY(vol->meta.in_op);
-	if (!addr_kind(addr, &kind) ||
+	if (kind == VMFS_RES_COUNT ||
 	    !vmfs_geom_split(geom_of(vol, kind), kind, addr, vol->layout.dense_sb, &number, &r) ||
-	    (kind == VMFS_RES_FB && VMFS_FB_BLOCK(addr) < vol->system_blocks))
+	    (kind == VMFS_RES_FB && vmfs_layout_block(&vol->layout, addr) < vol->system_blocks))
 		return ST_CORRUPT;
 	st = load(vol, kind, number, META_READ, &c);
 	if (st != ST_OK)
 		return st;
 	p = find_pending(a, (uint8_t)kind, number);
-	if (is_free(c.disk, r) || (p && p->bits[r / 8] >> (r % 8) & 1))
+	if (is_free(vol, kind, &c, r) || (p && p->bits[r / 8] >> (r % 8) & 1))
 		return ST_CORRUPT;
 	if (a->op_frees == ARRAY_COUNT(a->op_free))
 		return ST_NOMEM;
@@ -322,17 +323,21 @@ void vmfs_alloc_op_abort(struct vmfs_volume *vol)
 
 static void apply_one(struct vmfs_volume *vol, struct vmfs_pending *p)
 {
-	struct vmfs_cluster_disk *d = vmfs_meta_touch(vol, p->page, p->off, META_RANK_FREE);
-	uint32_t n = 0;
+	enum vmfs_res kind = (enum vmfs_res)p->kind;
+	const struct vmfs_geom *g = geom_of(vol, kind);
+	void *rec = vmfs_meta_touch(vol, p->page, p->off, META_RANK_FREE);
+	uint32_t n = 0, total = vmfs_cluster_total(g, rec);
 
-	for (uint32_t r = 0; r < le32_get(d->total); r++)
-		n += p->bits[r / 8] >> (r % 8) & 1;
-	for (uint32_t i = 0; i < sizeof(d->bitmap); i++) {
-		VERIFY(!(d->bitmap[i] & p->bits[i]));	/* I4 */
-		d->bitmap[i] |= p->bits[i];
+	for (uint32_t r = 0; r < total; r++) {
+		if (!(p->bits[r / 8] >> (r % 8) & 1))
+			continue;
+		VERIFY(!vmfs_cluster_is_free(g, kind, rec, r));	/* I4 */
+		vmfs_cluster_set(g, kind, rec, r, 1);
+		n++;
 	}
-	set_counts(d, le32_get(d->free) + n);
-	set_not_full(&vol->alloc.pool[p->kind], p->cluster);
+	vmfs_cluster_set_free(g, kind, rec, vmfs_cluster_free(g, rec) + n);
+	stamp(vol, rec);
+	set_not_full(&vol->alloc.pool[kind], p->cluster);
 	p->page->pins--;
 }
 
@@ -373,8 +378,8 @@ enum status vmfs_alloc_count(struct vmfs_volume *vol, enum vmfs_res kind, struct
 
 		if (st != ST_OK)
 			return st;
-		free += le32_get(c.disk->free);
-		if (!le32_get(c.disk->free))
+		free += free_of(vol, kind, &c);
+		if (!free_of(vol, kind, &c))
 			set_full(pool, i);
 	}
 	if (!pool->counted) {
@@ -399,10 +404,10 @@ enum status vmfs_alloc_next_free(struct vmfs_volume *vol, uint64_t *block, uint6
 
 		if (st != ST_OK)
 			return st;
-		while (r < le32_get(c.disk->total) && !is_free(c.disk, r))
+		while (r < total_of(vol, VMFS_RES_FB, &c) && !is_free(vol, VMFS_RES_FB, &c, r))
 			r++;
 		*block = (uint64_t)number * g->per_cluster + r;
-		*count = run_from(c.disk, r, want);
+		*count = run_from(vol, &c, r, want);
 		if (*count)
 			return ST_OK;
 	}
@@ -411,63 +416,69 @@ enum status vmfs_alloc_next_free(struct vmfs_volume *vol, uint64_t *block, uint6
 
 /* ---- for the mount --------------------------------------------------------------------------- */
 
-enum status vmfs_alloc_find_block(struct vmfs_volume *vol, uint64_t *block)
+enum status vmfs_alloc_find(struct vmfs_volume *vol, enum vmfs_res kind, uint64_t *addr)
 {
 	struct cluster c;
-	uint32_t r = 0;
-	enum status st = find_block(vol, 0, &c, &r);
+	enum status st = find_cluster(vol, kind, vol->alloc.pool[kind].rover, &c);
 
 	if (st == ST_OK)
-		*block = (uint64_t)c.number * geom_of(vol, VMFS_RES_FB)->per_cluster + r;
+		*addr = vmfs_geom_addr(kind, geom_of(vol, kind), c.number,
+				       lowest_free(vol, kind, &c));
 	return st;
 }
 
-static enum status load_block(struct vmfs_volume *vol, uint64_t block, struct cluster *c,
-			      uint32_t *r)
+static enum status load_addr(struct vmfs_volume *vol, uint64_t addr, enum vmfs_res *kind,
+			     struct cluster *c, uint32_t *r)
 {
-	const struct vmfs_geom *g = geom_of(vol, VMFS_RES_FB);
+	uint32_t number;
 
-	if (block >= g->count)
+	*kind = vmfs_addr_res(&vol->layout, addr);
+	if (*kind == VMFS_RES_COUNT ||
+	    !vmfs_geom_split(geom_of(vol, *kind), *kind, addr, vol->layout.dense_sb, &number, r))
 		return ST_CORRUPT;
-	*r = (uint32_t)(block % g->per_cluster);
-	return load(vol, VMFS_RES_FB, (uint32_t)(block / g->per_cluster), META_READ, c);
+	return load(vol, *kind, number, META_READ, c);
 }
 
 /* One sector, one write: whole or not at all. */
-static enum status write_bit(struct vmfs_volume *vol, const struct cluster *c, uint32_t r, int free)
+static enum status write_bit(struct vmfs_volume *vol, enum vmfs_res kind, const struct cluster *c,
+			     uint32_t r, int free)
 {
-	struct vmfs_cluster_disk *d = (void *)(c->page->data + c->off);
+	const struct vmfs_geom *g = geom_of(vol, kind);
+	void *rec = c->page->data + c->off;
 	uint32_t change = free ? 1u : ~0u;
 	enum status st;
 
-	VERIFY(is_free(d, r) == !free);
+	VERIFY(is_free(vol, kind, c, r) == !free);
 	VERIFY(!c->page->dirty);
-	d->bitmap[r / 8] ^= (uint8_t)(1u << (r % 8));
-	set_counts(d, le32_get(d->free) + change);
-	vol->alloc.pool[VMFS_RES_FB].free += (uint64_t)(int64_t)(int32_t)change;
-	st = lvm_write(&vol->lvm, c->page->at + c->off, d, sizeof(*d));
+	vmfs_cluster_set(g, kind, rec, r, free);
+	vmfs_cluster_set_free(g, kind, rec, vmfs_cluster_free(g, rec) + change);
+	stamp(vol, rec);
+	vol->alloc.pool[kind].free += (uint64_t)(int64_t)(int32_t)change;
+	st = lvm_write(&vol->lvm, c->page->at + c->off, rec, SECTOR_BYTES);
 	return st == ST_OK ? lvm_flush(&vol->lvm) : st;
 }
 
-enum status vmfs_alloc_take_now(struct vmfs_volume *vol, uint64_t block)
+enum status vmfs_alloc_take_now(struct vmfs_volume *vol, uint64_t addr)
 {
+	enum vmfs_res kind;
 	struct cluster c;
 	uint32_t r = 0;
-	enum status st = load_block(vol, block, &c, &r);
+	enum status st = load_addr(vol, addr, &kind, &c, &r);
 
-	return st == ST_OK ? write_bit(vol, &c, r, 0) : st;
+	return st == ST_OK ? write_bit(vol, kind, &c, r, 0) : st;
 }
 
-enum status vmfs_alloc_free_now(struct vmfs_volume *vol, uint64_t block)
+enum status vmfs_alloc_free_now(struct vmfs_volume *vol, uint64_t addr)
 {
+	enum vmfs_res kind;
 	struct cluster c;
 	uint32_t r = 0;
-	enum status st = load_block(vol, block, &c, &r);
+	enum status st = load_addr(vol, addr, &kind, &c, &r);
 
-	if (st != ST_OK || is_free(c.disk, r))
+	if (st != ST_OK || is_free(vol, kind, &c, r))
 		return st;	/* a crash between this and the clearing of the slot */
-	set_not_full(&vol->alloc.pool[VMFS_RES_FB], c.number);
-	return write_bit(vol, &c, r, 1);
+	set_not_full(&vol->alloc.pool[kind], c.number);
+	return write_bit(vol, kind, &c, r, 1);
 }
 
 /* ---- begin and end --------------------------------------------------------------------------- */

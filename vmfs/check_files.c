@@ -120,7 +120,7 @@ static enum status scan_fd(struct check *c, uint32_t index, struct vmfs_fd_recor
 {
 	uint32_t addr = check_fd_addr(c, index);
 	struct fd_info *info = &c->fd[index];
-	const char *bad = vmfs_fd_check(&fd->meta, addr);
+	const char *bad = vmfs_fd_check(c->layout.form, &fd->meta, addr);
 	enum status st;
 
 	if (!bad)
@@ -178,7 +178,8 @@ enum status check_fd_revive(struct check *c, uint32_t index, uint32_t type, uint
 	if (!fd)
 		return why_set(c->why, ST_NOMEM, "no memory for a file descriptor");
 	st = check_read(c, vmfs_layout_addr_at(&c->layout, addr), fd, sizeof(*fd));
-	if (st == ST_OK && !vmfs_fd_check(&fd->meta, addr) && le32_get(fd->meta.links) &&
+	if (st == ST_OK && !vmfs_fd_check(c->layout.form, &fd->meta, addr) &&
+	    le32_get(fd->meta.links) &&
 	    le32_get(fd->meta.type) == type && le32_get(fd->meta.generation) == generation) {
 		c->fd[index].flags = FDI_USED;
 		st = scan_fd(c, index, fd);

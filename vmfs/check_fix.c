@@ -96,7 +96,7 @@ static void wanted_bits(const struct check *c, enum vmfs_res kind, uint32_t numb
 		if (!held)
 			bit_set(meta->bitmap, i);
 	}
-	vmfs_cluster_count(meta);
+	vmfs_cluster_count(g, kind, meta);
 }
 
 static enum status fix_cluster(struct check *c, enum vmfs_res kind, const struct check_cluster *k,

@@ -149,7 +149,7 @@ static enum status check_cluster(struct check *c, enum vmfs_res kind, const stru
 	stray = stray_bits(&counted);
 	if (stray)
 		wrong(c, kind, k, "the number of bits past its resources", (uint64_t)stray, 0);
-	vmfs_cluster_count(&counted);
+	vmfs_cluster_count(&c->layout.geom[kind], kind, &counted);
 	if (le32_get(counted.free) != le32_get(k->header->meta.free))
 		wrong(c, kind, k, "freeResources", le32_get(k->header->meta.free),
 		      le32_get(counted.free));
@@ -195,7 +195,7 @@ struct range { uint64_t first, count; };
 static uint64_t place(const struct check *c, enum vmfs_res kind, uint64_t index)
 {
 	const struct vmfs_geom *g = &c->layout.geom[kind];
-	uint32_t addr = vmfs_geom_addr(kind, g, (uint32_t)(index / g->per_cluster),
+	uint64_t addr = vmfs_geom_addr(kind, g, (uint32_t)(index / g->per_cluster),
 				       (uint32_t)(index % g->per_cluster));
 
 	return vmfs_layout_addr_at(&c->layout, addr);

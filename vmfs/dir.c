@@ -1,307 +1,65 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* dir - directories: an array of 140-byte entries, "." first and ".." second.
- *
- * A removed entry is overwritten by the last one and the file gets shorter, so an array never
- * has holes of ours; entries with descriptor 0 (others may leave some) are passed over. The
- * names of the directories asked last are hashed in memory: entry number by name. An index is
- * built by one walk, follows every change, and is dropped when an operation that changed it
- * fails. */
+/* dir - directories, whatever shape their file has (dir_array.c). */
 #include "vmfs/vmfs_priv.h"
 
-#define ENTRY_BYTES	sizeof(struct vmfs_dirent_disk)
-#define INDEX_NONE	UINT32_MAX
-
-static uint32_t hash_name(const char *name)
+/* .sdd.sf is a directory though its type says system file. */
+int vmfs_is_dir(const struct vmfs_fd *fd)
 {
-	uint32_t h = 2166136261u;
-
-	while (*name)
-		h = (h ^ (uint8_t)*name++) * 16777619u;
-	return h;
+	return vmfs_fd_type(fd) == VMFS_TYPE_DIR || fd->addr == VMFS_FD_SDD;
 }
 
-uint32_t vmfs_dir_count(const struct vmfs_fd *dir)
+enum status vmfs_dir_find(struct vmfs_volume *vol, const struct vmfs_fd *dir, const char *name,
+			  struct vmfs_entry *entry)
 {
-	return (uint32_t)MIN(vmfs_fd_length(dir) / ENTRY_BYTES, (uint64_t)UINT32_MAX - 1);
+	return vmfs_is_dir(dir) ? vmfs_form(vol)->dir->find(vol, dir, name, entry) : ST_NOTDIR;
 }
 
 enum status vmfs_dir_entry(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t number,
 			   struct vmfs_entry *entry)
 {
-	struct vmfs_dirent_disk d;
-	enum status st = vmfs_fd_read(vol, dir, (uint64_t)number * ENTRY_BYTES, &d, sizeof(d));
-
-	if (st != ST_OK)
-		return st;
-	entry->number = number;
-	entry->type = le32_get(d.type);
-	entry->fd = le32_get(d.fd);
-	entry->generation = le32_get(d.generation);
-	memcpy(entry->name, d.name, VMFS_NAME_MAX);
-	entry->name[VMFS_NAME_MAX] = 0;
-	return ST_OK;
+	return vmfs_form(vol)->dir->entry(vol, dir, number, entry);
 }
 
-/* ---- the index ------------------------------------------------------------------------------- */
-
-static void index_drop(struct vmfs_dir_index *x)
-{
-	port_free(x->head);
-	port_free(x->next);
-	port_free(x->hash);
-	memset(x, 0, sizeof(*x));
-}
-
-static void index_put(struct vmfs_dir_index *x, uint32_t number, uint32_t hash)
-{
-	uint32_t *head = &x->head[hash & x->mask];
-
-	x->hash[number] = hash;
-	x->next[number] = *head;
-	*head = number;
-	x->count = MAX(x->count, number + 1);
-}
-
-static void index_take(struct vmfs_dir_index *x, uint32_t number)
-{
-	uint32_t *at = &x->head[x->hash[number] & x->mask];
-
-	while (*at != number && *at != INDEX_NONE)
-		at = &x->next[*at];
-	if (*at == number)
-		*at = x->next[number];
-}
-
-/* Room for `max` entries, hashed anew. */
-static enum status index_resize(struct vmfs_dir_index *x, uint32_t max)
-{
-	struct vmfs_dir_index n = *x;
-
-	n.max = max;
-	for (n.mask = 64; n.mask < max; n.mask *= 2)
-		;
-	n.head = port_alloc(n.mask * sizeof(uint32_t));
-	n.next = port_alloc(max * sizeof(uint32_t));
-	n.hash = port_alloc(max * sizeof(uint32_t));
-	if (!n.head || !n.next || !n.hash) {
-		port_free(n.head);
-		port_free(n.next);
-		port_free(n.hash);
-		return ST_NOMEM;
-	}
-	memset(n.head, 0xFF, n.mask * sizeof(uint32_t));
-	n.mask--;
-	for (uint32_t i = 0; i < x->count; i++)
-		index_put(&n, i, x->hash[i]);
-	port_free(x->head);
-	port_free(x->next);
-	port_free(x->hash);
-	*x = n;
-	return ST_OK;
-}
-
-static enum status index_build(struct vmfs_volume *vol, const struct vmfs_fd *dir,
-			       struct vmfs_dir_index *x)
-{
-	uint32_t count = vmfs_dir_count(dir);
-	enum status st;
-
-	/* Every entry names a descriptor of this volume, but for the ".." of sub-directories. */
-	if (count > 2 * vol->layout.geom[VMFS_RES_FD].count + 1024)
-		return ST_CORRUPT;
-	st = index_resize(x, count + count / 2 + 32);
-	for (uint32_t i = 0; i < count && st == ST_OK; i++) {
-		struct vmfs_entry e;
-
-		st = vmfs_dir_entry(vol, dir, i, &e);
-		if (st == ST_OK)
-			index_put(x, i, hash_name(e.name));
-	}
-	return st;
-}
-
-/* The index of a directory, built when it is not there: in place of the one not used longest. */
-static enum status index_of(struct vmfs_volume *vol, const struct vmfs_fd *dir,
-			    struct vmfs_dir_index **out)
-{
-	struct vmfs_dirs *dirs = &vol->dirs;
-	uint32_t generation = le32_get(vmfs_fd_rec(dir)->meta.generation);
-	struct vmfs_dir_index *x = NULL, *old = &dirs->index[0];
-	enum status st = ST_OK;
-
-	for (uint32_t i = 0; i < DIR_INDEXES; i++) {
-		struct vmfs_dir_index *c = &dirs->index[i];
-
-		if (c->fd == dir->addr && c->generation == generation)
-			x = c;
-		if (c->used < old->used)
-			old = c;
-	}
-	if (!x || x->count != vmfs_dir_count(dir)) {
-		x = x ? x : old;
-		index_drop(x);
-		st = index_build(vol, dir, x);
-		if (st != ST_OK) {
-			index_drop(x);
-			return st;
-		}
-		x->fd = dir->addr;
-		x->generation = generation;
-	}
-	x->used = ++dirs->clock;
-	*out = x;
-	return st;
-}
-
-void vmfs_dir_op_abort(struct vmfs_volume *vol)
-{
-	for (uint32_t i = 0; i < DIR_INDEXES; i++)
-		if (vol->dirs.index[i].op == vol->dirs.op)
-			index_drop(&vol->dirs.index[i]);
-}
-
-void vmfs_dir_fini(struct vmfs_volume *vol)
-{
-	for (uint32_t i = 0; i < DIR_INDEXES; i++)
-		index_drop(&vol->dirs.index[i]);
-}
-
-/* ---- looking --------------------------------------------------------------------------------- */
-
-enum status vmfs_dir_find(struct vmfs_volume *vol, const struct vmfs_fd *dir, const char *name,
+enum status vmfs_dir_next(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t *number,
 			  struct vmfs_entry *entry)
 {
-	uint32_t hash = hash_name(name);
-	struct vmfs_dir_index *x;
-	enum status st;
-
-	if (vmfs_fd_type(dir) != VMFS_TYPE_DIR && dir->addr != VMFS_FD_SDD)
-		return ST_NOTDIR;
-	st = index_of(vol, dir, &x);
-	if (st != ST_OK)
-		return st;
-	for (uint32_t i = x->head[hash & x->mask]; i != INDEX_NONE; i = x->next[i]) {
-		if (x->hash[i] != hash)
-			continue;
-		st = vmfs_dir_entry(vol, dir, i, entry);
-		if (st != ST_OK || (entry->fd && !strcmp(entry->name, name)))
-			return st;
-	}
-	return ST_NOENT;
+	return vmfs_form(vol)->dir->next(vol, dir, number, entry);
 }
 
 enum status vmfs_dir_empty(struct vmfs_volume *vol, const struct vmfs_fd *dir, int *empty)
 {
+	struct vmfs_entry e;
+	enum status st;
+
 	*empty = 0;
-	for (uint32_t i = 0; i < vmfs_dir_count(dir); i++) {
-		struct vmfs_entry e;
-		enum status st = vmfs_dir_entry(vol, dir, i, &e);
-
-		if (st != ST_OK)
-			return st;
-		if (e.fd && strcmp(e.name, ".") && strcmp(e.name, ".."))
+	for (uint32_t i = 0; (st = vmfs_dir_next(vol, dir, &i, &e)) == ST_OK; i++)
+		if (strcmp(e.name, ".") && strcmp(e.name, ".."))
 			return ST_OK;
-	}
-	*empty = 1;
-	return ST_OK;
+	*empty = st == ST_NOENT;
+	return *empty ? ST_OK : st;
 }
 
-/* ---- changing -------------------------------------------------------------------------------- */
-
-static void fill_entry(struct vmfs_dirent_disk *d, const char *name, uint32_t type, uint32_t fd,
-		       uint32_t generation)
-{
-	memset(d, 0, sizeof(*d));
-	le32_set(&d->type, type);
-	le32_set(&d->fd, fd);
-	le32_set(&d->generation, generation);
-	memcpy(d->name, name, strlen(name));
-}
-
-static enum status put_entry(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t number,
-			     const char *name, const struct vmfs_fd *child)
-{
-	const struct vmfs_fd_disk *m = &vmfs_fd_rec(child)->meta;
-	struct vmfs_dirent_disk d;
-
-	fill_entry(&d, name, le32_get(m->type), child->addr, le32_get(m->generation));
-	return vmfs_fd_write(vol, dir, (uint64_t)number * ENTRY_BYTES, &d, sizeof(d));
-}
-
-/* A new directory knows itself and its parent. The caller counts the links. */
 enum status vmfs_dir_init(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t parent)
 {
 	struct vmfs_fd up;
 	enum status st = vmfs_fd_get(vol, parent, &up);
 
-	if (st == ST_OK)
-		st = put_entry(vol, dir, 0, ".", dir);
-	if (st == ST_OK)
-		st = put_entry(vol, dir, 1, "..", &up);
-	return st == ST_OK ? vmfs_fd_set_length(vol, dir, 2 * ENTRY_BYTES) : st;
+	return st == ST_OK ? vmfs_form(vol)->dir->init(vol, dir, &up) : st;
 }
 
 enum status vmfs_dir_add(struct vmfs_volume *vol, const struct vmfs_fd *dir, const char *name,
 			 const struct vmfs_fd *child)
 {
-	uint32_t number = vmfs_dir_count(dir);
-	uint64_t length = ((uint64_t)number + 1) * ENTRY_BYTES;
-	struct vmfs_dir_index *x;
-	enum status st;
-
-	if (length > vmfs_map_reach(vol, dir))
-		return ST_LIMIT;
-	st = index_of(vol, dir, &x);
-	if (st == ST_OK && number >= x->max)
-		st = index_resize(x, number + number / 2 + 32);
-	if (st == ST_OK)
-		st = put_entry(vol, dir, number, name, child);
-	if (st == ST_OK)
-		st = vmfs_fd_set_length(vol, dir, length);
-	if (st != ST_OK)
-		return st;
-	index_put(x, number, hash_name(name));
-	x->op = vol->dirs.op;
-	return ST_OK;
+	return vmfs_form(vol)->dir->add(vol, dir, name, child);
 }
 
-/* The last entry moves to the place of the removed one. */
 enum status vmfs_dir_remove(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t number)
 {
-	uint32_t last = vmfs_dir_count(dir) - 1;
-	uint32_t shift = vmfs_fd_shift(&vmfs_fd_rec(dir)->meta);
-	struct vmfs_dirent_disk d;
-	struct vmfs_dir_index *x;
-	int more;
-	enum status st = index_of(vol, dir, &x);
-
-	if (st == ST_OK && number != last) {
-		st = vmfs_fd_read(vol, dir, (uint64_t)last * ENTRY_BYTES, &d, sizeof(d));
-		if (st == ST_OK)
-			st = vmfs_fd_write(vol, dir, (uint64_t)number * ENTRY_BYTES, &d, sizeof(d));
-	}
-	if (st == ST_OK)
-		st = vmfs_fd_set_length(vol, dir, (uint64_t)last * ENTRY_BYTES);
-	if (st == ST_OK)
-		st = vmfs_map_trim(
-		    vol, dir, div_round_up((uint64_t)last * ENTRY_BYTES, 1ull << shift), &more);
-	if (st != ST_OK)
-		return st;
-	x->op = vol->dirs.op;
-	index_take(x, number);
-	if (number != last) {
-		index_take(x, last);
-		index_put(x, number, x->hash[last]);
-	}
-	x->count = last;
-	return ST_OK;
+	return vmfs_form(vol)->dir->remove(vol, dir, number);
 }
 
 enum status vmfs_dir_point(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t number,
 			   const struct vmfs_fd *child)
 {
-	struct vmfs_entry e;
-	enum status st = vmfs_dir_entry(vol, dir, number, &e);
-
-	return st == ST_OK ? put_entry(vol, dir, number, e.name, child) : st;
+	return vmfs_form(vol)->dir->point(vol, dir, number, child);
 }

@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* fd - file descriptors, and the bytes of small files.
  *
- * A descriptor is four sectors: lock, metadata, and 1 KiB that is either the file itself or 256
- * pointers. It lies inside one page of the cache. Pointers are looked up where they lie, in the
+ * A descriptor is a lock, a metadata record, and room that is either the file itself or pointers.
+ * Record and room lie inside one page of the cache. Pointers are looked up where they lie, in the
  * descriptor or in a cached pointer block; there is no second copy of a block map in memory. */
 #include "vmfs/vmfs_priv.h"
-
-#define PTRS_AT		VMFS_FD_DATA_AT
 
 /* The unit of the pointers is what the volume has: later arithmetic relies on it. */
 static const char *shape_check(const struct vmfs_volume *vol, const struct vmfs_fd_disk *m)
@@ -23,93 +21,134 @@ static const char *shape_check(const struct vmfs_volume *vol, const struct vmfs_
 	}
 }
 
+/* Volume offset of the metadata record of an FD address; ~0: none. */
+static uint64_t meta_at(const struct vmfs_volume *vol, uint32_t addr)
+{
+	uint64_t at = VMFS_ADDR_TYPE(addr) == VMFS_ADDR_FD ? vmfs_layout_addr_at(&vol->layout, addr)
+							   : UINT64_MAX;
+
+	return at == UINT64_MAX ? at : at + vmfs_form(vol)->md_bytes;
+}
+
 enum status vmfs_fd_get(struct vmfs_volume *vol, uint32_t addr, struct vmfs_fd *fd)
 {
-	uint64_t at = vmfs_layout_addr_at(&vol->layout, addr);
+	uint64_t at = meta_at(vol, addr);
 	const char *bad;
 	enum status st;
 
-	if (VMFS_ADDR_TYPE(addr) != VMFS_ADDR_FD || at == UINT64_MAX)
+	if (at == UINT64_MAX)
 		return ST_CORRUPT;
 	st = vmfs_meta_get(vol, at, META_READ, &fd->page);
 	if (st != ST_OK)
 		return st;
 	fd->off = (uint32_t)(at % META_PAGE_BYTES);
 	fd->addr = addr;
-	bad = vmfs_fd_check(&vmfs_fd_rec(fd)->meta, addr);
+	bad = vmfs_fd_check(vmfs_form(vol), vmfs_fd_meta(fd), addr);
 	if (!bad && vmfs_fd_type(fd) != VMFS_TYPE_RDM)
-		bad = shape_check(vol, &vmfs_fd_rec(fd)->meta);
+		bad = shape_check(vol, vmfs_fd_meta(fd));
 	if (!bad)
 		return ST_OK;
-	vmfs_complain(vol, "descriptor 0x%08x at 0x%llx: %s -> check the volume",
-		      addr, (unsigned long long)at, bad);
+	vmfs_complain(vol, "descriptor 0x%08x at 0x%llx: %s -> check the volume", addr,
+		      (unsigned long long)(at - vmfs_form(vol)->md_bytes), bad);
 	return ST_CORRUPT;
+}
+
+enum status vmfs_fd_lock_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd,
+			      struct vmfs_slot *where)
+{
+	uint64_t at = fd->page->at + fd->off - vmfs_form(vol)->md_bytes;
+
+	where->off = (uint32_t)(at % META_PAGE_BYTES);
+	return vmfs_meta_get(vol, at, META_READ, &where->page);
+}
+
+enum status vmfs_fd_lock(struct vmfs_volume *vol, const struct vmfs_fd *fd,
+			 struct vmfs_lock_disk *lock)
+{
+	struct vmfs_slot where;
+	enum status st = vmfs_fd_lock_slot(vol, fd, &where);
+
+	if (st == ST_OK)
+		memcpy(lock, where.page->data + where.off, sizeof(*lock));
+	return st;
 }
 
 /* ---- pointers -------------------------------------------------------------------------------- */
 
-/* The page of a pointer block. */
-static enum status pb_page(struct vmfs_volume *vol, uint32_t addr, enum meta_how how,
-			   struct meta_page **page)
+uint32_t vmfs_fd_levels(const struct vmfs_fd *fd)
 {
-	uint64_t at = vmfs_layout_addr_at(&vol->layout, addr);
-
-	if ((VMFS_ADDR_TYPE(addr) != VMFS_ADDR_PB && VMFS_ADDR_TYPE(addr) != VMFS_ADDR_PB2) ||
-	    at == UINT64_MAX || at % META_PAGE_BYTES)
-		return ST_CORRUPT;
-	return vmfs_meta_get(vol, at, how, page);
+	switch (vmfs_fd_zla(fd)) {
+	case VMFS_ZLA_PB:
+	case VMFS_ZLA_SYS: return 1;
+	case VMFS_ZLA_PB2: return 2;
+	default: return 0;
+	}
 }
 
+uint64_t vmfs_fd_unit(const struct vmfs_volume *vol, const struct vmfs_fd *fd)
+{
+	uint64_t unit = 1;
+
+	for (uint32_t i = vmfs_fd_levels(fd); i > 0; i--)
+		unit *= vmfs_form(vol)->pb_ptrs;
+	return unit;
+}
+
+/* From a slot that names a pointer block to one inside of it. */
 static enum status follow(struct vmfs_volume *vol, struct vmfs_slot *slot, uint64_t index,
 			  enum meta_how how)
 {
-	uint32_t addr = vmfs_map_value(slot);
+	uint64_t addr = vmfs_map_value(vol, slot), in = index * vmfs_form(vol)->ptr_bytes, at;
 
-	slot->off = (uint32_t)index * (uint32_t)sizeof(le32);
-	if (addr)
-		return pb_page(vol, addr, how, &slot->page);
+	slot->off = (uint32_t)(in % META_PAGE_BYTES);
 	slot->page = NULL;
-	return ST_OK;
+	if (!addr)
+		return ST_OK;
+	at = vmfs_is_pb(&vol->layout, addr) ? vmfs_layout_addr_at(&vol->layout, addr) : UINT64_MAX;
+	if (at == UINT64_MAX || at % META_PAGE_BYTES)
+		return ST_CORRUPT;
+	return vmfs_meta_get(vol, at + in, how, &slot->page);
 }
 
 enum status vmfs_fd_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t block,
 			 enum meta_how how, struct vmfs_slot *slot)
 {
-	const uint64_t per_pb = VMFS_PB_POINTERS, per_pb2 = per_pb * VMFS_PB_POINTERS;
-	uint32_t zla = vmfs_fd_zla(fd);
-	uint64_t unit = zla == VMFS_ZLA_PB ? per_pb : zla == VMFS_ZLA_PB2 ? per_pb2 : 1;
+	const struct vmfs_form *form = vmfs_form(vol);
+	uint64_t unit = vmfs_fd_unit(vol, fd);
 	enum status st = ST_OK;
 
-	if (zla == VMFS_ZLA_RESIDENT || block / unit >= VMFS_FD_POINTERS)
+	if (vmfs_fd_zla(fd) == VMFS_ZLA_RESIDENT || block / unit >= form->ptrs)
 		return ST_RANGE;
 	slot->page = fd->page;
-	slot->off = fd->off + PTRS_AT + (uint32_t)(block / unit) * (uint32_t)sizeof(le32);
-	if (zla == VMFS_ZLA_PB2)
-		st = follow(vol, slot, block / per_pb % per_pb, how);
-	if (st == ST_OK && slot->page && unit > 1)
-		st = follow(vol, slot, block % per_pb, how);
+	slot->off = fd->off + form->ptrs_at + (uint32_t)(block / unit) * form->ptr_bytes;
+	while (unit > 1 && slot->page && st == ST_OK) {
+		unit /= form->pb_ptrs;
+		st = follow(vol, slot, block / unit % form->pb_ptrs, how);
+	}
 	return st;
 }
 
 /* What the pointers of this file must be. */
-static int pointer_ok(const struct vmfs_volume *vol, const struct vmfs_fd *fd, uint32_t addr)
+static int pointer_ok(const struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t addr)
 {
+	const struct vmfs_layout *l = &vol->layout;
+
 	if (!addr)
 		return 1;
 	if (vmfs_fd_zla(fd) == VMFS_ZLA_SB)
-		return VMFS_ADDR_TYPE(addr) == VMFS_ADDR_SB;
-	return VMFS_ADDR_TYPE(addr) == VMFS_ADDR_FB && VMFS_FB_BLOCK(addr) < vol->layout.blocks;
+		return vmfs_addr_res(l, addr) == VMFS_RES_SB;
+	return vmfs_is_block(l, addr) && vmfs_layout_block(l, addr) < l->blocks;
 }
 
 enum status vmfs_fd_pointer(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t block,
-			    enum meta_how how, uint32_t *addr)
+			    enum meta_how how, uint64_t *addr)
 {
 	struct vmfs_slot slot;
 	enum status st = vmfs_fd_slot(vol, fd, block, how, &slot);
 
 	if (st != ST_OK)
 		return st;
-	*addr = vmfs_map_value(&slot);
+	*addr = vmfs_map_value(vol, &slot);
 	return pointer_ok(vol, fd, *addr) ? ST_OK : ST_CORRUPT;
 }
 
@@ -119,23 +158,24 @@ enum status vmfs_fd_pointer(struct vmfs_volume *vol, const struct vmfs_fd *fd, u
 static enum status locate(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t at,
 			  struct vmfs_slot *where, uint64_t *run)
 {
-	uint32_t shift, addr = 0;
-	uint64_t in_block, volume_at;
+	uint64_t addr = 0, in_block, volume_at;
+	uint32_t shift;
 	enum status st;
 
 	if (vmfs_fd_zla(fd) == VMFS_ZLA_RESIDENT) {
-		*where = (struct vmfs_slot){ fd->page, fd->off + PTRS_AT + (uint32_t)at };
-		*run = VMFS_RESIDENT_MAX - at;
-		return at < VMFS_RESIDENT_MAX ? ST_OK : ST_CORRUPT;
+		*where = (struct vmfs_slot){ fd->page,
+					     fd->off + VMFS_FD_INLINE_AT + (uint32_t)at };
+		*run = vmfs_form(vol)->resident_max - at;
+		return at < vmfs_form(vol)->resident_max ? ST_OK : ST_CORRUPT;
 	}
-	shift = vmfs_fd_shift(&vmfs_fd_rec(fd)->meta);
+	shift = vmfs_fd_shift(vmfs_fd_meta(fd));
 	st = vmfs_fd_pointer(vol, fd, at >> shift, META_READ, &addr);
 	if (st != ST_OK)
 		return st;
 	in_block = at & ((1ull << shift) - 1);
 	*run = MIN((1ull << shift) - in_block, META_PAGE_BYTES - at % META_PAGE_BYTES);
 	where->page = NULL;
-	if (!addr || (VMFS_ADDR_TYPE(addr) == VMFS_ADDR_FB && (addr & VMFS_FB_TBZ)))
+	if (!addr || vmfs_is_tbz(&vol->layout, addr))
 		return ST_OK;
 	volume_at = vmfs_layout_addr_at(&vol->layout, addr);
 	if (volume_at == UINT64_MAX)
@@ -169,23 +209,28 @@ enum status vmfs_fd_read(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint
 	return ST_OK;
 }
 
-/* All of a new sub-block is changed to zeros: sectors that only the cache calls zero would come
- * back from the disk with what another file left there. */
-static enum status fill_sub_block(struct vmfs_volume *vol, uint64_t at)
+/* Sectors that only the cache calls zero would come back from the disk with what another file left
+ * there. So all of it is changed to zeros, through the journal; or, where it is too long for that,
+ * zeroed on the disk: nothing freed is given again before its old owner is gone for good (I5). */
+enum status vmfs_fresh(struct vmfs_volume *vol, uint64_t at, uint64_t bytes)
 {
+	int small = bytes <= 2 * META_PAGE_BYTES;
 	struct meta_page *page;
 	enum status st = ST_OK;
 
-	for (uint64_t o = 0; o < vol->sb_bytes && st == ST_OK; o += META_PAGE_BYTES) {
+	if (!small && !lvm_known_zero(&vol->lvm, at, bytes))
+		st = lvm_zero(&vol->lvm, at, bytes);
+	for (uint64_t o = 0; o < bytes && st == ST_OK; o += META_PAGE_BYTES) {
 		st = vmfs_meta_get(vol, at + o, META_FRESH, &page);
-		if (st == ST_OK && !vmfs_meta_edit(vol, page, 0, META_PAGE_BYTES, META_RANK_OBJECT))
+		if (st == ST_OK && small &&
+		    !vmfs_meta_edit(vol, page, 0, META_PAGE_BYTES, META_RANK_OBJECT))
 			st = ST_NOMEM;
 	}
 	return st;
 }
 
-/* A file block has too many sectors for one operation: zeroed on the disk, and in pages that are
- * still here from its last owner. */
+/* A file block has more pages than should be cached for it: zeroed on the disk, and in pages that
+ * are still here from its last owner. */
 static enum status fill_block(struct vmfs_volume *vol, uint64_t block)
 {
 	uint64_t bytes = vol->layout.block_bytes;
@@ -203,20 +248,19 @@ static enum status fill_block(struct vmfs_volume *vol, uint64_t block)
 static enum status fill_hole(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t block)
 {
 	int small = vmfs_fd_zla(fd) == VMFS_ZLA_SB;
-	uint64_t first = 0, count;
+	uint64_t first = 0, count, addr;
 	struct vmfs_slot slot;
-	uint32_t addr;
 	enum status st;
 
 	if (small) {
 		st = vmfs_alloc_one(vol, VMFS_RES_SB, &addr);
 	} else {
 		st = vmfs_alloc_blocks(vol, 0, 1, &first, &count);
-		addr = st == ST_OK ? VMFS_FB_MAKE(first) : 0;
+		addr = st == ST_OK ? vmfs_layout_block_addr(&vol->layout, first) : 0;
 	}
 	if (st != ST_OK)
 		return st;
-	st = small ? fill_sub_block(vol, vmfs_layout_addr_at(&vol->layout, addr))
+	st = small ? vmfs_fresh(vol, vmfs_layout_addr_at(&vol->layout, addr), vol->sb_bytes)
 		   : fill_block(vol, first);
 	if (st == ST_OK)
 		st = vmfs_map_slot(vol, fd, block, &slot);
@@ -237,7 +281,7 @@ enum status vmfs_fd_write(struct vmfs_volume *vol, const struct vmfs_fd *fd, uin
 		enum status st = locate(vol, fd, at, &where, &run);
 
 		if (st == ST_OK && !where.page) {
-			st = fill_hole(vol, fd, at >> vmfs_fd_shift(&vmfs_fd_rec(fd)->meta));
+			st = fill_hole(vol, fd, at >> vmfs_fd_shift(vmfs_fd_meta(fd)));
 			if (st == ST_OK)
 				st = locate(vol, fd, at, &where, &run);
 		}
@@ -260,8 +304,7 @@ enum status vmfs_fd_write(struct vmfs_volume *vol, const struct vmfs_fd *fd, uin
 
 struct vmfs_fd_disk *vmfs_fd_edit(struct vmfs_volume *vol, const struct vmfs_fd *fd)
 {
-	return vmfs_meta_edit(vol, fd->page, fd->off + VMFS_FD_META_AT, SECTOR_BYTES,
-			      META_RANK_OBJECT);
+	return vmfs_meta_edit(vol, fd->page, fd->off, SECTOR_BYTES, META_RANK_OBJECT);
 }
 
 enum status vmfs_fd_touch(struct vmfs_volume *vol, const struct vmfs_fd *fd)
@@ -315,14 +358,18 @@ enum status vmfs_fd_count(struct vmfs_volume *vol, const struct vmfs_fd *fd, int
 /* The lock of a new descriptor: free, its version starts at the generation (5.2). */
 static enum status make_lock(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint32_t generation)
 {
+	struct vmfs_slot where;
 	struct vmfs_lock_disk *l;
+	enum status st = vmfs_fd_lock_slot(vol, fd, &where);
 
-	l = vmfs_meta_edit(vol, fd->page, fd->off, sizeof(*l), META_RANK_OBJECT);
+	if (st != ST_OK)
+		return st;
+	l = vmfs_meta_edit(vol, where.page, where.off, sizeof(*l), META_RANK_OBJECT);
 	if (!l)
 		return ST_NOMEM;
 	memset(l, 0, sizeof(*l));
 	le32_set(&l->type, VMFS_LOCK_TYPE_BASE + VMFS_LOCK_FD);
-	le64_set(&l->at, fd->page->at + fd->off);
+	le64_set(&l->at, where.page->at + where.off);
 	le64_set(&l->token, generation);
 	le64_set(&l->mtime, 0x200 + vol->dirs.op);
 	return ST_OK;
@@ -352,15 +399,15 @@ static void make_meta(const struct vmfs_volume *vol, struct vmfs_fd_disk *m,
 /* Old pointers in a cleared descriptor would mislead readers that do not know the ZLA. */
 static enum status make_data(struct vmfs_volume *vol, const struct vmfs_fd *fd)
 {
+	uint32_t bytes = vmfs_form(vol)->resident_max;
 	void *data;
 
-	if (port_accel()->is_zero(vmfs_fd_rec(fd)->data, VMFS_RESIDENT_MAX))
+	if (port_accel()->is_zero(vmfs_fd_inline(fd), bytes))
 		return ST_OK;
-	data =
-	    vmfs_meta_edit(vol, fd->page, fd->off + PTRS_AT, VMFS_RESIDENT_MAX, META_RANK_OBJECT);
+	data = vmfs_meta_edit(vol, fd->page, fd->off + VMFS_FD_INLINE_AT, bytes, META_RANK_OBJECT);
 	if (!data)
 		return ST_NOMEM;
-	memset(data, 0, VMFS_RESIDENT_MAX);
+	memset(data, 0, bytes);
 	return ST_OK;
 }
 
@@ -369,14 +416,15 @@ enum status vmfs_fd_make(struct vmfs_volume *vol, enum vmfs_type type, uint32_t 
 {
 	uint32_t generation = 0;
 	struct vmfs_fd_disk *m;
-	uint64_t at;
-	enum status st = vmfs_alloc_one(vol, VMFS_RES_FD, &fd->addr);
+	uint64_t at, addr = 0;
+	enum status st = vmfs_alloc_one(vol, VMFS_RES_FD, &addr);
 
+	fd->addr = (uint32_t)addr;
 	if (st == ST_OK)
 		st = vmfs_alloc_generation(vol, fd->addr, &generation);
 	if (st != ST_OK)
 		return st;
-	at = vmfs_layout_addr_at(&vol->layout, fd->addr);
+	at = meta_at(vol, fd->addr);
 	/* the next ones will be wanted too */
 	st = vmfs_meta_get(vol, at, META_WALK, &fd->page);
 	if (st == ST_OK)
@@ -423,7 +471,7 @@ static enum store_kind kind_of(uint32_t type, uint32_t mode)
 
 void vmfs_fd_stat(const struct vmfs_volume *vol, const struct vmfs_fd *fd, struct store_stat *st)
 {
-	const struct vmfs_fd_disk *m = &vmfs_fd_rec(fd)->meta;
+	const struct vmfs_fd_disk *m = vmfs_fd_meta(fd);
 	int resident = le32_get(m->zla) == VMFS_ZLA_RESIDENT;
 
 	(void)vol;

@@ -83,8 +83,10 @@ static void node_put(struct vmfs_node *n)
 
 static enum status may_open(struct vmfs_volume *vol, struct vmfs_node *n, unsigned flags)
 {
-	const struct vmfs_fd_record *r = vmfs_fd_rec(&n->fd);
+	const struct vmfs_fd_disk *m = vmfs_fd_meta(&n->fd);
 	uint32_t type = vmfs_fd_type(&n->fd);
+	struct vmfs_lock_disk lock;
+	enum status st;
 
 	if (type == VMFS_TYPE_DIR)
 		return ST_ISDIR;
@@ -94,11 +96,13 @@ static enum status may_open(struct vmfs_volume *vol, struct vmfs_node *n, unsign
 		return ST_OK;
 	if (!vol->writable)
 		return ST_READONLY;
-	if (type != VMFS_TYPE_FILE || le32_get(r->meta.cow_lo) || le32_get(r->meta.cow_hi))
+	if (type != VMFS_TYPE_FILE || le32_get(m->cow_lo) || le32_get(m->cow_hi))
 		return ST_REFUSED;
-	if (n->refs > 1 || (le32_get(r->lock.mode) && vmfs_beat_holds(vol, &r->lock)))
-		return ST_BUSY;
-	return ST_OK;
+	st = vmfs_fd_lock(vol, &n->fd, &lock);
+	if (st != ST_OK)
+		return st;
+	return n->refs > 1 || (le32_get(lock.mode) && vmfs_beat_holds(vol, &lock)) ? ST_BUSY
+										   : ST_OK;
 }
 
 enum status vmfs_file_open(struct vmfs_volume *vol, uint32_t fd, unsigned flags,
@@ -123,7 +127,7 @@ enum status vmfs_file_open(struct vmfs_volume *vol, uint32_t fd, unsigned flags,
 	if (flags & STORE_WRITE)
 		st = vmfs_lock_take(vol, &f->node->fd);
 	else if (f->node->refs == 1)
-		vmfs_live_mark(f->node);
+		st = vmfs_live_mark(f->node);
 	if (st != ST_OK) {
 		node_put(f->node);
 		port_free(f);
@@ -199,8 +203,7 @@ enum status vmfs_file_close(struct vmfs_file *f)
 static enum status zero_tail(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t from,
 			     uint64_t to)
 {
-	uint64_t bytes = le64_get(vmfs_fd_rec(fd)->meta.block_bytes);
-	uint32_t addr = 0;
+	uint64_t bytes = le64_get(vmfs_fd_meta(fd)->block_bytes), addr = 0;
 	static const uint8_t zeros[META_PAGE_BYTES];
 	enum status st = ST_OK;
 
@@ -208,7 +211,8 @@ static enum status zero_tail(struct vmfs_volume *vol, const struct vmfs_fd *fd, 
 	if (from >= to)
 		return ST_OK;
 	if (vmfs_fd_zla(fd) == VMFS_ZLA_RESIDENT) {
-		return vmfs_fd_write(vol, fd, from, zeros, MIN(to, VMFS_RESIDENT_MAX) - from);
+		to = MIN(to, vmfs_form(vol)->resident_max);
+		return vmfs_fd_write(vol, fd, from, zeros, to - from);
 	}
 	st = vmfs_fd_pointer(vol, fd, from / bytes, META_READ, &addr);
 	if (st != ST_OK || !addr)
@@ -222,9 +226,10 @@ static enum status zero_tail(struct vmfs_volume *vol, const struct vmfs_fd *fd, 
 		}
 		return st;
 	}
-	if (addr & VMFS_FB_TBZ)
+	if (vmfs_is_tbz(&vol->layout, addr))
 		return ST_OK;
-	return lvm_zero(&vol->lvm, VMFS_FB_BLOCK(addr) * bytes + from % bytes, to - from);
+	return lvm_zero(&vol->lvm, vmfs_layout_block(&vol->layout, addr) * bytes + from % bytes,
+			to - from);
 }
 
 enum status vmfs_file_grow(struct vmfs_node *node, uint64_t bytes, uint64_t written)
@@ -258,19 +263,20 @@ static enum status grow_op(struct vmfs_volume *vol, void *arg)
 
 static uint64_t blocks_of(const struct vmfs_fd *fd, uint64_t bytes)
 {
-	return div_round_up(bytes, 1ull << vmfs_fd_shift(&vmfs_fd_rec(fd)->meta));
+	return div_round_up(bytes, 1ull << vmfs_fd_shift(vmfs_fd_meta(fd)));
 }
 
 /* An empty map becomes that of a new file. */
 static enum status make_empty(struct vmfs_volume *vol, const struct vmfs_fd *fd)
 {
 	struct vmfs_fd_disk *m = vmfs_fd_edit(vol, fd);
-	uint8_t *data = vmfs_meta_edit(vol, fd->page, fd->off + VMFS_FD_DATA_AT, VMFS_RESIDENT_MAX,
+	uint32_t bytes = vmfs_form(vol)->resident_max;
+	uint8_t *data = vmfs_meta_edit(vol, fd->page, fd->off + VMFS_FD_INLINE_AT, bytes,
 				       META_RANK_OBJECT);
 
 	if (!m || !data)
 		return ST_NOMEM;
-	memset(data, 0, VMFS_RESIDENT_MAX);
+	memset(data, 0, bytes);
 	le32_set(&m->zla, VMFS_ZLA_RESIDENT);
 	le64_set(&m->block_bytes, vol->sb_bytes);
 	m->block_shift = 0;
@@ -293,7 +299,7 @@ static enum status trim_op(struct vmfs_volume *vol, void *arg)
 	t->more = 0;
 	if (st != ST_OK)
 		return st;
-	links = le32_get(vmfs_fd_rec(&fd)->meta.links);
+	links = le32_get(vmfs_fd_meta(&fd)->links);
 	if (links)
 		keep = blocks_of(&fd, vmfs_fd_length(&fd));
 	st = vmfs_map_trim(vol, &fd, keep, &t->more);
@@ -322,7 +328,7 @@ static int orphan_stands(struct vmfs_volume *vol, const struct vmfs_orphan *o)
 	struct vmfs_fd fd;
 
 	return vmfs_fd_get(vol, o->fd, &fd) == ST_OK &&
-	       le32_get(vmfs_fd_rec(&fd)->meta.generation) == o->generation;
+	       le32_get(vmfs_fd_meta(&fd)->generation) == o->generation;
 }
 
 enum status vmfs_file_finish_orphans(struct vmfs_volume *vol)
@@ -348,8 +354,8 @@ static enum status shrink_op(struct vmfs_volume *vol, void *arg)
 {
 	struct sizing *s = arg;
 	const struct vmfs_fd *fd = &s->node->fd;
-	int big = vmfs_fd_zla(fd) == VMFS_ZLA_PB || vmfs_fd_zla(fd) == VMFS_ZLA_PB2;
-	uint32_t generation = le32_get(vmfs_fd_rec(fd)->meta.generation);
+	int big = vmfs_fd_levels(fd) > 0;
+	uint32_t generation = le32_get(vmfs_fd_meta(fd)->generation);
 	enum status st = vmfs_fd_set_length(vol, fd, s->bytes);
 
 	s->more = big;
@@ -367,7 +373,7 @@ static enum status shrink(struct vmfs_node *node, uint64_t bytes)
 	enum status st;
 
 	vmfs_node_drain(node);
-	st = vmfs_meta_run(node->vol, VMFS_FD_POINTERS + MAP_REACH_NEED, shrink_op, &s);
+	st = vmfs_meta_run(node->vol, vmfs_form(node->vol)->ptrs + MAP_REACH_NEED, shrink_op, &s);
 	return st == ST_OK && s.more ? vmfs_file_trim(node->vol, node->fd.addr) : st;
 }
 
@@ -411,9 +417,9 @@ enum status vmfs_file_resize(struct vmfs_node *node, uint64_t bytes)
 
 /* ---- reserving ------------------------------------------------------------------------------- */
 
-#define LEAF	((uint64_t)VMFS_PB_POINTERS)
+#define STEP	((uint64_t)MAP_STEP)
 
-/* One operation of a reservation: at most a leaf of the map, blocks [at, end). */
+/* One operation of a reservation: at most a step of the map, blocks [at, end). */
 struct reserve {
 	struct vmfs_node	*node;
 	uint64_t		at, end;
@@ -424,10 +430,10 @@ struct reserve {
 
 /* How many pointers from `at` on are null (or, eager, TBZ when the first one is). */
 static enum status same_run(struct vmfs_volume *vol, const struct reserve *r, uint64_t at,
-			    uint64_t *run, uint32_t *addr)
+			    uint64_t *run, uint64_t *addr)
 {
 	enum status st = vmfs_fd_pointer(vol, &r->node->fd, at, META_READ, addr);
-	uint32_t next = 0;
+	uint64_t next = 0;
 
 	for (*run = 1; st == ST_OK && at + *run < r->end; ++*run) {
 		st = vmfs_fd_pointer(vol, &r->node->fd, at + *run, META_READ, &next);
@@ -440,7 +446,7 @@ static enum status same_run(struct vmfs_volume *vol, const struct reserve *r, ui
 static enum status set_run(struct vmfs_volume *vol, const struct reserve *r, uint64_t at,
 			   uint64_t first, uint64_t count)
 {
-	uint32_t flag = r->how == STORE_ALLOC_LAZY ? VMFS_FB_TBZ : 0;
+	uint64_t flag = r->how == STORE_ALLOC_LAZY ? vmfs_form(vol)->fb_tbz : 0;
 	enum status st = ST_OK;
 
 	for (uint64_t i = 0; i < count && st == ST_OK; i++) {
@@ -448,7 +454,8 @@ static enum status set_run(struct vmfs_volume *vol, const struct reserve *r, uin
 
 		st = vmfs_map_slot(vol, &r->node->fd, at + i, &slot);
 		if (st == ST_OK)
-			st = vmfs_map_set(vol, &slot, VMFS_FB_MAKE(first + i) | flag);
+			st = vmfs_map_set(vol, &slot,
+					  vmfs_layout_block_addr(&vol->layout, first + i) | flag);
 	}
 	return st;
 }
@@ -477,27 +484,27 @@ static enum status fill_run(struct vmfs_volume *vol, struct reserve *r, uint64_t
 
 /* A block that is there: an eager reservation zeroes one that is to be zeroed. */
 static enum status settle_one(struct vmfs_volume *vol, struct reserve *r, uint64_t at,
-			      uint32_t addr)
+			      uint64_t addr)
 {
+	uint64_t block = vmfs_layout_block(&vol->layout, addr);
 	struct vmfs_slot slot;
 	enum status st;
 
-	r->goal = VMFS_FB_BLOCK(addr) + 1;
-	if (!(addr & VMFS_FB_TBZ) || r->how == STORE_ALLOC_LAZY)
+	r->goal = block + 1;
+	if (!vmfs_is_tbz(&vol->layout, addr) || r->how == STORE_ALLOC_LAZY)
 		return ST_OK;
-	st = vmfs_block_clean(vol, VMFS_FB_BLOCK(addr), 1);
+	st = vmfs_block_clean(vol, block, 1);
 	if (st == ST_OK)
 		st = vmfs_map_slot(vol, &r->node->fd, at, &slot);
 	if (st == ST_OK)
-		st = vmfs_map_set(vol, &slot, addr & ~VMFS_FB_TBZ);
+		st = vmfs_map_set(vol, &slot, addr & ~vmfs_form(vol)->fb_tbz);
 	return st == ST_OK ? vmfs_fd_count(vol, &r->node->fd, 0, -1, 0) : st;
 }
 
 static enum status reserve_op(struct vmfs_volume *vol, void *arg)
 {
 	struct reserve *r = arg;
-	uint64_t run = 0, count = 0;
-	uint32_t addr = 0;
+	uint64_t run = 0, count = 0, addr = 0;
 	enum status st = ST_OK;
 
 	r->taken = 0;
@@ -515,12 +522,12 @@ static enum status reserve_op(struct vmfs_volume *vol, void *arg)
 /* Where the file's last block before `block` lies: the next one is best. */
 static uint64_t goal_for(struct vmfs_node *node, uint64_t block)
 {
-	uint32_t addr = 0;
+	uint64_t addr = 0;
 
 	if (!block || vmfs_fd_pointer(node->vol, &node->fd, block - 1, META_READ, &addr) != ST_OK ||
 	    !addr)
 		return 0;
-	return (uint64_t)VMFS_FB_BLOCK(addr) + 1;
+	return vmfs_layout_block(&node->vol->layout, addr) + 1;
 }
 
 /* The holes that a reservation filled, to be given back when it cannot be completed. */
@@ -558,7 +565,7 @@ static enum status note_holes(struct holes *h, const struct vmfs_node *node, uin
 	enum status st = ST_OK;
 
 	for (; at < end && st == ST_OK; at++) {
-		uint32_t addr = 0;
+		uint64_t addr = 0;
 
 		st = vmfs_fd_pointer(node->vol, &node->fd, at, META_READ, &addr);
 		if (st == ST_OK && !addr)
@@ -578,28 +585,28 @@ static enum status free_range_op(struct vmfs_volume *vol, void *arg)
 
 	for (uint64_t at = g->at; at < g->end && st == ST_OK; at++) {
 		struct vmfs_slot slot;
-		uint32_t addr;
+		uint64_t addr;
 
 		st = vmfs_fd_slot(vol, fd, at, META_READ, &slot);
-		addr = st == ST_OK ? vmfs_map_value(&slot) : 0;
+		addr = st == ST_OK ? vmfs_map_value(vol, &slot) : 0;
 		if (!addr)
 			continue;
 		st = vmfs_alloc_free(vol, addr);
 		if (st == ST_OK)
 			st = vmfs_map_set(vol, &slot, 0);
 		freed++;
-		tbz += VMFS_ADDR_TYPE(addr) == VMFS_ADDR_FB && (addr & VMFS_FB_TBZ);
+		tbz += vmfs_is_tbz(&vol->layout, addr);
 	}
 	return st == ST_OK && freed ? vmfs_fd_count(vol, fd, -freed, -tbz, 0) : st;
 }
 
-/* Free blocks [at, end), a leaf at a time. The node is drained. */
+/* Free blocks [at, end), a step at a time. The node is drained. */
 static enum status free_range(struct vmfs_node *node, uint64_t at, uint64_t end)
 {
 	enum status st = ST_OK;
 
 	while (at < end && st == ST_OK) {
-		struct give_back g = { node, at, MIN(end, (at / LEAF + 1) * LEAF) };
+		struct give_back g = { node, at, MIN(end, (at / STEP + 1) * STEP) };
 
 		st = vmfs_meta_run(node->vol, MAP_TRIM_NEED, free_range_op, &g);
 		vmfs_meta_relax(node->vol);
@@ -630,7 +637,7 @@ static enum status reserve_all(struct vmfs_node *node, uint64_t at, uint64_t end
 
 	while (at < end && st == ST_OK) {
 		r.at = at;
-		r.end = MIN(end, (at / LEAF + 1) * LEAF);
+		r.end = MIN(end, (at / STEP + 1) * STEP);
 		st = note_holes(holes, node, r.at, r.end);
 		if (st == ST_OK)
 			st = vmfs_meta_run(node->vol, MAP_TRIM_NEED, reserve_op, &r);
@@ -684,16 +691,16 @@ enum status vmfs_file_allocate(struct vmfs_node *node, uint64_t offset, uint64_t
 static enum status zero_edge(struct vmfs_node *node, uint64_t offset, uint64_t bytes)
 {
 	struct vmfs_volume *vol = node->vol;
-	uint64_t size = vol->layout.block_bytes;
-	uint32_t addr = 0;
+	uint64_t size = vol->layout.block_bytes, addr = 0;
 	enum status st;
 
 	if (!bytes)
 		return ST_OK;
 	st = vmfs_fd_pointer(vol, &node->fd, offset / size, META_READ, &addr);
-	if (st != ST_OK || !addr || (addr & VMFS_FB_TBZ))
+	if (st != ST_OK || !addr || vmfs_is_tbz(&vol->layout, addr))
 		return st;
-	return lvm_zero(&vol->lvm, VMFS_FB_BLOCK(addr) * size + offset % size, bytes);
+	return lvm_zero(&vol->lvm, vmfs_layout_block(&vol->layout, addr) * size + offset % size,
+			bytes);
 }
 
 struct blank { struct vmfs_node *node; uint64_t offset, bytes; };
@@ -752,7 +759,7 @@ enum status vmfs_file_punch(struct vmfs_node *node, uint64_t offset, uint64_t by
 #define MAP_STEPS	4096u	/* pointers, or null pointer blocks, that one answer looks at */
 
 static enum status look(struct vmfs_node *node, uint64_t block, struct store_run *run,
-			uint32_t *addr)
+			uint64_t *addr)
 {
 	uint64_t at;
 	enum status st = vmfs_fd_pointer(node->vol, &node->fd, block, META_READ, addr);
@@ -764,13 +771,12 @@ static enum status look(struct vmfs_node *node, uint64_t block, struct store_run
 	if (!*addr)
 		return ST_OK;
 	at = vmfs_layout_addr_at(&node->vol->layout, *addr);
-	run->kind = VMFS_ADDR_TYPE(*addr) == VMFS_ADDR_FB && (*addr & VMFS_FB_TBZ) ? STORE_RUN_ZERO
-										   : STORE_RUN_DATA;
+	run->kind = vmfs_is_tbz(&node->vol->layout, *addr) ? STORE_RUN_ZERO : STORE_RUN_DATA;
 	run->where = at;
 	return at == UINT64_MAX ? ST_CORRUPT : ST_OK;
 }
 
-/* A null pointer block makes a hole of a whole leaf at once. */
+/* A null pointer block makes a hole of all that it could name at once. */
 static enum status hole_leaf(struct vmfs_node *node, uint64_t block, int *whole)
 {
 	struct vmfs_slot slot;
@@ -783,12 +789,13 @@ static enum status hole_leaf(struct vmfs_node *node, uint64_t block, int *whole)
 /* The block after `next` and all that are surely like it. */
 static enum status step_over(struct vmfs_node *node, const struct store_run *run, uint64_t *next)
 {
+	uint64_t leaf = vmfs_form(node->vol)->pb_ptrs;
 	int whole = 0;
 	enum status st = ST_OK;
 
 	if (run->kind == STORE_RUN_HOLE)
 		st = hole_leaf(node, *next, &whole);
-	*next = whole ? (*next / LEAF + 1) * LEAF : *next + 1;
+	*next = whole ? (*next / leaf + 1) * leaf : *next + 1;
 	return st;
 }
 
@@ -800,9 +807,8 @@ static int continues(const struct store_run *run, const struct store_run *now, u
 
 enum status vmfs_file_map(struct vmfs_node *node, uint64_t offset, struct store_run *run)
 {
-	uint64_t length = vmfs_fd_length(&node->fd), size, next;
+	uint64_t length = vmfs_fd_length(&node->fd), size, next, addr = 0;
 	struct store_run now;
-	uint32_t addr = 0;
 	enum status st;
 
 	if (offset >= length)
@@ -812,7 +818,7 @@ enum status vmfs_file_map(struct vmfs_node *node, uint64_t offset, struct store_
 					   .kind = STORE_RUN_DATA, .where = UINT64_MAX };
 		return ST_OK;
 	}
-	size = 1ull << vmfs_fd_shift(&vmfs_fd_rec(&node->fd)->meta);
+	size = 1ull << vmfs_fd_shift(vmfs_fd_meta(&node->fd));
 	next = offset / size;
 	st = look(node, next, run, &addr);
 	if (st != ST_OK)

@@ -52,63 +52,70 @@ static void give_to_worker(struct vmfs_volume *vol, struct list *queue, struct i
 
 /* ---- lookups --------------------------------------------------------------------------------- */
 
-/* The pointer to a block of a file with pointer blocks, through the memo of its leaf's page. */
-static enum status leaf_pointer(struct vmfs_node *n, uint64_t block, uint32_t *addr)
+/* The pointer to a block of a file with pointer blocks, through the memo of its page. */
+static enum status leaf_pointer(struct vmfs_node *n, uint64_t block, uint64_t *addr)
 {
-	uint64_t leaf = block / VMFS_PB_POINTERS;
-	struct vmfs_memo *m = &n->memo[leaf % NODE_MEMOS];
+	const struct vmfs_form *form = vmfs_form(n->vol);
+	uint32_t per_page = META_PAGE_BYTES / form->ptr_bytes;
+	uint64_t number = block / per_page;
+	struct vmfs_memo *m = &n->memo[number % NODE_MEMOS];
 	struct vmfs_slot slot;
 	enum status st;
 
-	if (m->page && m->leaf == leaf && m->page->at == m->at) {
+	if (m->page && m->number == number && m->page->at == m->at) {
 		m->page->used = 1;
-		*addr =
-		    le32_get(((const le32 *)(const void *)m->page->data)[block % VMFS_PB_POINTERS]);
+		*addr = vmfs_ptr_get(form, m->page->data + block % per_page * form->ptr_bytes);
 		return ST_OK;
 	}
 	st = vmfs_fd_slot(n->vol, &n->fd, block, META_PEEK, &slot);
 	if (st != ST_OK)
 		return st;
-	*addr = vmfs_map_value(&slot);
+	*addr = vmfs_map_value(n->vol, &slot);
 	if (slot.page)
-		*m = (struct vmfs_memo){ slot.page, slot.page->at, leaf };
+		*m = (struct vmfs_memo){ slot.page, slot.page->at, number };
 	return ST_OK;
 }
 
-static enum status pointer(struct vmfs_node *n, uint64_t block, uint32_t *addr)
+static enum status pointer(struct vmfs_node *n, uint64_t block, uint64_t *addr)
 {
+	const struct vmfs_layout *l = &n->vol->layout;
+	const struct vmfs_form *form = l->form;
 	enum status st = ST_OK;
 
 	if (vmfs_fd_zla(&n->fd) == VMFS_ZLA_FB) {
-		if (block >= VMFS_FD_POINTERS)
+		if (block >= form->ptrs)
 			return ST_RANGE;
-		*addr = le32_get(vmfs_fd_rec(&n->fd)->ptr[block]);
+		*addr = vmfs_ptr_get(form, n->fd.page->data + n->fd.off + form->ptrs_at +
+					       block * form->ptr_bytes);
 	} else {
 		st = leaf_pointer(n, block, addr);
 	}
 	if (st != ST_OK || !*addr)
 		return st;
-	return VMFS_ADDR_TYPE(*addr) == VMFS_ADDR_FB && VMFS_FB_BLOCK(*addr) < n->vol->layout.blocks
-		   ? ST_OK
-		   : ST_CORRUPT;
+	return vmfs_is_block(l, *addr) && vmfs_layout_block(l, *addr) < l->blocks ? ST_OK
+										  : ST_CORRUPT;
 }
 
-static int reads_zero(uint32_t addr) { return !addr || (addr & VMFS_FB_TBZ); }
+static int reads_zero(const struct vmfs_volume *vol, uint64_t addr)
+{
+	return !addr || vmfs_is_tbz(&vol->layout, addr);
+}
 
 /* How far blocks like the first one go on: contiguous ones, or ones that read as zeros. */
-static uint64_t run_bytes(struct vmfs_node *n, uint64_t block, uint32_t addr, uint64_t first,
+static uint64_t run_bytes(struct vmfs_node *n, uint64_t block, uint64_t addr, uint64_t first,
 			  uint64_t want)
 {
-	uint64_t bytes = first;
+	const struct vmfs_layout *l = &n->vol->layout;
+	uint64_t bytes = first, at = addr ? vmfs_layout_block(l, addr) : 0;
+	int zero = reads_zero(n->vol, addr);
 
 	for (uint64_t i = 1; bytes < want; i++) {
-		uint32_t next = 0;
+		uint64_t next = 0;
 
-		if (pointer(n, block + i, &next) != ST_OK || reads_zero(next) != reads_zero(addr) ||
-		    (!reads_zero(addr) &&
-		     (next & ~VMFS_FB_COW) != (addr & ~VMFS_FB_COW) + VMFS_FB_MAKE(i) - 1))
+		if (pointer(n, block + i, &next) != ST_OK || reads_zero(n->vol, next) != zero ||
+		    (!zero && vmfs_layout_block(l, next) != at + i))
 			break;
-		bytes += n->vol->layout.block_bytes;
+		bytes += l->block_bytes;
 	}
 	return MIN(bytes, want);
 }
@@ -144,8 +151,7 @@ static enum next look(struct io_req *req, struct vmfs_node *n, uint64_t *at, uin
 	struct io_frame *f = io_top(req);
 	uint64_t offset = f->offset + f->cursor, left = f->bytes - f->cursor;
 	uint64_t size = n->vol->layout.block_bytes, in_block = offset & (size - 1);
-	uint64_t block = offset >> n->vol->layout.block_shift;
-	uint32_t addr = 0;
+	uint64_t block = offset >> n->vol->layout.block_shift, addr = 0;
 	int write = req->io.op != PORT_READ;
 
 	if (is_small(n) || (write && f->offset + f->bytes > vmfs_fd_length(&n->fd)))
@@ -153,18 +159,19 @@ static enum next look(struct io_req *req, struct vmfs_node *n, uint64_t *at, uin
 	*st = pointer(n, block, &addr);
 	if (*st == ST_BUSY)
 		return NEXT_WORKER;
-	if (*st == ST_OK && write && (addr & VMFS_FB_COW))
+	if (*st == ST_OK && write && (addr & vmfs_form(n->vol)->fb_cow))
 		*st = ST_REFUSED;
-	if (*st == ST_OK && write && addr && VMFS_FB_BLOCK(addr) < n->vol->system_blocks)
+	block = vmfs_layout_block(&n->vol->layout, addr);
+	if (*st == ST_OK && write && addr && block < n->vol->system_blocks)
 		*st = ST_CORRUPT;
 	if (*st != ST_OK)
 		return NEXT_FAIL;
 	*bytes = MIN(left, size - in_block);
 	if (*bytes < left)
-		*bytes = run_bytes(n, block, addr, *bytes, left);
-	if (reads_zero(addr))
+		*bytes = run_bytes(n, offset / size, addr, *bytes, left);
+	if (reads_zero(n->vol, addr))
 		return req->io.op == PORT_WRITE ? NEXT_WORKER : NEXT_ZEROS;
-	*at = VMFS_FB_BLOCK(addr) * size + in_block;
+	*at = block * size + in_block;
 	return NEXT_TRANSFER;
 }
 
@@ -285,8 +292,8 @@ static enum status slow_read(struct vmfs_node *n, struct io_req *req)
 {
 	struct io_frame *f = io_top(req);
 	uint64_t offset = f->offset + f->cursor, left = f->bytes - f->cursor;
+	uint64_t addr;
 	uint8_t *buf;
-	uint32_t addr;
 	enum status st = ST_OK;
 
 	if (!is_small(n))
@@ -363,12 +370,12 @@ static enum status settle(struct vmfs_volume *vol, struct io_req *req, uint64_t 
 
 static uint64_t goal_of(struct vmfs_node *n, uint64_t block)
 {
-	uint32_t addr = 0;
+	uint64_t addr = 0;
 
 	if (!block || vmfs_fd_pointer(n->vol, &n->fd, block - 1, META_READ, &addr) != ST_OK ||
 	    !addr)
 		return 0;
-	return (uint64_t)VMFS_FB_BLOCK(addr) + 1;
+	return vmfs_layout_block(&n->vol->layout, addr) + 1;
 }
 
 /* A block of its own for the byte at the cursor, or the end of its to-be-zeroed state. */
@@ -376,29 +383,30 @@ static enum status make_block(struct vmfs_volume *vol, struct slow_write *w)
 {
 	struct io_frame *f = io_top(w->req);
 	const struct vmfs_fd *fd = &w->node->fd;
-	uint64_t block = (f->offset + f->cursor) >> vol->layout.block_shift, first = 0, count;
+	uint64_t block = (f->offset + f->cursor) >> vol->layout.block_shift;
+	uint64_t first = 0, count, addr;
 	struct vmfs_slot slot;
-	uint32_t addr;
 	enum status st = vmfs_map_slot(vol, fd, block, &slot);
 
 	if (st != ST_OK)
 		return st;
-	addr = vmfs_map_value(&slot);
-	if (!reads_zero(addr))
+	addr = vmfs_map_value(vol, &slot);
+	if (!reads_zero(vol, addr))
 		return ST_OK;
-	if (addr & VMFS_FB_COW)
+	if (addr & vmfs_form(vol)->fb_cow)
 		return ST_REFUSED;
 	if (!addr)
 		st = vmfs_alloc_blocks(vol, goal_of(w->node, block), 1, &first, &count);
 	else
-		first = VMFS_FB_BLOCK(addr);
+		first = vmfs_layout_block(&vol->layout, addr);
 	if (st == ST_OK && (first >= vol->layout.blocks || first < vol->system_blocks))
 		st = ST_CORRUPT;
 	if (st == ST_OK)
 		st = settle(vol, w->req, first);
 	if (st == ST_OK)
 		st = vmfs_fd_count(vol, fd, addr ? 0 : 1, addr ? -1 : 0, 0);
-	return st == ST_OK ? vmfs_map_set(vol, &slot, VMFS_FB_MAKE(first)) : st;
+	return st == ST_OK ? vmfs_map_set(vol, &slot, vmfs_layout_block_addr(&vol->layout, first))
+			   : st;
 }
 
 static enum status slow_write_op(struct vmfs_volume *vol, void *arg)

@@ -10,9 +10,9 @@
  * before, and not when the release of the last open has not left memory yet. */
 #include "vmfs/vmfs_priv.h"
 
-static struct vmfs_lock_disk *edit(struct vmfs_volume *vol, const struct vmfs_fd *fd)
+static struct vmfs_lock_disk *edit(struct vmfs_volume *vol, const struct vmfs_slot *where)
 {
-	return vmfs_meta_edit(vol, fd->page, fd->off, sizeof(struct vmfs_lock_disk),
+	return vmfs_meta_edit(vol, where->page, where->off, sizeof(struct vmfs_lock_disk),
 			      META_RANK_OBJECT);
 }
 
@@ -22,9 +22,13 @@ static enum status take_op(struct vmfs_volume *vol, void *arg)
 {
 	struct take *t = arg;
 	struct vmfs_lock_disk *l;
+	struct vmfs_slot where;
+	enum status st = vmfs_fd_lock_slot(vol, &t->fd, &where);
 
-	t->pending = t->fd.page->dirty >> (t->fd.off / SECTOR_BYTES) & 1;
-	l = edit(vol, &t->fd);
+	if (st != ST_OK)
+		return st;
+	t->pending = where.page->dirty >> (where.off / SECTOR_BYTES) & 1;
+	l = edit(vol, &where);
 	if (!l)
 		return ST_NOMEM;
 	le64_set(&l->hb_at, vol->beat.at);
@@ -49,8 +53,13 @@ enum status vmfs_lock_take(struct vmfs_volume *vol, const struct vmfs_fd *fd)
 
 enum status vmfs_lock_release(struct vmfs_volume *vol, const struct vmfs_fd *fd)
 {
-	struct vmfs_lock_disk *l = edit(vol, fd);
+	struct vmfs_lock_disk *l;
+	struct vmfs_slot where;
+	enum status st = vmfs_fd_lock_slot(vol, fd, &where);
 
+	if (st != ST_OK)
+		return st;
+	l = edit(vol, &where);
 	if (!l)
 		return ST_NOMEM;
 	le64_set(&l->token, le64_get(l->token) + 1);

@@ -34,15 +34,15 @@ MUST_USE enum status lvm_plan(struct lvm *lvm, uint64_t pe_bytes);
 
 /* ---- resource files -------------------------------------------------------------------------- */
 
-/* A cluster header with all of its resources free. */
+/* A cluster header of VMFS-5. */
 struct vmfs_cluster_header { struct vmfs_lock_disk lock; struct vmfs_cluster_disk meta; };
 DISK_SIZE(struct vmfs_cluster_header, VMFS_CLUSTER_BYTES);
-void vmfs_cluster_make(struct vmfs_cluster_header *h, const struct vmfs_geom *g, enum vmfs_res kind,
+/* A cluster header (zeroed, vmfs_header_bytes() long) with all of its resources free. */
+void vmfs_cluster_make(uint8_t *header, const struct vmfs_geom *g, enum vmfs_res kind,
 		       uint32_t cluster, uint64_t at, uint64_t mtime);
-/* Clear bits [first, first + count) and set the counts; they were all free. */
-void vmfs_cluster_take(struct vmfs_cluster_disk *c, uint32_t first, uint32_t count);
-/* Recompute freeResources and nextFreeIdx from the bitmap. */
-void vmfs_cluster_count(struct vmfs_cluster_disk *c);
+/* Take [first, first + count) in a bitmap record and set the counts; they were all free. */
+void vmfs_cluster_take(const struct vmfs_geom *g, enum vmfs_res kind, void *rec, uint32_t first,
+		       uint32_t count);
 
 /* Image of the part of file block `index` of a resource file that holds the header or cluster
  * headers >= first_cluster. taken: this many first resources are in use. mtime: of cluster 0.

@@ -2,7 +2,7 @@
 /* geom - where in a resource file a cluster header or a resource lies.
  *
  * A resource file is a header, padding up to 64 KiB, then cluster groups. A group is the headers of
- * its clusters (1 KiB each: lock, bitmap) followed by their resources, cluster by cluster. So two
+ * its clusters (lock and bitmap) followed by their resources, cluster by cluster. So two
  * numbers, resources per cluster and clusters per group, decide everything else. No I/O here. */
 #include "vmfs/geom_priv.h"
 
@@ -14,18 +14,9 @@ const struct vmfs_res_traits vmfs_res_traits[VMFS_RES_COUNT] = {
 	[VMFS_RES_PB2] = { ".pb2.sf", VMFS_FD_PB2, VMFS_LOCK_PB2, VMFS_ADDR_PB2 },
 };
 
-/* What the address formats and the bitmap array allow. */
-static const struct { uint32_t per_cluster_max; uint64_t clusters_max; } limits[VMFS_RES_COUNT] = {
-	[VMFS_RES_FB] = { VMFS_CLUSTER_RESOURCES_MAX, VMFS_FB_MAX },
-	[VMFS_RES_FD] = { VMFS_CLUSTER_RESOURCES_MAX, 1u << 16 },
-	[VMFS_RES_SB] = { 64, 1u << 22 },
-	[VMFS_RES_PB] = { 16, 1u << 22 },
-	[VMFS_RES_PB2] = { 16, 1u << 22 },
-};
-
 void vmfs_geom_derive(struct vmfs_geom *g)
 {
-	uint64_t headers = (uint64_t)g->clusters_per_group * VMFS_CLUSTER_BYTES;
+	uint64_t headers = (uint64_t)g->clusters_per_group * vmfs_header_bytes(g->form);
 
 	g->clusters = (uint32_t)div_round_up(g->count, g->per_cluster);
 	g->groups = (uint32_t)div_round_up(g->clusters, g->clusters_per_group);
@@ -58,13 +49,18 @@ void vmfs_geom_for_volume(struct vmfs_geom g[VMFS_RES_COUNT], uint64_t blocks)
 					      .count = clamp(blocks / 32, 16, 256),
 					      .resource_bytes = VMFS_PB_BYTES };
 	for (int kind = 0; kind < VMFS_RES_COUNT; kind++) {
+		if (!g[kind].count)
+			continue;
+		g[kind].form = &vmfs_form_5;
 		g[kind].clusters_per_group = 64;
 		vmfs_geom_derive(&g[kind]);
 	}
 }
 
-void vmfs_geom_encode(const struct vmfs_geom *g, struct vmfs_res_disk *disk)
+void vmfs_geom_encode(const struct vmfs_geom *g, enum vmfs_res kind, void *sector)
 {
+	struct vmfs_res_disk *disk = sector;
+
 	le32_set(&disk->resources_per_cluster, g->per_cluster);
 	le32_set(&disk->clusters_per_group, g->clusters_per_group);
 	le32_set(&disk->group_offset, VMFS_RES_GROUP_AT);
@@ -73,52 +69,48 @@ void vmfs_geom_encode(const struct vmfs_geom *g, struct vmfs_res_disk *disk)
 	le32_set(&disk->num_resources_lo, (uint32_t)g->count);
 	le32_set(&disk->num_groups, g->groups);
 	le32_set(&disk->num_resources_hi, (uint32_t)(g->count >> 32));
+	if (g->form->encode_tail)
+		g->form->encode_tail(g, kind, sector);
 }
 
-/* NULL, or what the size of one resource of this kind may not be. */
-static const char *resource_size_check(const struct vmfs_geom *g, enum vmfs_res kind)
+/* NULL, or what is wrong with numbers that are within the limits of their own fields. */
+static const char *counts_check(const struct vmfs_geom *g, enum vmfs_res kind)
 {
-	uint32_t bytes = g->resource_bytes;
+	const struct vmfs_res_limits *max = &g->form->res[kind];
 
-	switch (kind) {
-	case VMFS_RES_FB:
-		return bytes == 0 ? NULL : "resourceSize is not 0";
-	case VMFS_RES_FD:
-		return bytes == VMFS_FD_BYTES ? NULL : "resourceSize is not 2048";
-	case VMFS_RES_SB:
-		return bytes == VMFS_SB_BYTES || bytes == VMFS_SB_BYTES_OLD ?
-			NULL : "resourceSize is not 8 or 64 KiB";
-	default:
-		return bytes == VMFS_PB_BYTES ? NULL : "resourceSize is not 4096";
-	}
+	if (g->resource_bytes != max->resource_bytes &&
+	    g->resource_bytes != max->resource_bytes_old)
+		return "resourceSize is not one of this kind";
+	if (g->count > max->clusters_max * g->per_cluster ||
+	    (kind == VMFS_RES_FB && g->count > max->clusters_max))
+		return "more resources than addresses can name";
+	if (g->count == 0 && !max->optional)
+		return "no resources";
+	return NULL;
 }
 
-const char *vmfs_geom_decode(const struct vmfs_res_disk *disk, enum vmfs_res kind,
-			     struct vmfs_geom *g)
+const char *vmfs_geom_decode(const struct vmfs_form *form, const struct vmfs_res_disk *disk,
+			     enum vmfs_res kind, struct vmfs_geom *g)
 {
 	const char *bad;
 
 	*g = (struct vmfs_geom){
+		.form = form,
 		.per_cluster = le32_get(disk->resources_per_cluster),
 		.clusters_per_group = le32_get(disk->clusters_per_group),
 		.resource_bytes = le32_get(disk->resource_bytes),
 		.count = (uint64_t)le32_get(disk->num_resources_hi) << 32 |
 			 le32_get(disk->num_resources_lo),
 	};
-	if (g->per_cluster == 0 || g->per_cluster > limits[kind].per_cluster_max)
+	if (g->per_cluster == 0 || g->per_cluster > form->res[kind].per_cluster_max)
 		return "resources per cluster are out of range";
 	if (g->clusters_per_group == 0 || g->clusters_per_group > VMFS_GROUP_CLUSTERS_MAX)
 		return "clusters per group are out of range";
 	if (le32_get(disk->group_offset) != VMFS_RES_GROUP_AT)
 		return "the first cluster group is not at 0x10000";
-	bad = resource_size_check(g, kind);
+	bad = counts_check(g, kind);
 	if (bad)
 		return bad;
-	if (g->count > limits[kind].clusters_max * g->per_cluster ||
-	    (kind == VMFS_RES_FB && g->count > VMFS_FB_MAX))
-		return "more resources than addresses can name";
-	if (g->count == 0 && (kind == VMFS_RES_FB || kind == VMFS_RES_FD))
-		return "no resources";
 	vmfs_geom_derive(g);
 	if (g->group_bytes != le32_get(disk->group_bytes))
 		return "clusterGroupSize does not follow from the other fields";
@@ -130,7 +122,7 @@ const char *vmfs_geom_decode(const struct vmfs_res_disk *disk, enum vmfs_res kin
 uint64_t vmfs_geom_cluster_at(const struct vmfs_geom *g, uint32_t cluster)
 {
 	return VMFS_RES_GROUP_AT + cluster / g->clusters_per_group * g->group_bytes +
-	       cluster % g->clusters_per_group * (uint64_t)VMFS_CLUSTER_BYTES;
+	       cluster % g->clusters_per_group * (uint64_t)vmfs_header_bytes(g->form);
 }
 
 uint64_t vmfs_geom_resource_at(const struct vmfs_geom *g, uint32_t cluster, uint32_t resource)
@@ -138,7 +130,8 @@ uint64_t vmfs_geom_resource_at(const struct vmfs_geom *g, uint32_t cluster, uint
 	uint64_t in_group = cluster % g->clusters_per_group * (uint64_t)g->per_cluster + resource;
 
 	return VMFS_RES_GROUP_AT + cluster / g->clusters_per_group * g->group_bytes +
-	       g->clusters_per_group * (uint64_t)VMFS_CLUSTER_BYTES + in_group * g->resource_bytes;
+	       g->clusters_per_group * (uint64_t)vmfs_header_bytes(g->form) +
+	       in_group * g->resource_bytes;
 }
 
 uint32_t vmfs_geom_cluster_total(const struct vmfs_geom *g, uint32_t cluster)
@@ -149,45 +142,17 @@ uint32_t vmfs_geom_cluster_total(const struct vmfs_geom *g, uint32_t cluster)
 	return (uint32_t)MIN(g->per_cluster, g->count - first);
 }
 
-int vmfs_geom_split(const struct vmfs_geom *g, enum vmfs_res kind, uint32_t addr, int dense_sb,
+int vmfs_geom_split(const struct vmfs_geom *g, enum vmfs_res kind, uint64_t addr, int dense_sb,
 		    uint32_t *cluster, uint32_t *resource)
 {
-	if (VMFS_ADDR_TYPE(addr) != vmfs_res_traits[kind].addr || g->count == 0)
+	if (g->count == 0 || g->form->res_of_type[VMFS_ADDR_TYPE(addr)] != kind)
 		return 0;
-	switch (kind) {
-	case VMFS_RES_FB:
-		*cluster = VMFS_FB_BLOCK(addr) / g->per_cluster;
-		*resource = VMFS_FB_BLOCK(addr) % g->per_cluster;
-		break;
-	case VMFS_RES_FD:
-		*cluster = VMFS_FD_CLUSTER(addr);
-		*resource = VMFS_FD_RESOURCE(addr);
-		break;
-	case VMFS_RES_SB:
-		*cluster = VMFS_SUB_CLUSTER(addr);
-		*resource = VMFS_SB_RESOURCE(addr, dense_sb);
-		break;
-	default:
-		*cluster = VMFS_SUB_CLUSTER(addr);
-		*resource = VMFS_PB_RESOURCE(addr);
-		break;
-	}
+	g->form->split(g, kind, addr, dense_sb, cluster, resource);
 	return *cluster < g->clusters && *resource < vmfs_geom_cluster_total(g, *cluster);
 }
 
-uint32_t vmfs_geom_addr(enum vmfs_res kind, const struct vmfs_geom *g, uint32_t cluster,
+uint64_t vmfs_geom_addr(enum vmfs_res kind, const struct vmfs_geom *g, uint32_t cluster,
 			uint32_t resource)
 {
-	switch (kind) {
-	case VMFS_RES_FB:
-		return VMFS_FB_MAKE(cluster * g->per_cluster + resource);
-	case VMFS_RES_FD:
-		return VMFS_FD_MAKE(cluster, resource);
-	case VMFS_RES_SB:
-		return VMFS_SB_MAKE(cluster, resource);
-	case VMFS_RES_PB:
-		return VMFS_PB_MAKE(cluster, resource);
-	default:
-		return VMFS_PB2_MAKE(cluster, resource);
-	}
+	return g->form->make(g, kind, cluster, resource);
 }

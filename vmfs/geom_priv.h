@@ -4,9 +4,8 @@
 #ifndef CAIRN_VMFS_GEOM_PRIV_H
 #define CAIRN_VMFS_GEOM_PRIV_H
 
+#include "vmfs/form_priv.h"
 #include "vmfs/lvm_priv.h"
-
-enum vmfs_res { VMFS_RES_FB, VMFS_RES_FD, VMFS_RES_SB, VMFS_RES_PB, VMFS_RES_PB2, VMFS_RES_COUNT };
 
 /* ".fbb.sf" and so on; the fixed FD address; the lock kind of its clusters; the address type. */
 struct vmfs_res_traits {
@@ -17,8 +16,9 @@ struct vmfs_res_traits {
 };
 extern const struct vmfs_res_traits vmfs_res_traits[VMFS_RES_COUNT];
 
-/* Host form of a resource file header. */
+/* Host form of a resource file header. All zero: the volume has no such resources. */
 struct vmfs_geom {
+	const struct vmfs_form *form;
 	uint32_t	per_cluster, clusters_per_group, resource_bytes;
 	uint64_t	count;			/* resources */
 	/* derived */
@@ -26,14 +26,21 @@ struct vmfs_geom {
 	uint64_t	group_bytes, file_bytes;
 };
 
-/* Fill the derived fields from the first four. */
+/* Fill the derived fields from the first five. */
 void vmfs_geom_derive(struct vmfs_geom *g);
-/* Counts, R/C and C/CG that mkfs picks for a volume of `blocks` file blocks (FORMAT.md, mkfs). */
+/* Counts, R/C and C/CG that mkfs picks for a VMFS-5 of `blocks` file blocks (FORMAT.md, mkfs). */
 void vmfs_geom_for_volume(struct vmfs_geom g[VMFS_RES_COUNT], uint64_t blocks);
-void vmfs_geom_encode(const struct vmfs_geom *g, struct vmfs_res_disk *disk);
+/* The header of a resource file, into a zeroed sector. */
+void vmfs_geom_encode(const struct vmfs_geom *g, enum vmfs_res kind, void *sector);
 /* NULL, or the text naming the bad field. Limits: what addresses and the bitmap array can hold. */
-const char *vmfs_geom_decode(const struct vmfs_res_disk *disk, enum vmfs_res kind,
-			     struct vmfs_geom *g);
+const char *vmfs_geom_decode(const struct vmfs_form *form, const struct vmfs_res_disk *disk,
+			     enum vmfs_res kind, struct vmfs_geom *g);
+
+/* Bytes of a cluster header: lock and bitmap record. */
+static inline uint32_t vmfs_header_bytes(const struct vmfs_form *form)
+{
+	return 2 * form->md_bytes;
+}
 
 /* File offsets inside the resource file. */
 uint64_t vmfs_geom_cluster_at(const struct vmfs_geom *g, uint32_t cluster);
@@ -41,10 +48,32 @@ uint64_t vmfs_geom_resource_at(const struct vmfs_geom *g, uint32_t cluster, uint
 /* Resources of a cluster: per_cluster, or fewer in the last one. */
 uint32_t vmfs_geom_cluster_total(const struct vmfs_geom *g, uint32_t cluster);
 /* Split an address of this kind; 0 when it names no resource of this geometry. */
-int vmfs_geom_split(const struct vmfs_geom *g, enum vmfs_res kind, uint32_t addr, int dense_sb,
+int vmfs_geom_split(const struct vmfs_geom *g, enum vmfs_res kind, uint64_t addr, int dense_sb,
 		    uint32_t *cluster, uint32_t *resource);
-uint32_t vmfs_geom_addr(enum vmfs_res kind, const struct vmfs_geom *g, uint32_t cluster,
+uint64_t vmfs_geom_addr(enum vmfs_res kind, const struct vmfs_geom *g, uint32_t cluster,
 			uint32_t resource);
+
+/* ---- bitmap records: records.c --------------------------------------------------------------- */
+
+/* rec: the bitmap record of a cluster of this kind, at least its first sector. */
+uint32_t vmfs_cluster_total(const struct vmfs_geom *g, const void *rec);
+uint32_t vmfs_cluster_free(const struct vmfs_geom *g, const void *rec);
+int vmfs_cluster_is_free(const struct vmfs_geom *g, enum vmfs_res kind, const void *rec,
+			 uint32_t resource);
+void vmfs_cluster_set(const struct vmfs_geom *g, enum vmfs_res kind, void *rec, uint32_t resource,
+		      int free);
+/* The lowest free resource; 0 when there is none. */
+uint32_t vmfs_cluster_lowest(const struct vmfs_geom *g, enum vmfs_res kind, const void *rec);
+/* Free ones as the bitmap has them. */
+uint32_t vmfs_cluster_popcount(const struct vmfs_geom *g, enum vmfs_res kind, const void *rec);
+/* freeResources is `free`; nextFreeIdx follows. */
+void vmfs_cluster_set_free(const struct vmfs_geom *g, enum vmfs_res kind, void *rec, uint32_t free);
+/* Recompute freeResources and nextFreeIdx from the bitmap. */
+void vmfs_cluster_count(const struct vmfs_geom *g, enum vmfs_res kind, void *rec);
+/* lock NULL: it is not looked at. total: what the geometry says. */
+const char *vmfs_cluster_check(const struct vmfs_geom *g, enum vmfs_res kind,
+			       const struct vmfs_lock_disk *lock, const void *rec, uint64_t at,
+			       uint32_t number);
 
 /* The block map of a system file, whole, in memory. */
 struct vmfs_sysmap {
@@ -53,12 +82,6 @@ struct vmfs_sysmap {
 	uint32_t	*block;		/* FB number of each file block */
 	uint32_t	block_shift;
 };
-/* Read the FD at `fd_at` and its pointers (ZLA FB or PB; PBs are found through `pbc`, which may be
- * NULL while .pbc.sf itself is being read). I/O. */
-MUST_USE enum status vmfs_sysmap_read(struct lvm *lvm, uint64_t fd_at, uint32_t block_bytes,
-				      const struct vmfs_sysmap *pbc,
-				      const struct vmfs_geom *pbc_geom, struct vmfs_sysmap *map,
-				      struct why *why);
 void vmfs_sysmap_free(struct vmfs_sysmap *map);
 /* Volume offset of a file offset; ~0 when outside. A resource starts there and goes on in one
  * piece: units of VMFS-5 never straddle a block, and vmfs_layout_read() refuses a VMFS-3 whose 64
@@ -67,10 +90,11 @@ uint64_t vmfs_sysmap_at(const struct vmfs_sysmap *map, uint64_t file_offset);
 
 /* Everything needed to find a resource of a volume: read once at mount, mkfs-check and grow. */
 struct vmfs_layout {
+	const struct vmfs_form	*form;
 	struct vmfs_fs_disk	fs;		/* as read */
 	uint32_t		block_bytes, block_shift, sub_block_bytes;
 	uint64_t		fdc_base;	/* volume offset */
-	uint8_t			dense_sb, version;	/* version 3 or 5 */
+	uint8_t			dense_sb, version;	/* version 3, 5 or 6 */
 	uint64_t		blocks;		/* file blocks of .fbb.sf */
 	struct vmfs_geom	geom[VMFS_RES_COUNT];
 	struct vmfs_sysmap	map[VMFS_RES_COUNT];	/* PB2 is empty on VMFS-3 */
@@ -78,20 +102,47 @@ struct vmfs_layout {
 /* Steps 3 and 4 of mounting: descriptor, FDC header, fixed FDs, the other headers. I/O. */
 MUST_USE enum status vmfs_layout_read(struct lvm *lvm, struct vmfs_layout *layout, struct why *why);
 void vmfs_layout_free(struct vmfs_layout *layout);
-/* Volume offset of an FD, PB, SB, PB2 or cluster header; ~0 when the address is out of range. */
-uint64_t vmfs_layout_addr_at(const struct vmfs_layout *layout, uint32_t addr);
+/* Volume offset of a resource or cluster header; ~0 when the address is out of range. */
+uint64_t vmfs_layout_addr_at(const struct vmfs_layout *layout, uint64_t addr);
 uint64_t vmfs_layout_cluster_at(const struct vmfs_layout *layout, enum vmfs_res kind,
 				uint32_t cluster);
+/* What an address names: VMFS_RES_COUNT when its type is none of this version. */
+static inline enum vmfs_res vmfs_addr_res(const struct vmfs_layout *layout, uint64_t addr)
+{
+	return (enum vmfs_res)layout->form->res_of_type[VMFS_ADDR_TYPE(addr)];
+}
+/* 1 when it names file blocks. */
+static inline int vmfs_is_block(const struct vmfs_layout *layout, uint64_t addr)
+{
+	return vmfs_addr_res(layout, addr) == VMFS_RES_FB;
+}
+/* 1 when it may name a pointer block. */
+static inline int vmfs_is_pb(const struct vmfs_layout *layout, uint64_t addr)
+{
+	return layout->form->pb_types >> VMFS_ADDR_TYPE(addr) & 1;
+}
+/* To be zeroed: reserved, and all or parts of it read as zeros. */
+static inline int vmfs_is_tbz(const struct vmfs_layout *layout, uint64_t addr)
+{
+	return vmfs_is_block(layout, addr) && (addr & layout->form->fb_tbz);
+}
+/* The file block that an address names, and back; the number may be out of range. */
+static inline uint64_t vmfs_layout_block(const struct vmfs_layout *layout, uint64_t addr)
+{
+	return layout->form->block(layout, addr);
+}
+static inline uint64_t vmfs_layout_block_addr(const struct vmfs_layout *layout, uint64_t block)
+{
+	return layout->form->block_addr(layout, block);
+}
 
 /* How many bits are set. */
 uint32_t vmfs_count_bits(const uint8_t *bytes, size_t n);
 
 /* x_check of the records: NULL, or a text that names the bad field. */
 const char *vmfs_fs_check(const struct vmfs_fs_disk *fs);
-const char *vmfs_fd_check(const struct vmfs_fd_disk *fd, uint32_t addr);
-const char *vmfs_cluster_check(const struct vmfs_lock_disk *lock,
-			       const struct vmfs_cluster_disk *cluster, uint64_t at,
-			       enum vmfs_res kind, uint32_t number, uint32_t total);
+const char *vmfs_fd_check(const struct vmfs_form *form, const struct vmfs_fd_disk *fd,
+			  uint32_t addr);
 /* log2 of an FD's unit, also where VMFS-3 left it 0. */
 uint32_t vmfs_fd_shift(const struct vmfs_fd_disk *fd);
 

@@ -13,7 +13,7 @@
  *
  * When the file crosses 256 blocks its pointers move into a pointer block. pointer[0] then changes
  * its meaning with the sector beside it, so there is a moment with addressing "FB" whose first
- * pointer names a pointer block; vmfs_sysmap_read() and the checker know it. */
+ * pointer names a pointer block; vmfs_layout_read() and the checker know it. */
 #include "vmfs/format_priv.h"
 
 #define FBB_MTIME	0x202u	/* of cluster 0 when mkfs made it */
@@ -157,14 +157,14 @@ static enum status take_in_cluster(struct fs_grow *g, enum vmfs_res kind, uint32
 	*got = 0;
 	if (st != ST_OK)
 		return io_failed(g, st, "reading a bitmap");
-	bad = vmfs_cluster_check(&h.lock, &h.meta, at, kind, cluster, total);
+	bad = vmfs_cluster_check(geom, kind, &h.lock, &h.meta, at, cluster);
 	if (bad)
 		return why_set(g->why, ST_CORRUPT, "%s cluster %u: %s", vmfs_res_traits[kind].file,
 			       cluster, bad);
 	for (uint32_t i = 0; i < total && *got < want; i++)
 		if (h.meta.bitmap[i / 8] >> (i % 8) & 1) {
 			out[(*got)++] = cluster * geom->per_cluster + i;
-			vmfs_cluster_take(&h.meta, i, 1);
+			vmfs_cluster_take(geom, kind, &h.meta, i, 1);
 		}
 	return *got ? io_failed(g, lvm_write(g->lvm, at + sizeof(h.lock), &h.meta, sizeof(h.meta)),
 				"writing a bitmap") : ST_OK;
@@ -349,7 +349,7 @@ static enum status write_header(struct fs_grow *g)
 	if (!header)
 		return ST_NOMEM;
 	st = lvm_read(g->lvm, at, header, SECTOR_BYTES);
-	vmfs_geom_encode(&g->new.geom[VMFS_RES_FB], header);
+	vmfs_geom_encode(&g->new.geom[VMFS_RES_FB], VMFS_RES_FB, header);
 	if (st == ST_OK)
 		st = lvm_write(g->lvm, at, header, SECTOR_BYTES);
 	port_dma_free(header, SECTOR_BYTES);
@@ -366,7 +366,7 @@ static enum status raise_cluster(struct fs_grow *g, uint32_t cluster,
 	for (uint32_t i = le32_get(meta->total); i < total; i++)
 		meta->bitmap[i / 8] |= (uint8_t)(1u << (i % 8));
 	le32_set(&meta->total, total);
-	vmfs_cluster_count(meta);
+	vmfs_cluster_count(&g->new.geom[VMFS_RES_FB], VMFS_RES_FB, meta);
 	return lvm_write(g->lvm, at, meta, sizeof(*meta));
 }
 

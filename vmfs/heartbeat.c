@@ -15,14 +15,25 @@
  * A beat reads the slot, compares it with what was written last, and writes a new stamp. */
 #include "vmfs/vmfs_priv.h"
 
-#define SLOT_BYTES	512u
-#define REGION_BYTES	(VMFS_HB_SLOTS * SLOT_BYTES)
+#define SLOT_BYTES	((uint32_t)sizeof(struct vmfs_hb_disk))	/* of a slot, what has a meaning */
 #define POLL_NS		(500ull * 1000000)
-#define SLOTS_PER_PAGE	8u	/* hosts use the first slot of each 4 KiB */
 
 static uint64_t stamp_now(void) { return port_now_ns() / 1000; }
 
-static uint64_t slot_at(uint32_t slot) { return VMFS_HB_AT + (uint64_t)slot * SLOT_BYTES; }
+static uint32_t region_bytes(const struct vmfs_volume *vol)
+{
+	return vmfs_form(vol)->hb_slots * vmfs_form(vol)->md_bytes;
+}
+
+static uint64_t slot_at(const struct vmfs_volume *vol, uint32_t slot)
+{
+	return VMFS_HB_AT + (uint64_t)slot * vmfs_form(vol)->md_bytes;
+}
+
+static struct vmfs_hb_disk *slot_of(const struct vmfs_volume *vol, uint8_t *region, uint32_t slot)
+{
+	return (void *)(region + slot * vmfs_form(vol)->md_bytes);
+}
 
 static int in_use(const struct vmfs_hb_disk *s) { return le32_get(s->state) == VMFS_HB_USED; }
 
@@ -100,6 +111,17 @@ static enum status replay_as(struct vmfs_volume *vol, const struct vmfs_hb_disk 
 	return st == ST_OK ? vmfs_journal_clear(vol) : st;
 }
 
+/* The slot names its journal twice. */
+static enum status free_journal(struct vmfs_volume *vol, const struct vmfs_hb_disk *s)
+{
+	uint32_t addr = le32_get(s->journal_fb);
+
+	if (vmfs_addr_res(&vol->layout, addr) != vmfs_form(vol)->journal_res ||
+	    vmfs_layout_addr_at(&vol->layout, addr) != le64_get(s->journal_at))
+		return ST_CORRUPT;
+	return vmfs_alloc_free_now(vol, addr);
+}
+
 static enum status recover(struct vmfs_volume *vol, struct vmfs_hb_disk *s, enum journal_find find,
 			   struct why *why)
 {
@@ -113,7 +135,7 @@ static enum status recover(struct vmfs_volume *vol, struct vmfs_hb_disk *s, enum
 	if (st == ST_OK && find == JOURNAL_OURS)
 		st = replay_as(vol, s);
 	if (st == ST_OK && at)
-		st = vmfs_alloc_free_now(vol, at / vol->layout.block_bytes);
+		st = free_journal(vol, s);
 	if (st == ST_OK)
 		st = clear_slot(vol, s, le64_get(s->gen) + 1);
 	vol->journal.at = 0;
@@ -186,15 +208,14 @@ static enum status silent(struct vmfs_volume *vol, struct vmfs_hb_disk *s, struc
 
 /* ---- all slots ------------------------------------------------------------------------------- */
 
-static enum status read_region(struct vmfs_volume *vol, struct vmfs_hb_disk **region,
-			       struct why *why)
+static enum status read_region(struct vmfs_volume *vol, uint8_t **region, struct why *why)
 {
 	enum status st;
 
-	*region = port_dma_alloc(REGION_BYTES);
+	*region = port_dma_alloc(region_bytes(vol));
 	if (!*region)
 		return why_set(why, ST_NOMEM, "%s: no memory for the heartbeats", vol->store.name);
-	st = lvm_read(&vol->lvm, VMFS_HB_AT, *region, REGION_BYTES);
+	st = lvm_read(&vol->lvm, VMFS_HB_AT, *region, region_bytes(vol));
 	if (st != ST_OK)
 		return why_set(why, st, "%s: reading the heartbeats: %s", vol->store.name,
 			       status_text(st));
@@ -214,25 +235,27 @@ static enum status recover_ours(struct vmfs_volume *vol, struct vmfs_hb_disk *s,
 	return recover(vol, s, find, why);
 }
 
-static enum status recover_all(struct vmfs_volume *vol, struct vmfs_hb_disk *slot,
+static enum status recover_all(struct vmfs_volume *vol, uint8_t *region,
 			       struct vmfs_hb_disk *others, struct why *why)
 {
 	uint32_t count = 0;
 	enum status st = ST_OK;
 
-	for (uint32_t i = 0; i < VMFS_HB_SLOTS && st == ST_OK; i++) {
-		if (!in_use(&slot[i]))
+	for (uint32_t i = 0; i < vmfs_form(vol)->hb_slots && st == ST_OK; i++) {
+		struct vmfs_hb_disk *slot = slot_of(vol, region, i);
+
+		if (!in_use(slot))
 			continue;
-		if (le64_get(slot[i].at) != slot_at(i))
+		if (le64_get(slot->at) != slot_at(vol, i))
 			return why_set(why, ST_CORRUPT,
 				       "%s: heartbeat slot %u names 0x%llx as its place: check the "
 				       "volume",
 				       vol->store.name, i,
-				       (unsigned long long)le64_get(slot[i].at));
-		if (left_by_us(&slot[i]))
-			st = recover_ours(vol, &slot[i], why);
+				       (unsigned long long)le64_get(slot->at));
+		if (left_by_us(slot))
+			st = recover_ours(vol, slot, why);
 		else
-			others[count++] = slot[i];
+			others[count++] = *slot;
 	}
 	if (st == ST_OK && count)
 		st = watch(vol, others, count, why);
@@ -243,18 +266,20 @@ static enum status recover_all(struct vmfs_volume *vol, struct vmfs_hb_disk *slo
 
 enum status vmfs_beat_recover(struct vmfs_volume *vol, struct why *why)
 {
-	struct vmfs_hb_disk *region = NULL, *others = port_dma_alloc(REGION_BYTES);
+	size_t bytes = vmfs_form(vol)->hb_slots * sizeof(struct vmfs_hb_disk);
+	struct vmfs_hb_disk *others = port_dma_alloc(bytes);
+	uint8_t *region = NULL;
 	enum status st;
 
-	vol->foreign = others ? port_alloc(REGION_BYTES) : NULL;
+	vol->foreign = others ? port_alloc(bytes) : NULL;
 	st = vol->foreign ? read_region(vol, &region, why)
 			  : why_set(why, ST_NOMEM, "no memory for the heartbeats");
 	if (st == ST_OK)
 		st = recover_all(vol, region, others, why);
 	if (region)
-		port_dma_free(region, REGION_BYTES);
+		port_dma_free(region, region_bytes(vol));
 	if (others)
-		port_dma_free(others, REGION_BYTES);
+		port_dma_free(others, bytes);
 	return st;
 }
 
@@ -378,32 +403,34 @@ enum status vmfs_beat_check(struct vmfs_volume *vol)
 
 /* ---- begin and end --------------------------------------------------------------------------- */
 
-/* The first free slot from a place that hangs on our UUID: first slots of a page, then any. */
+/* The first free slot from a place that hangs on our UUID: first slots of a page, for that is what
+ * hosts use, then any. */
 static enum status choose_slot(struct vmfs_volume *vol, struct why *why)
 {
-	struct vmfs_hb_disk *region = NULL;
-	uint32_t start = port_accel()->crc32c(0, &vol->beat.host, sizeof(vol->beat.host)) %
-			 (VMFS_HB_SLOTS / SLOTS_PER_PAGE);
+	uint32_t slots = vmfs_form(vol)->hb_slots;
+	uint32_t per_page = META_PAGE_BYTES / vmfs_form(vol)->md_bytes;
+	uint32_t pages = slots / per_page, found = slots;
+	uint32_t start =
+	    port_accel()->crc32c(0, &vol->beat.host, sizeof(vol->beat.host)) % pages;
+	uint8_t *region = NULL;
 	enum status st = read_region(vol, &region, why);
-	uint32_t found = VMFS_HB_SLOTS;
 
-	for (uint32_t i = 0; st == ST_OK && i < VMFS_HB_SLOTS && found == VMFS_HB_SLOTS; i++) {
-		uint32_t page = (start + i) % (VMFS_HB_SLOTS / SLOTS_PER_PAGE);
-		uint32_t slot = page * SLOTS_PER_PAGE + i / (VMFS_HB_SLOTS / SLOTS_PER_PAGE);
+	for (uint32_t i = 0; st == ST_OK && i < slots && found == slots; i++) {
+		uint32_t n = (start + i) % pages * per_page + i / pages;
+		const struct vmfs_hb_disk *slot = slot_of(vol, region, n);
 
-		if (le32_get(region[slot].state) == VMFS_HB_FREE &&
-		    le64_get(region[slot].at) == slot_at(slot))
-			found = slot;
+		if (le32_get(slot->state) == VMFS_HB_FREE && le64_get(slot->at) == slot_at(vol, n))
+			found = n;
 	}
-	if (st == ST_OK && found == VMFS_HB_SLOTS)
+	if (st == ST_OK && found == slots)
 		st = why_set(why, ST_LIMIT, "%s: all %u heartbeat slots are in use",
-			     vol->store.name, VMFS_HB_SLOTS);
+			     vol->store.name, slots);
 	if (st == ST_OK) {
-		*vol->beat.image = region[found];
-		vol->beat.at = slot_at(found);
+		*vol->beat.image = *slot_of(vol, region, found);
+		vol->beat.at = slot_at(vol, found);
 	}
 	if (region)
-		port_dma_free(region, REGION_BYTES);
+		port_dma_free(region, region_bytes(vol));
 	return st;
 }
 
@@ -426,28 +453,30 @@ static enum status take_journal(struct vmfs_volume *vol, struct why *why)
 {
 	struct vmfs_beat *b = &vol->beat;
 	struct vmfs_journal *j = &vol->journal;
-	uint64_t block = 0, size = vol->layout.block_bytes;
-	enum status st = vmfs_alloc_find_block(vol, &block);
+	uint64_t addr = 0, at = 0, size = vmfs_journal_bytes(vol);
+	enum status st = vmfs_alloc_find(vol, vmfs_form(vol)->journal_res, &addr);
 
 	if (st == ST_NOSPACE)
 		return why_set(why, st,
-			       "%s: no free file block for a journal: mount for reading, or delete "
+			       "%s: no free block for a journal: mount for reading, or delete "
 			       "something on the host that filled it",
 			       vol->store.name);
-	if (st == ST_OK && !lvm_known_zero(&vol->lvm, block * size, size))
-		st = lvm_zero(&vol->lvm, block * size, size);
-	le32_set(&b->image->journal_fb, VMFS_FB_MAKE(block));
-	le64_set(&b->image->journal_at, block * size);
+	if (st == ST_OK)
+		at = vmfs_layout_addr_at(&vol->layout, addr);
+	if (st == ST_OK && !lvm_known_zero(&vol->lvm, at, size))
+		st = lvm_zero(&vol->lvm, at, size);
+	le32_set(&b->image->journal_fb, (uint32_t)addr);
+	le64_set(&b->image->journal_at, at);
 	if (st == ST_OK)
 		st = lvm_flush(&vol->lvm);
 	if (st == ST_OK)
 		st = write_slot(vol, b->image);
 	if (st == ST_OK)
-		st = vmfs_alloc_take_now(vol, block);
+		st = vmfs_alloc_take_now(vol, addr);
 	if (st != ST_OK)
 		return why_set(why, st, "%s: taking a journal block: %s", vol->store.name,
 			       status_text(st));
-	j->at = block * size;
+	j->at = at;
 	j->host = b->host;
 	j->hb_at = b->at;
 	j->hb_gen = b->gen;
@@ -460,11 +489,10 @@ static enum status take_journal(struct vmfs_volume *vol, struct why *why)
 static void give_up(struct vmfs_volume *vol)
 {
 	struct vmfs_beat *b = &vol->beat;
-	uint64_t journal_at = le64_get(b->image->journal_at);
 	enum status st = ST_OK;
 
-	if (journal_at)
-		st = vmfs_alloc_free_now(vol, journal_at / vol->layout.block_bytes);
+	if (le64_get(b->image->journal_at))
+		st = free_journal(vol, b->image);
 	if (st == ST_OK)
 		st = clear_slot(vol, b->image, b->gen);
 	if (st != ST_OK)
@@ -514,7 +542,7 @@ enum status vmfs_beat_end(struct vmfs_volume *vol)
 	if (st == ST_OK)
 		st = vmfs_journal_clear(vol);
 	if (st == ST_OK)
-		st = vmfs_alloc_free_now(vol, vol->journal.at / vol->layout.block_bytes);
+		st = free_journal(vol, b->image);
 	if (st == ST_OK)
 		st = clear_slot(vol, b->image, b->gen);
 	b->at = 0;

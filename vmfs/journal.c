@@ -17,7 +17,7 @@
 
 static uint64_t header_at(const struct vmfs_volume *vol, uint64_t journal_at)
 {
-	return journal_at + vol->layout.block_bytes - VMFS_JOURNAL_TAIL_BYTES;
+	return journal_at + vmfs_journal_bytes(vol) - VMFS_JOURNAL_TAIL_BYTES;
 }
 
 static uint32_t records_crc(const uint8_t *buf, uint32_t end)
@@ -237,9 +237,10 @@ void vmfs_journal_drop_orphan(struct vmfs_volume *vol, uint32_t fd)
 
 static int names_block(const struct vmfs_volume *vol, const struct vmfs_hb_disk *slot)
 {
-	uint64_t at = le64_get(slot->journal_at), size = vol->layout.block_bytes;
+	uint64_t at = le64_get(slot->journal_at), size = vmfs_journal_bytes(vol);
 
-	return !(at % size) && at >= VMFS_FDC_MIN_AT && at <= vol->lvm.bytes - size;
+	return !(at % MIN(size, META_PAGE_BYTES)) && at >= vol->layout.fdc_base &&
+	       at <= vol->lvm.bytes - size;
 }
 
 enum status vmfs_journal_head(struct vmfs_volume *vol, const struct vmfs_hb_disk *slot,
@@ -300,8 +301,8 @@ static int record_ok(struct vmfs_volume *vol, uint32_t at, uint32_t end)
 	to = le64_get(rec->at);
 	bytes = le64_get(rec->bytes);
 	return le32_get(rec->type) == 1 && bytes && bytes <= end - at - sizeof(*rec) &&
-	       !((to | bytes) % SECTOR_BYTES) && to >= VMFS_FDC_MIN_AT && to < vol->lvm.bytes &&
-	       bytes <= vol->lvm.bytes - to;
+	       !((to | bytes) % SECTOR_BYTES) && to >= vol->layout.fdc_base &&
+	       to < vol->lvm.bytes && bytes <= vol->lvm.bytes - to;
 }
 
 typedef enum status record_fn(struct vmfs_volume *vol, uint64_t at, const uint8_t *data,

@@ -25,131 +25,145 @@ uint64_t vmfs_sysmap_at(const struct vmfs_sysmap *map, uint64_t file_offset)
 	return ((uint64_t)map->block[k] << map->block_shift) + in_block;
 }
 
-static enum status bad_pointer(uint64_t fd_at, uint32_t k, uint32_t addr, struct why *why)
+static enum status bad_pointer(uint64_t fd_at, uint32_t k, uint64_t addr, struct why *why)
 {
 	return why_set(why, ST_CORRUPT,
-		       "system file at 0x%jx: pointer %u is 0x%08x, no block of the volume", fd_at,
+		       "system file at 0x%jx: pointer %u is 0x%08jx, no block of the volume", fd_at,
 		       k, addr);
 }
 
 /* Decode `count` block pointers into map->block[first...]. */
-static enum status take_pointers(struct lvm *lvm, struct vmfs_sysmap *map, uint32_t first,
-				 const le32 *pointer, uint32_t count, uint64_t fd_at,
-				 struct why *why)
+static enum status take_pointers(struct lvm *lvm, const struct vmfs_layout *l,
+				 struct vmfs_sysmap *map, uint32_t first, const uint8_t *pointer,
+				 uint32_t count, uint64_t fd_at, struct why *why)
 {
 	for (uint32_t k = 0; k < count; k++) {
-		uint32_t addr = le32_get(pointer[k]);
-		uint64_t block = VMFS_FB_BLOCK(addr);
+		uint64_t addr = vmfs_ptr_get(l->form, pointer + k * l->form->ptr_bytes);
+		uint64_t block = vmfs_layout_block(l, addr);
 
-		if (VMFS_ADDR_TYPE(addr) != VMFS_ADDR_FB ||
-		    (block + 1) << map->block_shift > lvm->bytes)
+		if (!vmfs_is_block(l, addr) || block >= lvm->bytes >> map->block_shift)
 			return bad_pointer(fd_at, first + k, addr, why);
 		map->block[first + k] = (uint32_t)block;
 	}
 	return ST_OK;
 }
 
-/* ZLA 3: through pointer blocks, which .pbc.sf locates. */
-static enum status take_indirect(struct lvm *lvm, struct vmfs_sysmap *map,
-				 const struct vmfs_fd_record *fd, const struct vmfs_sysmap *pbc,
-				 const struct vmfs_geom *pbc_geom, uint64_t fd_at, struct why *why)
+static uint64_t fd_pointer(const struct vmfs_layout *l, const uint8_t *fd, uint32_t k)
 {
-	le32 *entry = port_dma_alloc(VMFS_PB_BYTES);
+	return vmfs_ptr_get(l->form, fd + l->form->md_bytes + l->form->ptrs_at +
+				     k * l->form->ptr_bytes);
+}
+
+/* One level of pointer blocks, which lie in a resource file that has been read. */
+static enum status take_indirect(struct lvm *lvm, const struct vmfs_layout *l,
+				 struct vmfs_sysmap *map, const uint8_t *fd, uint64_t fd_at,
+				 struct why *why)
+{
+	const struct vmfs_form *form = l->form;
+	uint8_t *entry = port_dma_alloc(form->pb_bytes);
 	enum status st = ST_OK;
 
 	if (!entry)
 		return why_set(why, ST_NOMEM, "no memory for a pointer block");
-	for (uint32_t done = 0; done < map->block_count && st == ST_OK; done += VMFS_PB_POINTERS) {
-		uint32_t addr = le32_get(fd->ptr[done / VMFS_PB_POINTERS]), cluster, resource;
-		uint64_t at = ~0ull;
+	for (uint32_t done = 0; done < map->block_count && st == ST_OK; done += form->pb_ptrs) {
+		uint64_t addr = fd_pointer(l, fd, done / form->pb_ptrs);
+		uint64_t at = vmfs_is_pb(l, addr) ? vmfs_layout_addr_at(l, addr) : ~0ull;
 
-		if (vmfs_geom_split(pbc_geom, VMFS_RES_PB, addr, 0, &cluster, &resource))
-			at =
-			    vmfs_sysmap_at(pbc, vmfs_geom_resource_at(pbc_geom, cluster, resource));
 		if (at == ~0ull) {
-			st = bad_pointer(fd_at, done / VMFS_PB_POINTERS, addr, why);
+			st = bad_pointer(fd_at, done / form->pb_ptrs, addr, why);
 			break;
 		}
-		st = lvm_read(lvm, at, entry, VMFS_PB_BYTES);
+		st = lvm_read(lvm, at, entry, form->pb_bytes);
 		if (st != ST_OK) {
 			why_set(why, st, "pointer block at 0x%jx: %s", at, status_text(st));
 			break;
 		}
-		st = take_pointers(lvm, map, done, entry,
-				   MIN(VMFS_PB_POINTERS, map->block_count - done), fd_at, why);
+		st = take_pointers(lvm, l, map, done, entry,
+				   MIN(form->pb_ptrs, map->block_count - done), fd_at, why);
 	}
-	port_dma_free(entry, VMFS_PB_BYTES);
+	port_dma_free(entry, form->pb_bytes);
 	return st;
 }
 
-/* ZLA 3; or a ZLA of 1 whose first pointer names a pointer block: .fbb.sf, when growing it over 256
- * blocks was interrupted between two sectors (grow_fs.c). */
-static int is_indirect(const struct vmfs_fd_record *fd)
+static const struct vmfs_fd_disk *meta_of(const struct vmfs_layout *l, const uint8_t *fd)
 {
-	return le32_get(fd->meta.zla) == VMFS_ZLA_PB ||
-	       VMFS_ADDR_TYPE(le32_get(fd->ptr[0])) == VMFS_ADDR_PB;
+	return (const void *)(fd + l->form->md_bytes);
 }
 
-static const char *sysfile_check(const struct vmfs_fd_record *fd, uint32_t block_bytes,
-				 int indirect_ok)
+/* A ZLA with a level of pointer blocks; or a ZLA of 1 whose first pointer names a pointer block:
+ * .fbb.sf, when growing it over its direct pointers was interrupted between two sectors (see
+ * grow_fs.c). */
+static int is_indirect(const struct vmfs_layout *l, const uint8_t *fd)
 {
-	const char *bad = vmfs_fd_check(&fd->meta, le32_get(fd->meta.fd));
-	uint32_t zla = le32_get(fd->meta.zla);
-	uint64_t length = le64_get(fd->meta.length), blocks = div_round_up(length, block_bytes);
+	uint32_t zla = le32_get(meta_of(l, fd)->zla);
+
+	return zla == VMFS_ZLA_PB || zla == VMFS_ZLA_SYS || vmfs_is_pb(l, fd_pointer(l, fd, 0));
+}
+
+static const char *sysfile_check(const struct vmfs_layout *l, const uint8_t *fd, int indirect_ok)
+{
+	const struct vmfs_fd_disk *m = meta_of(l, fd);
+	const char *bad = vmfs_fd_check(l->form, m, le32_get(m->fd));
+	uint64_t length = le64_get(m->length), blocks = div_round_up(length, l->block_bytes);
+	uint64_t reach = l->form->ptrs;
+	uint32_t zla = le32_get(m->zla);
 
 	if (bad)
 		return bad;
-	if (VMFS_ADDR_TYPE(le32_get(fd->meta.fd)) != VMFS_ADDR_FD)
+	if (VMFS_ADDR_TYPE(le32_get(m->fd)) != VMFS_ADDR_FD)
 		return "descAddr is no FD address";
-	if (le32_get(fd->meta.type) != VMFS_TYPE_SYSTEM)
+	if (le32_get(m->type) != VMFS_TYPE_SYSTEM)
 		return "the type is not 5 (system file)";
-	if (le64_get(fd->meta.block_bytes) != block_bytes)
+	if (le64_get(m->block_bytes) != l->block_bytes)
 		return "blockSize is not the volume's";
-	if (zla != VMFS_ZLA_FB && zla != VMFS_ZLA_PB)
-		return "zeroLevelAddrType is neither 1 (FB) nor 3 (PB)";
-	if (is_indirect(fd) && !indirect_ok)
+	if (zla != VMFS_ZLA_FB && zla != VMFS_ZLA_PB && zla != VMFS_ZLA_SYS)
+		return "zeroLevelAddrType is none of a system file";
+	if (is_indirect(l, fd) && !indirect_ok)
 		return "it needs pointer blocks before they can be located";
-	if (length == 0 ||
-	    blocks > (uint64_t)VMFS_FD_POINTERS * (zla == VMFS_ZLA_PB ? VMFS_PB_POINTERS : 1))
+	if (zla != VMFS_ZLA_FB)
+		reach *= l->form->pb_ptrs;
+	if (length == 0 || blocks > reach)
 		return "the length does not fit its pointers";
 	return NULL;
 }
 
-enum status vmfs_sysmap_read(struct lvm *lvm, uint64_t fd_at, uint32_t block_bytes,
-			     const struct vmfs_sysmap *pbc, const struct vmfs_geom *pbc_geom,
-			     struct vmfs_sysmap *map, struct why *why)
+/* The map of the system file whose FD is at fd_at. indirect_ok: what its pointer blocks lie in has
+ * been read. */
+static enum status sysmap_read(struct lvm *lvm, const struct vmfs_layout *l, uint64_t fd_at,
+			       int indirect_ok, struct vmfs_sysmap *map, struct why *why)
 {
-	struct vmfs_fd_record *fd = port_dma_alloc(sizeof(*fd));
+	uint8_t *fd = port_dma_alloc(l->form->fd_bytes);
 	const char *bad;
 	enum status st;
 
 	memset(map, 0, sizeof(*map));
 	if (!fd)
 		return why_set(why, ST_NOMEM, "no memory for a file descriptor");
-	st = lvm_read(lvm, fd_at, fd, sizeof(*fd));
+	st = lvm_read(lvm, fd_at, fd, l->form->fd_bytes);
 	if (st != ST_OK) {
 		why_set(why, st, "system file at 0x%jx: %s", fd_at, status_text(st));
 		goto free_fd;
 	}
-	bad = sysfile_check(fd, block_bytes, pbc != NULL);
+	bad = sysfile_check(l, fd, indirect_ok);
 	if (bad) {
 		st = why_set(why, ST_CORRUPT, "system file at 0x%jx: %s", fd_at, bad);
 		goto free_fd;
 	}
-	map->file_bytes = le64_get(fd->meta.length);
-	map->block_count = (uint32_t)div_round_up(map->file_bytes, block_bytes);
-	map->block_shift = (uint32_t)__builtin_ctz(block_bytes);
+	map->file_bytes = le64_get(meta_of(l, fd)->length);
+	map->block_count = (uint32_t)div_round_up(map->file_bytes, l->block_bytes);
+	map->block_shift = l->block_shift;
 	map->block = port_alloc(map->block_count * sizeof(*map->block));
 	if (!map->block)
 		st = why_set(why, ST_NOMEM, "no memory for the map of a system file");
-	else if (!is_indirect(fd))
-		st = take_pointers(lvm, map, 0, fd->ptr, map->block_count, fd_at, why);
+	else if (!is_indirect(l, fd))
+		st = take_pointers(lvm, l, map, 0, fd + l->form->md_bytes + l->form->ptrs_at,
+				   map->block_count, fd_at, why);
 	else
-		st = take_indirect(lvm, map, fd, pbc, pbc_geom, fd_at, why);
+		st = take_indirect(lvm, l, map, fd, fd_at, why);
 	if (st != ST_OK)
 		vmfs_sysmap_free(map);
 free_fd:
-	port_dma_free(fd, sizeof(*fd));
+	port_dma_free(fd, l->form->fd_bytes);
 	return st;
 }
 
@@ -170,12 +184,13 @@ static enum status read_descriptor(struct lvm *lvm, struct vmfs_layout *l, struc
 	bad = vmfs_fs_check(&l->fs);
 	if (bad)
 		return why_set(why, ST_CORRUPT, "file system descriptor at 0x200000: %s", bad);
+	l->form = vmfs_form_of(le32_get(l->fs.major));
 	l->version = le32_get(l->fs.major) == VMFS_MAJOR_3 ? 3 : 5;
 	l->block_bytes = (uint32_t)le64_get(l->fs.file_block_bytes);
 	l->block_shift = (uint32_t)__builtin_ctz(l->block_bytes);
 	l->sub_block_bytes = le32_get(l->fs.sub_block_bytes);
 	l->dense_sb = (le32_get(l->fs.config) & VMFS_CONFIG_DENSE_SB) != 0;
-	l->fdc_base = round_up(VMFS_FDC_MIN_AT, l->block_bytes);
+	l->fdc_base = round_up(VMFS_HB_AT + l->form->hb_slots * l->form->md_bytes, l->block_bytes);
 	return ST_OK;
 }
 
@@ -209,7 +224,7 @@ static enum status read_header(struct lvm *lvm, struct vmfs_layout *l, enum vmfs
 	if (st != ST_OK)
 		return why_set(why, st, "%s header at 0x%jx: %s", vmfs_res_traits[kind].file, at,
 			       status_text(st));
-	bad = vmfs_geom_decode(&header, kind, &l->geom[kind]);
+	bad = vmfs_geom_decode(l->form, &header, kind, &l->geom[kind]);
 	if (bad)
 		return bad_header(kind, bad, why);
 	if (kind == VMFS_RES_SB && l->geom[kind].resource_bytes != l->sub_block_bytes)
@@ -224,11 +239,10 @@ static enum status read_header(struct lvm *lvm, struct vmfs_layout *l, enum vmfs
 static enum status read_file(struct lvm *lvm, struct vmfs_layout *l, enum vmfs_res kind,
 			     uint64_t fd_at, struct why *why)
 {
-	const struct vmfs_sysmap *pbc = kind == VMFS_RES_PB ? NULL : &l->map[VMFS_RES_PB];
 	struct vmfs_sysmap *map = &l->map[kind];
 	enum status st;
 
-	st = vmfs_sysmap_read(lvm, fd_at, l->block_bytes, pbc, &l->geom[VMFS_RES_PB], map, why);
+	st = sysmap_read(lvm, l, fd_at, kind != (enum vmfs_res)l->form->read_order[0], map, why);
 	if (st != ST_OK)
 		return why_at(why, st, "%s", vmfs_res_traits[kind].file);
 	st = read_header(lvm, l, kind, vmfs_sysmap_at(map, 0), why);
@@ -267,39 +281,50 @@ static enum status bootstrap(struct lvm *lvm, struct vmfs_layout *l, struct why 
 			       ".fdc.sf header",
 			       le32_get(l->fs.fdc_clusters_per_group), g->clusters_per_group);
 	if (g->count < 8 || g->per_cluster < 8 ||
-	    bootstrap_at(l, VMFS_FD_SDD) + VMFS_FD_BYTES > l->fdc_base + l->block_bytes)
+	    bootstrap_at(l, VMFS_FD_SDD) + l->form->fd_bytes > l->fdc_base + l->block_bytes)
 		return bad_header(VMFS_RES_FD, "no room for the system files in its first block",
 				  why);
 	return ST_OK;
 }
 
-/* pb2VolAddr may be 0: an upgraded VMFS-3 has no .pb2.sf until it needs one. */
-static enum status read_pb2(struct lvm *lvm, struct vmfs_layout *l, struct why *why)
+/* .pb2.sf is where the descriptor says: on an upgraded VMFS-3 it may be anywhere, or not there
+ * (*at 0) until it is needed. */
+static enum status pb2_fd_at(struct lvm *lvm, const struct vmfs_layout *l, uint64_t *at,
+			     struct why *why)
 {
-	uint64_t at = le64_get(l->fs.pb2_at);
-
-	if (l->version == 3 || at == 0)
-		return ST_OK;
-	if (at % SECTOR_BYTES || at > lvm->bytes || lvm->bytes - at < VMFS_FD_BYTES)
+	*at = l->version == 3 ? 0 : le64_get(l->fs.pb2_at);
+	if (*at % SECTOR_BYTES || *at > lvm->bytes || lvm->bytes - *at < l->form->fd_bytes)
 		return why_set(why, ST_CORRUPT,
-			       "descriptor: pb2VolAddr 0x%jx is outside of the volume", at);
-	return read_file(lvm, l, VMFS_RES_PB2, at, why);
+			       "descriptor: pb2VolAddr 0x%jx is outside of the volume", *at);
+	return ST_OK;
+}
+
+static enum status read_files(struct lvm *lvm, struct vmfs_layout *l, struct why *why)
+{
+	enum status st = ST_OK;
+
+	for (uint32_t i = 0; i < l->form->read_count && st == ST_OK; i++) {
+		enum vmfs_res kind = (enum vmfs_res)l->form->read_order[i];
+		uint64_t at = bootstrap_at(l, vmfs_res_traits[kind].fd);
+
+		if (kind == VMFS_RES_PB2)
+			st = pb2_fd_at(lvm, l, &at, why);
+		if (st == ST_OK && at)
+			st = read_file(lvm, l, kind, at, why);
+	}
+	return st;
 }
 
 enum status vmfs_layout_read(struct lvm *lvm, struct vmfs_layout *l, struct why *why)
 {
-	static const enum vmfs_res order[] = { VMFS_RES_PB, VMFS_RES_FB, VMFS_RES_FD, VMFS_RES_SB };
 	enum status st;
 
 	memset(l, 0, sizeof(*l));
 	st = read_descriptor(lvm, l, why);
 	if (st == ST_OK)
 		st = bootstrap(lvm, l, why);
-	for (size_t i = 0; i < ARRAY_COUNT(order) && st == ST_OK; i++)
-		st =
-		    read_file(lvm, l, order[i], bootstrap_at(l, vmfs_res_traits[order[i]].fd), why);
 	if (st == ST_OK)
-		st = read_pb2(lvm, l, why);
+		st = read_files(lvm, l, why);
 	l->blocks = l->geom[VMFS_RES_FB].count;
 	if (st == ST_OK && l->blocks << l->block_shift > lvm->bytes)
 		st = why_set(why, ST_CORRUPT,
@@ -323,21 +348,16 @@ void vmfs_layout_free(struct vmfs_layout *l)
 	memset(l, 0, sizeof(*l));
 }
 
-uint64_t vmfs_layout_addr_at(const struct vmfs_layout *l, uint32_t addr)
+uint64_t vmfs_layout_addr_at(const struct vmfs_layout *l, uint64_t addr)
 {
-	static const enum vmfs_res kinds[] = {
-		[VMFS_ADDR_NULL] = VMFS_RES_COUNT, [VMFS_ADDR_FB] = VMFS_RES_FB,
-		[VMFS_ADDR_SB] = VMFS_RES_SB, [VMFS_ADDR_PB] = VMFS_RES_PB,
-		[VMFS_ADDR_FD] = VMFS_RES_FD, [VMFS_ADDR_PB2] = VMFS_RES_PB2,
-	};
-	uint32_t type = VMFS_ADDR_TYPE(addr), cluster, resource;
-	enum vmfs_res kind = type < ARRAY_COUNT(kinds) ? kinds[type] : VMFS_RES_COUNT;
+	enum vmfs_res kind = vmfs_addr_res(l, addr);
+	uint32_t cluster, resource;
 
 	if (kind == VMFS_RES_COUNT ||
 	    !vmfs_geom_split(&l->geom[kind], kind, addr, l->dense_sb, &cluster, &resource))
 		return ~0ull;
 	if (kind == VMFS_RES_FB)
-		return (uint64_t)VMFS_FB_BLOCK(addr) << l->block_shift;
+		return vmfs_layout_block(l, addr) << l->block_shift;
 	return vmfs_sysmap_at(&l->map[kind],
 			      vmfs_geom_resource_at(&l->geom[kind], cluster, resource));
 }

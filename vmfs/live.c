@@ -28,7 +28,6 @@
 #define WATCH_NS	(250ull * 1000000)	/* between two samples of somebody who waits */
 #define SEEN_MAX	(1u << 20)		/* pages of one look: 4 GiB of metadata */
 #define REREAD_BYTES	(256u * 1024)
-#define REGION_BYTES	(VMFS_HB_SLOTS * sizeof(struct vmfs_hb_disk))
 
 /* ---- the journals of peers, over the pages --------------------------------------------------- */
 
@@ -197,34 +196,36 @@ static void forget_gone(struct vmfs_live *l)
 enum status vmfs_live_sample(struct vmfs_volume *vol)
 {
 	struct vmfs_live *l = &vol->live;
-	struct vmfs_hb_disk *slot = port_dma_alloc(REGION_BYTES);
-	enum status st = slot ? lvm_read(&vol->lvm, VMFS_HB_AT, slot, REGION_BYTES) : ST_NOMEM;
+	uint32_t md = vmfs_form(vol)->md_bytes, slots = vmfs_form(vol)->hb_slots;
+	uint8_t *region = port_dma_alloc(slots * md);
+	enum status st = region ? lvm_read(&vol->lvm, VMFS_HB_AT, region, slots * md) : ST_NOMEM;
 
-	if (st != ST_OK && slot) {	/* a damaged region does not keep anybody from reading */
+	if (st != ST_OK && region) {	/* a damaged region does not keep anybody from reading */
 		if (!l->blind)
 			log_line(LOG_WARN, "vmfs: %s: the heartbeats cannot be read (%s) -> read "
 				 "as if there were none", vol->store.name, status_text(st));
 		l->blind = 1;
 		l->sampled_ns = port_now_ns();
-		port_dma_free(slot, REGION_BYTES);
+		port_dma_free(region, slots * md);
 		return ST_OK;
 	}
 	l->sample++;
-	for (uint32_t i = 0; i < VMFS_HB_SLOTS && st == ST_OK; i++) {
-		uint64_t at = VMFS_HB_AT + i * sizeof(*slot);
+	for (uint32_t i = 0; i < slots && st == ST_OK; i++) {
+		const struct vmfs_hb_disk *slot = (const void *)(region + i * md);
+		uint64_t at = VMFS_HB_AT + (uint64_t)i * md;
 		struct vmfs_peer *p;
 
 		/* A slot that does not know its place is damaged, and nobody's. */
-		if (!in_use(&slot[i]) || le64_get(slot[i].at) != at)
+		if (!in_use(slot) || le64_get(slot->at) != at)
 			continue;
-		p = vmfs_beat_is_ours(vol, &slot[i]) ? NULL : peer_at(l, at);
+		p = vmfs_beat_is_ours(vol, slot) ? NULL : peer_at(l, at);
 		if (p)
-			meet_again(l, p, &slot[i]);
-		else if (!vmfs_beat_is_ours(vol, &slot[i]))
-			meet(vol, &slot[i]);
+			meet_again(l, p, slot);
+		else if (!vmfs_beat_is_ours(vol, slot))
+			meet(vol, slot);
 	}
-	if (slot)
-		port_dma_free(slot, REGION_BYTES);
+	if (region)
+		port_dma_free(region, slots * md);
 	if (st != ST_OK)
 		return st;
 	forget_gone(l);
@@ -447,15 +448,17 @@ static enum status believe(struct vmfs_volume *vol, enum status st)
 
 void vmfs_live_dir(struct vmfs_volume *vol, const struct vmfs_fd *dir)
 {
-	const struct vmfs_lock_disk *lock = &vmfs_fd_rec(dir)->lock;
 	struct vmfs_live *l = &vol->live;
+	struct vmfs_lock_disk lock;
 
-	if (!l->on || le32_get(lock->mode) != VMFS_LOCK_EXCLUSIVE || !vmfs_live_holder(vol, lock))
+	/* A lock that cannot be read is held by nobody that we could name. */
+	if (!l->on || vmfs_fd_lock(vol, dir, &lock) != ST_OK ||
+	    le32_get(lock.mode) != VMFS_LOCK_EXCLUSIVE || !vmfs_live_holder(vol, &lock))
 		return;
-	if (le64_get(lock->at) != l->bore_at || le64_get(lock->token) != l->bore_token)
+	if (le64_get(lock.at) != l->bore_at || le64_get(lock.token) != l->bore_token)
 		l->held = 1;
-	l->held_at = le64_get(lock->at);
-	l->held_token = le64_get(lock->token);
+	l->held_at = le64_get(lock.at);
+	l->held_token = le64_get(lock.token);
 }
 
 /* The same bytes for longer than any transaction lasts: the lock is held for another reason. */

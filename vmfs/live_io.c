@@ -114,7 +114,7 @@ static enum status same_file(struct vmfs_volume *vol, const struct vmfs_node *n,
 
 	if (st != ST_OK)
 		return st;
-	return le32_get(vmfs_fd_rec(fd)->meta.generation) == n->generation ? ST_OK : ST_BUSY;
+	return le32_get(vmfs_fd_meta(fd)->generation) == n->generation ? ST_OK : ST_BUSY;
 }
 
 static enum status read_one(struct vmfs_volume *vol, struct batch *b, uint32_t i)
@@ -177,16 +177,24 @@ void vmfs_live_serve(struct vmfs_volume *vol, struct list *requests)
 /* ---- a whole file ---------------------------------------------------------------------------- */
 
 /* Descriptor, lock included, with the pointers or the content in it. */
-static uint32_t mark_of(const struct vmfs_fd *fd)
+static enum status mark_of(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint32_t *mark)
 {
-	return port_accel()->crc32c(0, vmfs_fd_rec(fd), sizeof(struct vmfs_fd_record));
+	struct vmfs_lock_disk lock;
+	enum status st = vmfs_fd_lock(vol, fd, &lock);
+
+	if (st != ST_OK)
+		return st;
+	*mark = port_accel()->crc32c(0, &lock, sizeof(lock));
+	*mark = port_accel()->crc32c(*mark, vmfs_fd_meta(fd),
+				     VMFS_FD_INLINE_AT + vmfs_form(vol)->resident_max);
+	return ST_OK;
 }
 
-void vmfs_live_mark(struct vmfs_node *n)
+enum status vmfs_live_mark(struct vmfs_node *n)
 {
-	n->generation = le32_get(vmfs_fd_rec(&n->fd)->meta.generation);
-	n->mark = mark_of(&n->fd);
+	n->generation = le32_get(vmfs_fd_meta(&n->fd)->generation);
 	n->data_read = n->many_reads = 0;
+	return mark_of(n->vol, &n->fd, &n->mark);
 }
 
 struct settling {
@@ -202,13 +210,18 @@ static enum status settle_op(struct vmfs_volume *vol, void *arg)
 {
 	struct settling *s = arg;
 	const struct vmfs_peer *p;
+	struct vmfs_lock_disk lock;
 	enum status st = same_file(vol, s->node, &s->fd);
 
 	s->gone = st == ST_BUSY;
 	if (st != ST_OK)
 		return s->gone ? ST_OK : st;
-	s->mark = mark_of(&s->fd);
-	p = vmfs_live_holder(vol, &vmfs_fd_rec(&s->fd)->lock);
+	st = mark_of(vol, &s->fd, &s->mark);
+	if (st == ST_OK)
+		st = vmfs_fd_lock(vol, &s->fd, &lock);
+	if (st != ST_OK)
+		return st;
+	p = vmfs_live_holder(vol, &lock);
 	s->held = p != NULL;
 	if (p)
 		s->holder = *p;

@@ -1,80 +1,108 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* map - how the block map of a file grows and shrinks. Everything here runs in operations.
  *
- *	resident (1 KiB) -> sub-block (8 KiB) -> 256 file blocks -> 256 pointer blocks -> two levels
+ *	resident -> one sub-block -> file blocks -> pointer blocks -> two levels of them
  *
  * A step to the right fills the new thing first and then changes the descriptor, all in one
  * operation. A map never goes back but when its file becomes empty. Trimming starts at the tail and
- * takes at most one pointer block's worth at a time, so that an operation fits the journal. */
+ * takes at most MAP_STEP pointers at a time, so that an operation fits the journal. */
 #include "vmfs/vmfs_priv.h"
-
-#define PTRS	((uint64_t)VMFS_PB_POINTERS)
-
-static uint64_t unit_of(const struct vmfs_fd *fd)
-{
-	switch (vmfs_fd_zla(fd)) {
-	case VMFS_ZLA_PB: return PTRS;
-	case VMFS_ZLA_PB2: return PTRS * PTRS;
-	default: return 1;
-	}
-}
 
 uint64_t vmfs_map_reach(const struct vmfs_volume *vol, const struct vmfs_fd *fd)
 {
+	const struct vmfs_form *form = vmfs_form(vol);
+
 	switch (vmfs_fd_zla(fd)) {
-	case VMFS_ZLA_RESIDENT: return VMFS_RESIDENT_MAX;
+	case VMFS_ZLA_RESIDENT: return form->resident_max;
 	case VMFS_ZLA_SB:
 		return vmfs_fd_type(fd) == VMFS_TYPE_FILE ? vol->sb_bytes
-							  : VMFS_FD_POINTERS * vol->sb_bytes;
-	default: return unit_of(fd) * VMFS_FD_POINTERS * vol->layout.block_bytes;
+							  : form->ptrs * vol->sb_bytes;
+	default: return vmfs_fd_unit(vol, fd) * form->ptrs * vol->layout.block_bytes;
 	}
 }
 
-/* ---- single pointers ------------------------------------------------------------------------- */
+/* ---- tables of pointers ---------------------------------------------------------------------- */
 
-enum status vmfs_map_set(struct vmfs_volume *vol, const struct vmfs_slot *slot, uint32_t addr)
+/* Those of a descriptor, or of a pointer block at a volume offset (fd NULL). */
+struct table {
+	const struct vmfs_fd	*fd;
+	uint64_t		at;
+	uint32_t		count;
+};
+
+static struct table fd_table(const struct vmfs_volume *vol, const struct vmfs_fd *fd)
 {
-	le32 *p = vmfs_meta_edit(vol, slot->page, slot->off, sizeof(*p), META_RANK_OBJECT);
+	return (struct table){ .fd = fd, .count = vmfs_form(vol)->ptrs };
+}
+
+static enum status table_slot(struct vmfs_volume *vol, const struct table *t, uint32_t index,
+			      struct vmfs_slot *slot)
+{
+	const struct vmfs_form *form = vmfs_form(vol);
+	uint64_t at = t->at + (uint64_t)index * form->ptr_bytes;
+
+	if (t->fd) {
+		slot->page = t->fd->page;
+		slot->off = t->fd->off + form->ptrs_at + index * form->ptr_bytes;
+		return ST_OK;
+	}
+	slot->off = (uint32_t)(at % META_PAGE_BYTES);
+	if (slot->page && slot->page->at == at - slot->off)
+		return ST_OK;	/* as the caller's last one */
+	return vmfs_meta_get(vol, at, META_READ, &slot->page);
+}
+
+/* The pointer block that a pointer names. */
+static enum status enter_pb(const struct vmfs_volume *vol, uint64_t addr, struct table *t)
+{
+	uint64_t at = vmfs_is_pb(&vol->layout, addr) ? vmfs_layout_addr_at(&vol->layout, addr)
+						     : UINT64_MAX;
+
+	*t = (struct table){ .at = at, .count = vmfs_form(vol)->pb_ptrs };
+	return at == UINT64_MAX || at % META_PAGE_BYTES ? ST_CORRUPT : ST_OK;
+}
+
+enum status vmfs_map_set(struct vmfs_volume *vol, const struct vmfs_slot *slot, uint64_t addr)
+{
+	const struct vmfs_form *form = vmfs_form(vol);
+	void *p = vmfs_meta_edit(vol, slot->page, slot->off, form->ptr_bytes, META_RANK_OBJECT);
 
 	if (!p)
 		return ST_NOMEM;
-	le32_set(p, addr);
+	vmfs_ptr_set(form, p, addr);
 	return ST_OK;
 }
 
-static struct vmfs_slot fd_slot(const struct vmfs_fd *fd, uint64_t index)
-{
-	return (struct vmfs_slot){fd->page,
-				  fd->off + VMFS_FD_DATA_AT + (uint32_t)(index * sizeof(le32))};
-}
-
-/* A pointer block of zeros, or of the first `bytes` of `from`. Whole: every sector of it counts. */
+/* A pointer block of zeros, or of the first `bytes` of `from`. */
 static enum status new_pb(struct vmfs_volume *vol, enum vmfs_res kind, const void *from,
-			  uint32_t bytes, uint32_t *addr)
+			  uint32_t bytes, uint64_t *addr)
 {
 	struct meta_page *page;
+	uint64_t at;
 	uint8_t *data;
 	enum status st = vmfs_alloc_one(vol, kind, addr);
 
 	if (st != ST_OK)
 		return st;
-	st = vmfs_meta_get(vol, vmfs_layout_addr_at(&vol->layout, *addr), META_FRESH, &page);
-	if (st != ST_OK)
+	at = vmfs_layout_addr_at(&vol->layout, *addr);
+	st = vmfs_fresh(vol, at, vmfs_form(vol)->pb_bytes);
+	if (st != ST_OK || !bytes)
 		return st;
-	data = vmfs_meta_edit(vol, page, 0, META_PAGE_BYTES, META_RANK_OBJECT);
+	st = vmfs_meta_get(vol, at, META_READ, &page);
+	data = st == ST_OK ? vmfs_meta_edit(vol, page, 0, bytes, META_RANK_OBJECT) : NULL;
 	if (!data)
-		return ST_NOMEM;
-	memcpy(data, from ? from : data, bytes);
+		return st == ST_OK ? ST_NOMEM : st;
+	memcpy(data, from, bytes);
 	return ST_OK;
 }
 
 /* The pointer at slot names a pointer block; make one when it is null. Then slot is inside it. */
 static enum status make_level(struct vmfs_volume *vol, const struct vmfs_fd *fd, enum vmfs_res kind,
-			      struct vmfs_slot *slot, uint64_t index)
+			      struct vmfs_slot *slot, uint32_t index)
 {
-	uint32_t addr = vmfs_map_value(slot);
+	uint64_t addr = vmfs_map_value(vol, slot);
+	struct table t;
 	enum status st = ST_OK;
-	uint64_t at;
 
 	if (!addr) {
 		st = new_pb(vol, kind, NULL, 0, &addr);
@@ -83,31 +111,30 @@ static enum status make_level(struct vmfs_volume *vol, const struct vmfs_fd *fd,
 		if (st == ST_OK)
 			st = vmfs_fd_count(vol, fd, 0, 0, 1);
 	}
-	at = vmfs_layout_addr_at(&vol->layout, addr);
 	if (st != ST_OK)
 		return st;
-	if (addr & VMFS_SUB_COW)
+	if (addr & vmfs_form(vol)->sub_cow)
 		return ST_UNSUPPORTED;
-	if ((VMFS_ADDR_TYPE(addr) != VMFS_ADDR_PB && VMFS_ADDR_TYPE(addr) != VMFS_ADDR_PB2) ||
-	    at == UINT64_MAX || at % META_PAGE_BYTES)
-		return ST_CORRUPT;
-	slot->off = (uint32_t)(index * sizeof(le32));
-	return vmfs_meta_get(vol, at, META_READ, &slot->page);
+	st = enter_pb(vol, addr, &t);
+	return st == ST_OK ? table_slot(vol, &t, index, slot) : st;
 }
 
 enum status vmfs_map_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t block,
 			  struct vmfs_slot *slot)
 {
-	uint32_t zla = vmfs_fd_zla(fd);
-	enum status st = ST_OK;
+	const struct vmfs_form *form = vmfs_form(vol);
+	uint64_t unit = vmfs_fd_unit(vol, fd), top = block / unit;
+	struct table t = fd_table(vol, fd);
+	enum status st;
 
-	if (zla == VMFS_ZLA_RESIDENT || block / unit_of(fd) >= VMFS_FD_POINTERS)
+	if (vmfs_fd_zla(fd) == VMFS_ZLA_RESIDENT || top >= form->ptrs)
 		return ST_RANGE;
-	*slot = fd_slot(fd, block / unit_of(fd));
-	if (zla == VMFS_ZLA_PB2)
-		st = make_level(vol, fd, VMFS_RES_PB2, slot, block / PTRS % PTRS);
-	if (st == ST_OK && zla != VMFS_ZLA_FB && zla != VMFS_ZLA_SB)
-		st = make_level(vol, fd, VMFS_RES_PB, slot, block % PTRS);
+	st = table_slot(vol, &t, (uint32_t)top, slot);
+	while (unit > 1 && st == ST_OK) {
+		unit /= form->pb_ptrs;
+		st = make_level(vol, fd, unit > 1 ? form->upper_res : form->leaf_res, slot,
+				(uint32_t)(block / unit % form->pb_ptrs));
+	}
 	return st;
 }
 
@@ -139,23 +166,24 @@ static enum status set_shape(struct vmfs_volume *vol, const struct vmfs_fd *fd, 
 	return ST_OK;
 }
 
-static enum status set_pointers(struct vmfs_volume *vol, const struct vmfs_fd *fd, const le32 *ptr,
-				uint32_t count)
+/* The descriptor's room holds nothing but one pointer, or none (0). */
+static enum status set_first(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t addr)
 {
-	uint8_t *data = vmfs_meta_edit(vol, fd->page, fd->off + VMFS_FD_DATA_AT, VMFS_RESIDENT_MAX,
-				       META_RANK_OBJECT);
+	const struct vmfs_form *form = vmfs_form(vol);
+	uint8_t *data = vmfs_meta_edit(vol, fd->page, fd->off + VMFS_FD_INLINE_AT,
+				       form->resident_max, META_RANK_OBJECT);
 
 	if (!data)
 		return ST_NOMEM;
-	memset(data, 0, VMFS_RESIDENT_MAX);
-	memcpy(data, ptr, count * sizeof(le32));
+	memset(data, 0, form->resident_max);
+	vmfs_ptr_set(form, data + (form->ptrs_at - VMFS_FD_INLINE_AT), addr);
 	return ST_OK;
 }
 
 /* The first bytes of a small file become its first file block: written straight to its place, which
  * the commit's first flush makes durable before the pointer. */
 static enum status data_to_block(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t bytes,
-				 uint32_t *addr)
+				 uint64_t *addr)
 {
 	uint64_t first, count, size = round_up(bytes, META_PAGE_BYTES);
 	uint8_t *buf;
@@ -172,17 +200,21 @@ static enum status data_to_block(struct vmfs_volume *vol, const struct vmfs_fd *
 	if (st == ST_OK)
 		st = lvm_write(&vol->lvm, first * vol->layout.block_bytes, buf, size);
 	port_dma_free(buf, size);
-	*addr = VMFS_FB_MAKE(first);
+	*addr = vmfs_layout_block_addr(&vol->layout, first);
 	return st;
 }
 
 static enum status free_pointers(struct vmfs_volume *vol, const struct vmfs_fd *fd, int64_t *freed)
 {
+	struct table t = fd_table(vol, fd);
+	struct vmfs_slot slot = { 0 };
 	enum status st = ST_OK;
 
-	for (uint32_t i = 0; i < VMFS_FD_POINTERS && st == ST_OK; i++) {
-		uint32_t addr = le32_get(vmfs_fd_rec(fd)->ptr[i]);
+	for (uint32_t i = 0; i < t.count && st == ST_OK; i++) {
+		uint64_t addr;
 
+		st = table_slot(vol, &t, i, &slot);
+		addr = vmfs_map_value(vol, &slot);
 		if (addr)
 			st = vmfs_alloc_free(vol, addr);
 		*freed += addr != 0;
@@ -194,12 +226,11 @@ static enum status free_pointers(struct vmfs_volume *vol, const struct vmfs_fd *
 static enum status resident_to_sb(struct vmfs_volume *vol, const struct vmfs_fd *fd,
 				  uint64_t length)
 {
-	uint8_t copy[VMFS_RESIDENT_MAX];
-	le32 none = le32_make(0);
+	uint8_t copy[META_PAGE_BYTES];
 	enum status st;
 
-	memcpy(copy, vmfs_fd_rec(fd)->data, sizeof(copy));
-	st = set_pointers(vol, fd, &none, 1);
+	memcpy(copy, vmfs_fd_inline(fd), vmfs_form(vol)->resident_max);
+	st = set_first(vol, fd, 0);
 	if (st == ST_OK)
 		st = set_shape(vol, fd, VMFS_ZLA_SB);
 	return st == ST_OK && length ? vmfs_fd_write(vol, fd, 0, copy, length) : st;
@@ -209,8 +240,7 @@ static enum status resident_to_sb(struct vmfs_volume *vol, const struct vmfs_fd 
 static enum status small_to_fb(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t length)
 {
 	int64_t freed = 0;
-	uint32_t addr = 0;
-	le32 ptr;
+	uint64_t addr = 0;
 	enum status st = ST_OK;
 
 	if (length > vol->layout.block_bytes)
@@ -219,9 +249,8 @@ static enum status small_to_fb(struct vmfs_volume *vol, const struct vmfs_fd *fd
 		st = data_to_block(vol, fd, length, &addr);
 	if (st == ST_OK && vmfs_fd_zla(fd) == VMFS_ZLA_SB)
 		st = free_pointers(vol, fd, &freed);
-	ptr = le32_make(addr);
 	if (st == ST_OK)
-		st = set_pointers(vol, fd, &ptr, 1);
+		st = set_first(vol, fd, addr);
 	if (st == ST_OK)
 		st = set_shape(vol, fd, VMFS_ZLA_FB);
 	return st == ST_OK ? vmfs_fd_count(vol, fd, (addr != 0) - freed, 0, 0) : st;
@@ -231,17 +260,17 @@ static enum status small_to_fb(struct vmfs_volume *vol, const struct vmfs_fd *fd
 static enum status add_level(struct vmfs_volume *vol, const struct vmfs_fd *fd, enum vmfs_res kind,
 			     uint32_t zla)
 {
-	const le32 *ptr = vmfs_fd_rec(fd)->ptr;
-	uint32_t addr = 0;
-	le32 first;
+	const struct vmfs_form *form = vmfs_form(vol);
+	const uint8_t *ptr = fd->page->data + fd->off + form->ptrs_at;
+	uint32_t bytes = form->ptrs * form->ptr_bytes;
+	uint64_t addr = 0;
 	enum status st;
 
-	if (port_accel()->is_zero(ptr, VMFS_RESIDENT_MAX))
+	if (port_accel()->is_zero(ptr, bytes))
 		return set_shape(vol, fd, zla);
-	st = new_pb(vol, kind, ptr, VMFS_RESIDENT_MAX, &addr);
-	first = le32_make(addr);
+	st = new_pb(vol, kind, ptr, bytes, &addr);
 	if (st == ST_OK)
-		st = set_pointers(vol, fd, &first, 1);
+		st = set_first(vol, fd, addr);
 	if (st == ST_OK)
 		st = set_shape(vol, fd, zla);
 	return st == ST_OK ? vmfs_fd_count(vol, fd, 0, 0, 1) : st;
@@ -249,6 +278,7 @@ static enum status add_level(struct vmfs_volume *vol, const struct vmfs_fd *fd, 
 
 enum status vmfs_map_extend(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t bytes)
 {
+	const struct vmfs_form *form = vmfs_form(vol);
 	uint64_t length = vmfs_fd_length(fd);
 	enum status st = ST_OK;
 
@@ -261,8 +291,8 @@ enum status vmfs_map_extend(struct vmfs_volume *vol, const struct vmfs_fd *fd, u
 						    : small_to_fb(vol, fd, length);
 			break;
 		case VMFS_ZLA_SB: st = small_to_fb(vol, fd, length); break;
-		case VMFS_ZLA_FB: st = add_level(vol, fd, VMFS_RES_PB, VMFS_ZLA_PB); break;
-		case VMFS_ZLA_PB: st = add_level(vol, fd, VMFS_RES_PB2, VMFS_ZLA_PB2); break;
+		case VMFS_ZLA_FB: st = add_level(vol, fd, form->leaf_res, VMFS_ZLA_PB); break;
+		case VMFS_ZLA_PB: st = add_level(vol, fd, form->upper_res, VMFS_ZLA_PB2); break;
 		default: st = ST_LIMIT;
 		}
 	}
@@ -273,21 +303,24 @@ enum status vmfs_map_extend(struct vmfs_volume *vol, const struct vmfs_fd *fd, u
 
 struct tally { int64_t blocks, tbz, pbs; };
 
-/* Free pointers [from, count) of a pointer block or descriptor. Without `keep_page` they need
- * not be set to null: the page goes too. */
-static enum status free_run(struct vmfs_volume *vol, const struct vmfs_slot *first, uint32_t from,
-			    uint32_t count, int keep_page, struct tally *t)
+/* The last `want` pointers of [from, count) that are not null are freed; without keep_page they
+ * need not be set to null, for the page goes, too. */
+static enum status free_run(struct vmfs_volume *vol, const struct table *tab, uint32_t from,
+			    uint32_t want, int keep_page, struct tally *t)
 {
+	struct vmfs_slot s = { 0 };
 	enum status st = ST_OK;
 
-	for (uint32_t i = count; i-- > from && st == ST_OK;) {
-		struct vmfs_slot s = { first->page, first->off + i * (uint32_t)sizeof(le32) };
-		uint32_t addr = vmfs_map_value(&s);
+	for (uint32_t i = tab->count; i-- > from && want && st == ST_OK;) {
+		uint64_t addr;
 
-		if (!addr)
+		st = table_slot(vol, tab, i, &s);
+		addr = vmfs_map_value(vol, &s);
+		if (st != ST_OK || !addr)
 			continue;
+		want--;
 		t->blocks++;
-		t->tbz += VMFS_ADDR_TYPE(addr) == VMFS_ADDR_FB && (addr & VMFS_FB_TBZ);
+		t->tbz += vmfs_is_tbz(&vol->layout, addr);
 		st = vmfs_alloc_free(vol, addr);
 		if (st == ST_OK && keep_page)
 			st = vmfs_map_set(vol, &s, 0);
@@ -295,48 +328,61 @@ static enum status free_run(struct vmfs_volume *vol, const struct vmfs_slot *fir
 	return st;
 }
 
-/* The last pointer of `count` that is not null; count when there is none. */
-static uint32_t last_used(const struct vmfs_slot *first, uint32_t count)
+/* How many pointers of [from, count) are not null, and the last of them (count: none). */
+static enum status look_back(struct vmfs_volume *vol, const struct table *tab, uint32_t from,
+			     uint32_t *used, uint32_t *last)
 {
-	for (uint32_t i = count; i-- > 0;) {
-		struct vmfs_slot s = { first->page, first->off + i * (uint32_t)sizeof(le32) };
+	struct vmfs_slot s = { 0 };
+	enum status st = ST_OK;
 
-		if (vmfs_map_value(&s))
-			return i;
+	*used = 0;
+	*last = tab->count;
+	for (uint32_t i = tab->count; i-- > from && st == ST_OK;) {
+		st = table_slot(vol, tab, i, &s);
+		if (st != ST_OK || !vmfs_map_value(vol, &s))
+			continue;
+		if (!(*used)++)
+			*last = i;
 	}
-	return count;
+	return st;
 }
 
-static struct vmfs_slot slot_add(const struct vmfs_slot *first, uint32_t index)
+/* The last pointer that is not null; count when there is none. */
+static enum status last_used(struct vmfs_volume *vol, const struct table *tab, uint32_t *last)
 {
-	return (struct vmfs_slot){ first->page, first->off + index * (uint32_t)sizeof(le32) };
+	struct vmfs_slot s = { 0 };
+	enum status st = ST_OK;
+
+	for (*last = tab->count; *last > 0 && st == ST_OK; --*last) {
+		st = table_slot(vol, tab, *last - 1, &s);
+		if (st == ST_OK && vmfs_map_value(vol, &s)) {
+			--*last;
+			return ST_OK;
+		}
+	}
+	*last = tab->count;
+	return st;
 }
 
-static enum status enter_pb(struct vmfs_volume *vol, const struct vmfs_slot *slot,
-			    struct vmfs_slot *first)
-{
-	uint32_t addr = vmfs_map_value(slot), type = VMFS_ADDR_TYPE(addr);
-	uint64_t at = vmfs_layout_addr_at(&vol->layout, addr);
-
-	if ((type != VMFS_ADDR_PB && type != VMFS_ADDR_PB2) || at == UINT64_MAX ||
-	    at % META_PAGE_BYTES)
-		return ST_CORRUPT;
-	first->off = 0;
-	return vmfs_meta_get(vol, at, META_READ, &first->page);
-}
-
-/* Free the leaf that `slot` names from entry `keep` on, and the leaf itself when nothing is
- * kept. */
+/* Free the leaf that `slot` names from entry `keep` on, at most a step of it; and the leaf itself
+ * when nothing is kept. */
 static enum status trim_leaf(struct vmfs_volume *vol, const struct vmfs_slot *slot, uint32_t keep,
-			     struct tally *t)
+			     struct tally *t, int *more)
 {
-	uint32_t addr = vmfs_map_value(slot);
-	struct vmfs_slot first;
-	enum status st = enter_pb(vol, slot, &first);
+	uint64_t addr = vmfs_map_value(vol, slot);
+	uint32_t used = 0, last;
+	struct table leaf;
+	int whole;
+	enum status st = enter_pb(vol, addr, &leaf);
 
 	if (st == ST_OK)
-		st = free_run(vol, &first, keep, VMFS_PB_POINTERS, keep != 0, t);
-	if (st != ST_OK || keep)
+		st = look_back(vol, &leaf, keep, &used, &last);
+	if (st != ST_OK)
+		return st;
+	whole = !keep && used <= MAP_STEP;
+	*more |= used > MAP_STEP;
+	st = free_run(vol, &leaf, keep, MAP_STEP, !whole, t);
+	if (st != ST_OK || !whole)
 		return st;
 	t->pbs++;
 	st = vmfs_alloc_free(vol, addr);
@@ -344,38 +390,50 @@ static enum status trim_leaf(struct vmfs_volume *vol, const struct vmfs_slot *sl
 }
 
 /* The last leaf below a level of pointers, when it reaches past `keep` blocks. *more: there was
- * one. */
-static enum status trim_level(struct vmfs_volume *vol, const struct vmfs_slot *first,
-			      uint32_t count, uint64_t keep, struct tally *t, int *more)
+ * one, or a part of it is left. */
+static enum status trim_level(struct vmfs_volume *vol, const struct table *tab, uint64_t keep,
+			      struct tally *t, int *more)
 {
-	uint32_t i = last_used(first, count);
-	struct vmfs_slot slot = slot_add(first, i);
-	uint64_t base = i * PTRS;
+	uint64_t ptrs = vmfs_form(vol)->pb_ptrs, base;
+	struct vmfs_slot slot = { 0 };
+	uint32_t i;
+	enum status st = last_used(vol, tab, &i);
 
 	*more = 0;
-	if (i == count || base + PTRS <= keep)
-		return ST_OK;
+	base = i * ptrs;
+	if (st != ST_OK || i == tab->count || base + ptrs <= keep)
+		return st;
+	st = table_slot(vol, tab, i, &slot);
 	*more = base > keep;
-	return trim_leaf(vol, &slot, keep > base ? (uint32_t)(keep - base) : 0, t);
+	return st == ST_OK
+		   ? trim_leaf(vol, &slot, keep > base ? (uint32_t)(keep - base) : 0, t, more)
+		   : st;
 }
 
-static enum status trim_double(struct vmfs_volume *vol, const struct vmfs_slot *fd_first,
-			       uint64_t keep, struct tally *t, int *more)
+/* The same two levels up. */
+static enum status trim_double(struct vmfs_volume *vol, const struct table *tab, uint64_t keep,
+			       struct tally *t, int *more)
 {
-	uint32_t i = last_used(fd_first, VMFS_FD_POINTERS);
-	struct vmfs_slot slot = slot_add(fd_first, i), inner;
-	uint64_t base = i * PTRS * PTRS, inner_keep = keep > base ? keep - base : 0;
-	uint32_t addr;
-	enum status st;
+	uint64_t ptrs = vmfs_form(vol)->pb_ptrs, base, inner_keep, addr;
+	struct vmfs_slot slot = { 0 };
+	struct table inner;
+	uint32_t i, left = 0;
+	enum status st = last_used(vol, tab, &i);
 
 	*more = 0;
-	if (i == VMFS_FD_POINTERS || base + PTRS * PTRS <= keep)
-		return ST_OK;
-	addr = vmfs_map_value(&slot);
-	st = enter_pb(vol, &slot, &inner);
+	base = i * ptrs * ptrs;
+	inner_keep = keep > base ? keep - base : 0;
+	if (st != ST_OK || i == tab->count || base + ptrs * ptrs <= keep)
+		return st;
+	st = table_slot(vol, tab, i, &slot);
+	addr = vmfs_map_value(vol, &slot);
 	if (st == ST_OK)
-		st = trim_level(vol, &inner, VMFS_PB_POINTERS, inner_keep, t, more);
-	if (st != ST_OK || inner_keep || last_used(&inner, VMFS_PB_POINTERS) < VMFS_PB_POINTERS) {
+		st = enter_pb(vol, addr, &inner);
+	if (st == ST_OK)
+		st = trim_level(vol, &inner, inner_keep, t, more);
+	if (st == ST_OK)
+		st = last_used(vol, &inner, &left);
+	if (st != ST_OK || inner_keep || left < inner.count) {
 		*more |= st == ST_OK && inner_keep == 0;
 		return st;
 	}
@@ -388,18 +446,19 @@ static enum status trim_double(struct vmfs_volume *vol, const struct vmfs_slot *
 enum status vmfs_map_trim(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t keep,
 			  int *more)
 {
-	struct vmfs_slot first = fd_slot(fd, 0);
+	struct table first = fd_table(vol, fd);
 	struct tally t = { 0 };
 	enum status st = ST_OK;
 
 	*more = 0;
-	switch (vmfs_fd_zla(fd)) {
-	case VMFS_ZLA_RESIDENT: return ST_OK;
-	case VMFS_ZLA_PB: st = trim_level(vol, &first, VMFS_FD_POINTERS, keep, &t, more); break;
-	case VMFS_ZLA_PB2: st = trim_double(vol, &first, keep, &t, more); break;
+	if (vmfs_fd_zla(fd) == VMFS_ZLA_RESIDENT)
+		return ST_OK;
+	switch (vmfs_fd_levels(fd)) {
+	case 2: st = trim_double(vol, &first, keep, &t, more); break;
+	case 1: st = trim_level(vol, &first, keep, &t, more); break;
 	default:
-		if (keep < VMFS_FD_POINTERS)
-			st = free_run(vol, &first, (uint32_t)keep, VMFS_FD_POINTERS, 1, &t);
+		if (keep < first.count)
+			st = free_run(vol, &first, (uint32_t)keep, first.count, 1, &t);
 	}
 	if (st != ST_OK || !(t.blocks | t.pbs))
 		return st;
@@ -408,46 +467,33 @@ enum status vmfs_map_trim(struct vmfs_volume *vol, const struct vmfs_fd *fd, uin
 
 /* ---- pointers past the end ------------------------------------------------------------------- */
 
-static enum status beyond_leaf(struct vmfs_volume *vol, const struct vmfs_slot *slot, uint64_t keep,
-			       int *beyond)
-{
-	struct vmfs_slot first;
-	uint32_t last;
-	enum status st = enter_pb(vol, slot, &first);
-
-	if (st != ST_OK)
-		return st;
-	last = last_used(&first, VMFS_PB_POINTERS);
-	*beyond = last < VMFS_PB_POINTERS && last >= keep;
-	return ST_OK;
-}
-
 enum status vmfs_map_beyond(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t keep,
 			    int *beyond)
 {
-	struct vmfs_slot first = fd_slot(fd, 0), inner = first;
-	uint64_t unit = unit_of(fd), rest;
-	uint32_t last = last_used(&first, VMFS_FD_POINTERS);
-	enum status st;
+	uint64_t unit = vmfs_fd_unit(vol, fd);
+	struct table t = fd_table(vol, fd);
+	struct vmfs_slot slot = { 0 };
+	enum status st = ST_OK;
 
 	*beyond = 0;
-	if (vmfs_fd_zla(fd) == VMFS_ZLA_RESIDENT || last == VMFS_FD_POINTERS ||
-	    (last + 1) * unit <= keep)
+	if (vmfs_fd_zla(fd) == VMFS_ZLA_RESIDENT)
 		return ST_OK;
-	*beyond = unit == 1 || last * unit >= keep;
-	if (*beyond)
-		return ST_OK;
-	rest = keep - last * unit;
-	first = slot_add(&first, last);
-	if (unit == PTRS)
-		return beyond_leaf(vol, &first, rest, beyond);
-	st = enter_pb(vol, &first, &inner);
-	if (st != ST_OK)
-		return st;
-	last = last_used(&inner, VMFS_PB_POINTERS);
-	if (last == VMFS_PB_POINTERS || (last + 1) * PTRS <= rest)
-		return ST_OK;
-	*beyond = last * PTRS >= rest;
-	first = slot_add(&inner, last);
-	return *beyond ? ST_OK : beyond_leaf(vol, &first, rest - last * PTRS, beyond);
+	for (;;) {
+		uint32_t last;
+
+		st = last_used(vol, &t, &last);
+		if (st != ST_OK || last == t.count || (last + 1) * unit <= keep)
+			return st;
+		*beyond = unit == 1 || last * unit >= keep;
+		if (*beyond)
+			return ST_OK;
+		keep -= last * unit;
+		unit /= vmfs_form(vol)->pb_ptrs;
+		st = table_slot(vol, &t, last, &slot);
+		if (st == ST_OK)
+			st = enter_pb(vol, vmfs_map_value(vol, &slot), &t);
+		if (st != ST_OK)
+			return st;
+		slot.page = NULL;
+	}
 }

@@ -258,6 +258,7 @@ static enum status plan(struct mkfs *m, uint32_t dev_count)
 	l->fdc_base = FDC_FIRST * BLOCK_BYTES;
 	l->dense_sb = 1;
 	l->version = 5;
+	l->form = &vmfs_form_5;
 	l->blocks = m->block_count;
 	vmfs_geom_for_volume(l->geom, m->block_count);
 	st = plan_files(m);
@@ -509,7 +510,8 @@ static enum status write_fds(struct mkfs *m)
 	enum status st = write_root_fd(m, &fd);
 
 	for (enum vmfs_res kind = 0; kind < VMFS_RES_COUNT && st == ST_OK; kind++)
-		st = put_resource_fd(m, &fd, kind);
+		if (m->layout.map[kind].block_count)
+			st = put_resource_fd(m, &fd, kind);
 	if (st == ST_OK)
 		st = write_vh_fd(m, &fd);
 	if (st == ST_OK)

@@ -26,7 +26,7 @@ static enum status say(const struct vmfs_volume *vol, struct why *why, enum stat
 	if (st == ST_LIMIT)
 		return why_set(why, st,
 			       "%s:%s: the directory is full: it cannot grow past %u sub-blocks",
-			       vol->store.name, path, VMFS_FD_POINTERS);
+			       vol->store.name, path, vmfs_form(vol)->ptrs);
 	return why_set(why, st, "%s:%s: %s", vol->store.name, path, status_text(st));
 }
 
@@ -37,7 +37,7 @@ static enum status enter(struct vmfs_volume *vol, const struct vmfs_entry *e, st
 
 	if (st != ST_OK)
 		return st;
-	return le32_get(vmfs_fd_rec(fd)->meta.generation) == e->generation &&
+	return le32_get(vmfs_fd_meta(fd)->generation) == e->generation &&
 	       vmfs_fd_type(fd) == e->type ? ST_OK : ST_CORRUPT;
 }
 
@@ -80,8 +80,7 @@ static enum status walk(struct vmfs_volume *vol, const char *p, struct vmfs_path
 
 		if (out->name[0])
 			st = step(vol, &out->dir, out->name, &out->dir);
-		if (st == ST_OK && vmfs_fd_type(&out->dir) != VMFS_TYPE_DIR &&
-		    out->dir.addr != VMFS_FD_SDD)
+		if (st == ST_OK && !vmfs_is_dir(&out->dir))
 			st = ST_NOTDIR;
 		if (st == ST_OK)
 			st = check_name(p, n);
@@ -131,14 +130,18 @@ static enum status add_links(struct vmfs_volume *vol, const struct vmfs_fd *fd, 
 /* ST_REFUSED: a file of the system. ST_BUSY: open here, or locked by a host we left alone. */
 static enum status may_change(struct vmfs_volume *vol, const struct vmfs_fd *fd)
 {
-	const struct vmfs_lock_disk *lock = &vmfs_fd_rec(fd)->lock;
+	struct vmfs_lock_disk lock;
+	enum status st;
 
 	if (vmfs_fd_type(fd) == VMFS_TYPE_SYSTEM || vmfs_fd_type(fd) == VMFS_TYPE_VOLUME ||
 	    fd->addr == VMFS_FD_ROOT)
 		return ST_REFUSED;
 	if (vmfs_node_find(vol, fd->addr))
 		return ST_BUSY;
-	return le32_get(lock->mode) && vmfs_beat_holds(vol, lock) ? ST_BUSY : ST_OK;
+	st = vmfs_fd_lock(vol, fd, &lock);
+	if (st != ST_OK)
+		return st;
+	return le32_get(lock.mode) && vmfs_beat_holds(vol, &lock) ? ST_BUSY : ST_OK;
 }
 
 static enum status dir_writable(const struct vmfs_path *p)
@@ -224,13 +227,13 @@ struct removal {
 /* Files with pointer blocks may hold more than one operation can free. */
 static int is_big(const struct vmfs_fd *fd)
 {
-	return vmfs_fd_zla(fd) == VMFS_ZLA_PB || vmfs_fd_zla(fd) == VMFS_ZLA_PB2;
+	return vmfs_fd_levels(fd) > 0;
 }
 
 /* The descriptor has lost its last name. Small: all is freed now. Big: it becomes an orphan. */
 static enum status release(struct vmfs_volume *vol, const struct vmfs_fd *fd, int *orphan)
 {
-	uint32_t generation = le32_get(vmfs_fd_rec(fd)->meta.generation);
+	uint32_t generation = le32_get(vmfs_fd_meta(fd)->generation);
 	struct vmfs_fd_disk *m = vmfs_fd_edit(vol, fd);
 	enum status st;
 	int more;
@@ -264,7 +267,7 @@ static enum status remove_op(struct vmfs_volume *vol, void *arg)
 		st = vmfs_dir_remove(vol, &r->path.dir, e.number);
 	if (st == ST_OK && e.type == VMFS_TYPE_DIR)
 		st = add_links(vol, &r->path.dir, -1);
-	if (st == ST_OK && e.type != VMFS_TYPE_DIR && le32_get(vmfs_fd_rec(&r->fd)->meta.links) > 1)
+	if (st == ST_OK && e.type != VMFS_TYPE_DIR && le32_get(vmfs_fd_meta(&r->fd)->links) > 1)
 		return add_links(vol, &r->fd, -1);
 	return st == ST_OK ? release(vol, &r->fd, &r->orphan) : st;
 }
@@ -276,7 +279,7 @@ enum status vmfs_path_remove(struct vmfs_volume *vol, const char *path, struct w
 
 	if (st != ST_OK)
 		return st;
-	st = r.path.name[0] ? vmfs_meta_run(vol, 2 * VMFS_FD_POINTERS + DIR_NEED, remove_op, &r)
+	st = r.path.name[0] ? vmfs_meta_run(vol, 2 * vmfs_form(vol)->ptrs + DIR_NEED, remove_op, &r)
 			    : ST_REFUSED;
 	if (st == ST_OK && r.orphan)
 		st = vmfs_file_trim(vol, r.fd.addr);
@@ -372,7 +375,7 @@ static enum status set_target(struct vmfs_volume *vol, struct renaming *r, const
 		st = add_links(vol, &r->to.dir, -1);
 	if (st != ST_OK)
 		return st;
-	if (old->type != VMFS_TYPE_DIR && le32_get(vmfs_fd_rec(&r->victim)->meta.links) > 1)
+	if (old->type != VMFS_TYPE_DIR && le32_get(vmfs_fd_meta(&r->victim)->links) > 1)
 		return add_links(vol, &r->victim, -1);
 	return release(vol, &r->victim, &r->orphan);
 }
@@ -419,7 +422,7 @@ enum status vmfs_path_rename(struct vmfs_volume *vol, const char *old_path, cons
 		return say(vol, why, ST_REFUSED, old_path);
 	st = dir_writable(&r.to);
 	if (st == ST_OK)
-		st = vmfs_meta_run(vol, 2 * VMFS_FD_POINTERS + 2 * DIR_NEED, rename_op, &r);
+		st = vmfs_meta_run(vol, 2 * vmfs_form(vol)->ptrs + 2 * DIR_NEED, rename_op, &r);
 	if (st == ST_OK && r.orphan)
 		st = vmfs_file_trim(vol, r.victim.addr);
 	return st == ST_OK ? ST_OK : say(vol, why, st, new_path);

@@ -10,18 +10,20 @@ static int is_power_of_two(uint64_t n)
 
 const char *vmfs_fs_check(const struct vmfs_fs_disk *fs)
 {
-	uint32_t major = le32_get(fs->major), sb = le32_get(fs->sub_block_bytes);
+	const struct vmfs_form *form = vmfs_form_of(le32_get(fs->major));
+	uint32_t sb = le32_get(fs->sub_block_bytes);
 	uint64_t block = le64_get(fs->file_block_bytes);
 
 	if (le32_get(fs->magic) != VMFS_FS_MAGIC)
 		return "the magic is wrong";
-	if (major != VMFS_MAJOR_3 && major != VMFS_MAJOR_5)
+	if (!form)
 		return "the version is neither VMFS-3 (4) nor VMFS-5 (14)";
 	if (le32_get(fs->disk_block_bytes) != SECTOR_BYTES)
 		return "diskBlockSize is not 512";
 	if (!is_power_of_two(block) || block < MIB || block > 8 * MIB)
 		return "fileBlockSize is not 1, 2, 4 or 8 MiB";
-	if (sb != VMFS_SB_BYTES && sb != VMFS_SB_BYTES_OLD)
+	if (sb != form->res[VMFS_RES_SB].resource_bytes &&
+	    sb != form->res[VMFS_RES_SB].resource_bytes_old)
 		return "subBlockSize is not 8 or 64 KiB";
 	if (le32_get(fs->fdc_group_offset) != VMFS_RES_GROUP_AT)
 		return "fdcClusterGroupOffset is not 0x10000";
@@ -31,13 +33,14 @@ const char *vmfs_fs_check(const struct vmfs_fs_disk *fs)
 	return NULL;
 }
 
-static int zla_known(uint32_t zla)
+static int zla_known(const struct vmfs_form *form, uint32_t zla)
 {
-	return (zla >= VMFS_ZLA_FB && zla <= VMFS_ZLA_PB) || zla == VMFS_ZLA_PB2 ||
+	return (zla < 8 && form->zlas >> zla & 1) || zla == VMFS_ZLA_PB2 ||
 	       zla == VMFS_ZLA_RESIDENT;
 }
 
-const char *vmfs_fd_check(const struct vmfs_fd_disk *fd, uint32_t addr)
+const char *vmfs_fd_check(const struct vmfs_form *form, const struct vmfs_fd_disk *fd,
+			  uint32_t addr)
 {
 	uint32_t type = le32_get(fd->type), zla = le32_get(fd->zla);
 	uint64_t block = le64_get(fd->block_bytes);
@@ -46,7 +49,7 @@ const char *vmfs_fd_check(const struct vmfs_fd_disk *fd, uint32_t addr)
 		return "descAddr is another address";
 	if (type < VMFS_TYPE_VOLUME || type > VMFS_TYPE_RDM)
 		return "the type is unknown";
-	if (!zla_known(zla))
+	if (!zla_known(form, zla))
 		return "zeroLevelAddrType is unknown";
 	if (!is_power_of_two(block) || block < SECTOR_BYTES || block > 8 * MIB)
 		return "blockSize is no power of two from 512 to 8 MiB";
@@ -55,8 +58,8 @@ const char *vmfs_fd_check(const struct vmfs_fd_disk *fd, uint32_t addr)
 	if (le64_get(fd->length) > VMFS_LENGTH_MAX)
 		return "the length is out of range";
 	if (zla == VMFS_ZLA_RESIDENT && type != VMFS_TYPE_RDM &&
-	    le64_get(fd->length) > VMFS_RESIDENT_MAX)
-		return "resident data is longer than 1024 bytes";
+	    le64_get(fd->length) > form->resident_max)
+		return "resident data is longer than a descriptor has room for";
 	return NULL;
 }
 
@@ -84,30 +87,143 @@ uint32_t vmfs_count_bits(const uint8_t *bytes, size_t n)
 	return count;
 }
 
-static int bit_past(const struct vmfs_cluster_disk *c, uint32_t total)
+/* ---- bitmap records -------------------------------------------------------------------------- */
+
+uint32_t vmfs_cluster_total(const struct vmfs_geom *g, const void *rec)
 {
-	for (uint32_t i = total; i < VMFS_CLUSTER_RESOURCES_MAX; i++)
-		if (c->bitmap[i / 8] >> (i % 8) & 1)
+	return vmfs_field_get(rec, g->form->cluster.total);
+}
+
+uint32_t vmfs_cluster_free(const struct vmfs_geom *g, const void *rec)
+{
+	return vmfs_field_get(rec, g->form->cluster.free);
+}
+
+/* The code of a resource: one or more bits, the lowest first, which may cross a byte. */
+static uint32_t code_get(const uint8_t *map, uint32_t bits, uint32_t resource)
+{
+	uint32_t code = 0;
+
+	for (uint32_t i = 0, at = resource * bits; i < bits; i++, at++)
+		code |= (uint32_t)(map[at / 8] >> (at % 8) & 1) << i;
+	return code;
+}
+
+static void code_set(uint8_t *map, uint32_t bits, uint32_t resource, uint32_t code)
+{
+	for (uint32_t i = 0, at = resource * bits; i < bits; i++, at++) {
+		map[at / 8] &= (uint8_t)~(1u << (at % 8));
+		map[at / 8] |= (uint8_t)((code >> i & 1) << (at % 8));
+	}
+}
+
+static const uint8_t *map_of(const struct vmfs_geom *g, const void *rec)
+{
+	return (const uint8_t *)rec + g->form->cluster.bitmap_at;
+}
+
+int vmfs_cluster_is_free(const struct vmfs_geom *g, enum vmfs_res kind, const void *rec,
+			 uint32_t resource)
+{
+	const struct vmfs_res_limits *r = &g->form->res[kind];
+
+	return code_get(map_of(g, rec), r->bits, resource) == r->free_code;
+}
+
+void vmfs_cluster_set(const struct vmfs_geom *g, enum vmfs_res kind, void *rec, uint32_t resource,
+		      int free)
+{
+	const struct vmfs_res_limits *r = &g->form->res[kind];
+
+	code_set((uint8_t *)rec + g->form->cluster.bitmap_at, r->bits, resource,
+		 free ? r->free_code : 0);
+}
+
+uint32_t vmfs_cluster_lowest(const struct vmfs_geom *g, enum vmfs_res kind, const void *rec)
+{
+	const uint8_t *map = map_of(g, rec);
+	uint32_t total = vmfs_cluster_total(g, rec), bits = g->form->res[kind].bits;
+
+	for (uint32_t r = 0; r < total; r++) {
+		if (bits == 1 && !map[r / 8])
+			r |= 7;		/* none of these eight */
+		else if (vmfs_cluster_is_free(g, kind, rec, r))
+			return r;
+	}
+	return 0;
+}
+
+uint32_t vmfs_cluster_popcount(const struct vmfs_geom *g, enum vmfs_res kind, const void *rec)
+{
+	uint32_t n = 0, total = vmfs_cluster_total(g, rec);
+
+	if (g->form->res[kind].bits == 1)
+		return vmfs_count_bits(map_of(g, rec), g->form->cluster.bitmap_bytes);
+	for (uint32_t r = 0; r < total; r++)
+		n += (uint32_t)vmfs_cluster_is_free(g, kind, rec, r);
+	return n;
+}
+
+void vmfs_cluster_set_free(const struct vmfs_geom *g, enum vmfs_res kind, void *rec, uint32_t free)
+{
+	const struct vmfs_cluster_form *f = &g->form->cluster;
+
+	vmfs_field_set(rec, f->free, free);
+	vmfs_field_set(rec, f->next_free, free ? vmfs_cluster_lowest(g, kind, rec) : 0);
+}
+
+void vmfs_cluster_count(const struct vmfs_geom *g, enum vmfs_res kind, void *rec)
+{
+	uint32_t total = vmfs_cluster_total(g, rec), r = 0, n = 0;
+
+	if (g->form->res[kind].bits == 1) {	/* bits past the total do not count */
+		r = total - total % 8;
+		n = vmfs_count_bits(map_of(g, rec), r / 8);
+	}
+	for (; r < total; r++)
+		n += (uint32_t)vmfs_cluster_is_free(g, kind, rec, r);
+	vmfs_cluster_set_free(g, kind, rec, n);
+}
+
+static int bit_past(const struct vmfs_geom *g, enum vmfs_res kind, const void *rec)
+{
+	const uint8_t *map = map_of(g, rec);
+	uint32_t end = g->form->cluster.bitmap_bytes * 8;
+
+	if (g->form->res[kind].bits != 1)
+		return 0;	/* what other codes mean past the end is not known */
+	for (uint32_t i = vmfs_cluster_total(g, rec); i < end; i++)
+		if (map[i / 8] >> (i % 8) & 1)
 			return 1;
 	return 0;
 }
 
-const char *vmfs_cluster_check(const struct vmfs_lock_disk *lock,
-			       const struct vmfs_cluster_disk *cluster, uint64_t at,
-			       enum vmfs_res kind, uint32_t number, uint32_t total)
+static const char *cluster_lock_check(const struct vmfs_lock_disk *lock, enum vmfs_res kind,
+				      uint64_t at)
 {
 	if (le32_get(lock->type) != VMFS_LOCK_TYPE_BASE + vmfs_res_traits[kind].lock)
 		return "its lock has another type";
 	if (le64_get(lock->at) != at)
 		return "its lock carries another address";
-	if (le32_get(cluster->cluster) != number)
+	return NULL;
+}
+
+const char *vmfs_cluster_check(const struct vmfs_geom *g, enum vmfs_res kind,
+			       const struct vmfs_lock_disk *lock, const void *rec, uint64_t at,
+			       uint32_t number)
+{
+	const char *bad = lock ? cluster_lock_check(lock, kind, at) : NULL;
+
+	if (bad)
+		return bad;
+	if (vmfs_field_get(rec, g->form->cluster.number) != number)
 		return "it carries another cluster number";
 	/* Fewer: growing the volume was interrupted; what is missing counts as used. */
-	if (le32_get(cluster->total) > total)
+	if (vmfs_cluster_total(g, rec) > vmfs_geom_cluster_total(g, number))
 		return "totalResources does not fit the geometry";
-	if (bit_past(cluster, le32_get(cluster->total)))
+	if (bit_past(g, kind, rec))
 		return "bits past totalResources are set";
-	if (le32_get(cluster->free) != vmfs_count_bits(cluster->bitmap, sizeof(cluster->bitmap)))
+	if (vmfs_cluster_free(g, rec) != vmfs_cluster_popcount(g, kind, rec))
 		return "freeResources is not the number of set bits";
 	return NULL;
 }

@@ -3,9 +3,6 @@
  * Each call is one bracket of the volume's mutex. */
 #include "vmfs/vmfs_priv.h"
 
-/* Directory data that a list copies at once: all names the descriptors of a volume can have. */
-#define LIST_BYTES_MAX	(64 * MIB)
-
 static struct vmfs_volume *enter(struct store *s)
 {
 	struct vmfs_volume *vol = vmfs_of(s);
@@ -64,9 +61,9 @@ static enum status v_stat(struct store *s, const char *path, struct store_stat *
 struct listing {
 	const char		*path;
 	struct why		*why;
-	struct vmfs_dirent_disk	*e;
+	struct vmfs_entry	*e;
 	struct store_stat	*st;
-	uint32_t		count;
+	uint32_t		count, max;
 };
 
 static void listing_free(struct listing *l)
@@ -75,6 +72,46 @@ static void listing_free(struct listing *l)
 	port_free(l->st);
 	l->e = NULL;
 	l->st = NULL;
+	l->count = l->max = 0;
+}
+
+/* Room for one more. Every entry names a descriptor of this volume: more is no directory. */
+static enum status listing_room(const struct vmfs_volume *vol, struct listing *l)
+{
+	uint32_t max = l->max ? 2 * l->max : 64;
+	struct vmfs_entry *bigger;
+
+	if (l->count < l->max)
+		return ST_OK;
+	if (l->count > 2 * vol->layout.geom[VMFS_RES_FD].count + 1024)
+		return ST_CORRUPT;
+	bigger = port_alloc(max * sizeof(*bigger));
+	if (!bigger)
+		return ST_NOMEM;
+	if (l->count)
+		memcpy(bigger, l->e, l->count * sizeof(*bigger));
+	port_free(l->e);
+	l->e = bigger;
+	l->max = max;
+	return ST_OK;
+}
+
+static enum status copy_entries(struct vmfs_volume *vol, const struct vmfs_fd *dir,
+				struct listing *l)
+{
+	enum status st = listing_room(vol, l);
+
+	for (uint32_t i = 0; st == ST_OK; i++) {
+		struct vmfs_entry *e = &l->e[l->count];
+
+		st = vmfs_dir_next(vol, dir, &i, e);
+		if (st == ST_NOENT)
+			return ST_OK;
+		l->count += st == ST_OK && strcmp(e->name, ".") && strcmp(e->name, "..");
+		if (st == ST_OK)
+			st = listing_room(vol, l);
+	}
+	return st;
 }
 
 static enum status read_entries(struct vmfs_volume *vol, struct listing *l)
@@ -84,42 +121,28 @@ static enum status read_entries(struct vmfs_volume *vol, struct listing *l)
 
 	if (st != ST_OK)
 		return st;
-	if (vmfs_fd_type(&fd) != VMFS_TYPE_DIR && fd.addr != VMFS_FD_SDD)
+	if (!vmfs_is_dir(&fd))
 		return why_set(l->why, ST_NOTDIR, "%s:%s: not a directory", vol->store.name,
 			       l->path);
 	vmfs_live_dir(vol, &fd);
-	if (vmfs_fd_length(&fd) > LIST_BYTES_MAX)
-		return why_set(l->why, ST_CORRUPT,
-			       "%s:%s: a directory of %llu bytes: check the volume",
-			       vol->store.name, l->path, (unsigned long long)vmfs_fd_length(&fd));
-	l->count = vmfs_dir_count(&fd);
-	l->e = port_alloc((size_t)l->count * sizeof(*l->e) + 1);
-	l->st = port_alloc((size_t)l->count * sizeof(*l->st) + 1);
-	if (!l->e || !l->st)
-		return why_set(l->why, ST_NOMEM, "%s:%s: no memory for its entries",
-			       vol->store.name, l->path);
-	st = vmfs_fd_read(vol, &fd, 0, l->e, (uint64_t)l->count * sizeof(*l->e));
+	st = copy_entries(vol, &fd, l);
+	l->st = st == ST_OK ? port_alloc((size_t)l->count * sizeof(*l->st) + 1) : NULL;
+	if (st == ST_OK && !l->st)
+		st = ST_NOMEM;
 	return st == ST_OK ? st : why_set(l->why, st, "%s:%s: %s", vol->store.name, l->path,
 					  status_text(st));
 }
 
-static int is_entry(struct vmfs_dirent_disk *e)
-{
-	e->name[VMFS_NAME_MAX] = 0;
-	return le32_get(e->fd) && strcmp((char *)e->name, ".") && strcmp((char *)e->name, "..");
-}
-
 /* What an entry names; kind OTHER when that is no descriptor of its generation. */
-static void entry_stat(struct vmfs_volume *vol, const struct vmfs_dirent_disk *e,
-		       struct store_stat *out)
+static void entry_stat(struct vmfs_volume *vol, const struct vmfs_entry *e, struct store_stat *out)
 {
 	struct vmfs_fd fd;
-	enum status st = vmfs_fd_get(vol, le32_get(e->fd), &fd);
+	enum status st = vmfs_fd_get(vol, e->fd, &fd);
 
-	if (st == ST_OK && le32_get(vmfs_fd_rec(&fd)->meta.generation) == le32_get(e->generation))
+	if (st == ST_OK && le32_get(vmfs_fd_meta(&fd)->generation) == e->generation)
 		vmfs_fd_stat(vol, &fd, out);
 	else
-		*out = (struct store_stat){ .kind = STORE_OTHER, .id = le32_get(e->fd) };
+		*out = (struct store_stat){ .kind = STORE_OTHER, .id = e->fd };
 }
 
 static enum status list_op(struct vmfs_volume *vol, void *arg)
@@ -131,8 +154,7 @@ static enum status list_op(struct vmfs_volume *vol, void *arg)
 	st = read_entries(vol, l);
 	vmfs_meta_relax(vol);
 	for (uint32_t i = 0; i < l->count && st == ST_OK; i++) {
-		if (is_entry(&l->e[i]))
-			entry_stat(vol, &l->e[i], &l->st[i]);
+		entry_stat(vol, &l->e[i], &l->st[i]);
 		vmfs_meta_relax(vol);	/* more descriptors than the cache has pages */
 	}
 	return st;
@@ -147,7 +169,7 @@ static enum status v_list(struct store *s, const char *dir,
 	enum status st = looked(vol, dir, vmfs_look(vol, list_op, &l), why);
 
 	for (uint32_t i = 0; i < l.count && st == ST_OK; i++)
-		if (is_entry(&l.e[i]) && fn(arg, (char *)l.e[i].name, &l.st[i]))
+		if (fn(arg, l.e[i].name, &l.st[i]))
 			break;
 	listing_free(&l);
 	return st;

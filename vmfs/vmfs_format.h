@@ -228,7 +228,7 @@ enum vmfs_addr_type {
 	VMFS_ADDR_NULL = 0, VMFS_ADDR_FB = 1, VMFS_ADDR_SB = 2, VMFS_ADDR_PB = 3,
 	VMFS_ADDR_FD = 4, VMFS_ADDR_PB2 = 5,
 };
-#define VMFS_ADDR_TYPE(a)	((a) & 7u)
+#define VMFS_ADDR_TYPE(a)	((uint32_t)(a) & 7u)
 #define VMFS_FB_COW		(1u << 4)
 #define VMFS_FB_TBZ		(1u << 5)
 #define VMFS_FB_BLOCK(a)	((a) >> 6)
@@ -292,6 +292,7 @@ DISK_AT(struct vmfs_cluster_disk, fd_generation, 0x50);
 #define VMFS_FD_BYTES		2048u
 #define VMFS_FD_META_AT		0x200u
 #define VMFS_FD_DATA_AT		0x400u
+#define VMFS_FD_INLINE_AT	0x200u	/* content, from the metadata record on */
 #define VMFS_FD_POINTERS	256u
 #define VMFS_RESIDENT_MAX	1024u
 #define VMFS_PB_BYTES		4096u
@@ -306,6 +307,7 @@ enum vmfs_type {
 
 enum vmfs_zla {
 	VMFS_ZLA_FB = 1, VMFS_ZLA_SB = 2, VMFS_ZLA_PB = 3,
+	VMFS_ZLA_SYS = 5,	/* VMFS-6 system files: one level of secondary pointer blocks */
 	VMFS_ZLA_PB2 = 0x10D0, VMFS_ZLA_RESIDENT = 0x10D1,
 };
 

@@ -12,28 +12,34 @@
 
 /* ---- a descriptor on the disk ---------------------------------------------------------------- */
 
-/* Where it lies in the cache; valid as long as the bracket, or pinned by a node. */
+/* Where its metadata record lies in the cache; valid as long as the bracket, or pinned by a node.
+ * Content or pointers follow the record in the same page. */
 struct vmfs_fd {
 	struct meta_page	*page;
 	uint32_t		off;
 	uint32_t		addr;
 };
 
-static inline const struct vmfs_fd_record *vmfs_fd_rec(const struct vmfs_fd *fd)
+static inline const struct vmfs_fd_disk *vmfs_fd_meta(const struct vmfs_fd *fd)
 {
 	return (const void *)(fd->page->data + fd->off);
 }
+/* Content of a resident file, or an RDM's identity. */
+static inline const uint8_t *vmfs_fd_inline(const struct vmfs_fd *fd)
+{
+	return fd->page->data + fd->off + VMFS_FD_INLINE_AT;
+}
 static inline uint64_t vmfs_fd_length(const struct vmfs_fd *fd)
 {
-	return le64_get(vmfs_fd_rec(fd)->meta.length);
+	return le64_get(vmfs_fd_meta(fd)->length);
 }
 static inline uint32_t vmfs_fd_zla(const struct vmfs_fd *fd)
 {
-	return le32_get(vmfs_fd_rec(fd)->meta.zla);
+	return le32_get(vmfs_fd_meta(fd)->zla);
 }
 static inline uint32_t vmfs_fd_type(const struct vmfs_fd *fd)
 {
-	return le32_get(vmfs_fd_rec(fd)->meta.type);
+	return le32_get(vmfs_fd_meta(fd)->type);
 }
 
 /* Where the pointer to a block lies. page NULL: no pointer block there, so a hole. */
@@ -44,11 +50,19 @@ struct vmfs_slot {
 
 /* fd.c */
 MUST_USE enum status vmfs_fd_get(struct vmfs_volume *vol, uint32_t addr, struct vmfs_fd *fd);
+/* Its lock, which may lie in a page of its own. */
+MUST_USE enum status vmfs_fd_lock(struct vmfs_volume *vol, const struct vmfs_fd *fd,
+				  struct vmfs_lock_disk *lock);
+MUST_USE enum status vmfs_fd_lock_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd,
+				       struct vmfs_slot *where);
+/* Levels of pointer blocks, 0 to 2, and how many blocks one pointer of the descriptor covers. */
+uint32_t vmfs_fd_levels(const struct vmfs_fd *fd);
+uint64_t vmfs_fd_unit(const struct vmfs_volume *vol, const struct vmfs_fd *fd);
 MUST_USE enum status vmfs_fd_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t block,
 				  enum meta_how how, struct vmfs_slot *slot);
 /* The pointer to a block, checked for this file; 0: a hole. */
 MUST_USE enum status vmfs_fd_pointer(struct vmfs_volume *vol, const struct vmfs_fd *fd,
-				     uint64_t block, enum meta_how how, uint32_t *addr);
+				     uint64_t block, enum meta_how how, uint64_t *addr);
 /* Bytes of a file through the metadata cache: directories, links, small files. Holes read 0. */
 MUST_USE enum status vmfs_fd_read(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t at,
 				  void *buf, uint64_t bytes);
@@ -69,6 +83,7 @@ MUST_USE enum status vmfs_fd_write(struct vmfs_volume *vol, const struct vmfs_fd
 MUST_USE enum status vmfs_fd_clear(struct vmfs_volume *vol, const struct vmfs_fd *fd);
 
 /* map.c: how a file's block map grows and shrinks. In operations. */
+#define MAP_STEP	1024u	/* pointers that one operation changes */
 #define MAP_TRIM_NEED	1100u	/* sectors of one step of a trim */
 #define MAP_REACH_NEED	64u
 uint64_t vmfs_map_reach(const struct vmfs_volume *vol, const struct vmfs_fd *fd);
@@ -79,19 +94,17 @@ MUST_USE enum status vmfs_map_extend(struct vmfs_volume *vol, const struct vmfs_
 MUST_USE enum status vmfs_map_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd,
 				   uint64_t block, struct vmfs_slot *slot);
 MUST_USE enum status vmfs_map_set(struct vmfs_volume *vol, const struct vmfs_slot *slot,
-				  uint32_t addr);
-static inline uint32_t vmfs_map_value(const struct vmfs_slot *slot)
-{
-	return slot->page ? le32_get(*(const le32 *)(const void *)(slot->page->data + slot->off))
-			  : 0;
-}
-/* Free blocks from the tail on down to `keep` blocks, at most one pointer block's worth; *more:
- * call again in a new operation. */
+				  uint64_t addr);
+/* Free blocks from the tail on down to `keep` blocks, at most MAP_STEP; *more: call again in a new
+ * operation. */
 MUST_USE enum status vmfs_map_trim(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t keep,
 				   int *more);
 /* 1 when a pointer at or past block `keep` is not null. */
 MUST_USE enum status vmfs_map_beyond(struct vmfs_volume *vol, const struct vmfs_fd *fd,
 				     uint64_t keep, int *beyond);
+/* Make a new sub-block or pointer block all zeros: what its last owner left there must not come
+ * back. */
+MUST_USE enum status vmfs_fresh(struct vmfs_volume *vol, uint64_t at, uint64_t bytes);
 /* Make a block that is about to become part of a file read as zeros. */
 MUST_USE enum status vmfs_block_clean(struct vmfs_volume *vol, uint64_t first, uint64_t count);
 
@@ -128,12 +141,12 @@ struct vmfs_alloc {
 MUST_USE enum status vmfs_alloc_init(struct vmfs_volume *vol);
 void vmfs_alloc_fini(struct vmfs_volume *vol);
 /* In operations. ST_NOSPACE: none left, deferred frees aside. */
-MUST_USE enum status vmfs_alloc_one(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t *addr);
+MUST_USE enum status vmfs_alloc_one(struct vmfs_volume *vol, enum vmfs_res kind, uint64_t *addr);
 /* 1..want contiguous file blocks, from `goal` on when that is free. */
 MUST_USE enum status vmfs_alloc_blocks(struct vmfs_volume *vol, uint64_t goal, uint64_t want,
 				       uint64_t *first, uint64_t *count);
 /* Deferred: the resource can be taken again once the group is durable. ST_CORRUPT: it is free. */
-MUST_USE enum status vmfs_alloc_free(struct vmfs_volume *vol, uint32_t addr);
+MUST_USE enum status vmfs_alloc_free(struct vmfs_volume *vol, uint64_t addr);
 /* ++ of the generation counter of an FD's cluster. */
 MUST_USE enum status vmfs_alloc_generation(struct vmfs_volume *vol, uint32_t fd,
 					   uint32_t *generation);
@@ -147,10 +160,10 @@ MUST_USE enum status vmfs_alloc_count(struct vmfs_volume *vol, enum vmfs_res kin
 /* The next free run at or after *block: inside one cluster, at most `want` long. *count 0: none. */
 MUST_USE enum status vmfs_alloc_next_free(struct vmfs_volume *vol, uint64_t *block, uint64_t want,
 					  uint64_t *count);
-/* For the mount, before there is a journal: find a free file block, take or free one in place. */
-MUST_USE enum status vmfs_alloc_find_block(struct vmfs_volume *vol, uint64_t *block);
-MUST_USE enum status vmfs_alloc_take_now(struct vmfs_volume *vol, uint64_t block);
-MUST_USE enum status vmfs_alloc_free_now(struct vmfs_volume *vol, uint64_t block);
+/* For the mount, before there is a journal: find a free resource, take or free it in place. */
+MUST_USE enum status vmfs_alloc_find(struct vmfs_volume *vol, enum vmfs_res kind, uint64_t *addr);
+MUST_USE enum status vmfs_alloc_take_now(struct vmfs_volume *vol, uint64_t addr);
+MUST_USE enum status vmfs_alloc_free_now(struct vmfs_volume *vol, uint64_t addr);
 
 /* ---- journal: journal.c ---------------------------------------------------------------------- */
 
@@ -331,7 +344,7 @@ void vmfs_live_fini(struct vmfs_volume *vol);
 /* Requests of the worker that read: each gets data of blocks that were its file's then. */
 void vmfs_live_serve(struct vmfs_volume *vol, struct list *requests);
 /* What was read of this file since the open, or since the last call, is of one moment. */
-void vmfs_live_mark(struct vmfs_node *node);	/* at the open */
+MUST_USE enum status vmfs_live_mark(struct vmfs_node *node);	/* at the open */
 MUST_USE enum status vmfs_live_settled(struct vmfs_node *node, struct why *why);
 
 /* ---- locks of open files: file_lock.c -------------------------------------------------------- */
@@ -341,7 +354,7 @@ MUST_USE enum status vmfs_lock_take(struct vmfs_volume *vol, const struct vmfs_f
 /* In an operation. */
 MUST_USE enum status vmfs_lock_release(struct vmfs_volume *vol, const struct vmfs_fd *fd);
 
-/* ---- names: dir.c, path.c -------------------------------------------------------------------- */
+/* ---- names: dir.c, dir_array.c, path.c ------------------------------------------------------- */
 
 #define DIR_INDEXES	16u
 
@@ -358,19 +371,45 @@ struct vmfs_dirs {
 };
 
 struct vmfs_entry {
-	uint32_t	number;		/* in the directory */
+	uint32_t	number;		/* of its place in the directory; 0 is ".", 1 is ".." */
 	uint32_t	type, fd, generation;
 	char		name[VMFS_NAME_MAX + 1];
 };
 
+/* The shape of a directory file. dir is one. Those that change it run in operations. */
+struct vmfs_dir_ops {
+	/* ST_NOENT when there is no such name. */
+	enum status	(*find)(struct vmfs_volume *vol, const struct vmfs_fd *dir,
+				const char *name, struct vmfs_entry *entry);
+	enum status	(*entry)(struct vmfs_volume *vol, const struct vmfs_fd *dir,
+				 uint32_t number, struct vmfs_entry *entry);
+	/* The first entry at or behind place *number that is one; ST_NOENT: no more. */
+	enum status	(*next)(struct vmfs_volume *vol, const struct vmfs_fd *dir,
+				uint32_t *number, struct vmfs_entry *entry);
+	/* "." and ".."; the caller counts the links. */
+	enum status	(*init)(struct vmfs_volume *vol, const struct vmfs_fd *dir,
+				const struct vmfs_fd *parent);
+	/* ST_LIMIT: it cannot grow any more. */
+	enum status	(*add)(struct vmfs_volume *vol, const struct vmfs_fd *dir,
+			       const char *name, const struct vmfs_fd *child);
+	enum status	(*remove)(struct vmfs_volume *vol, const struct vmfs_fd *dir,
+				  uint32_t number);
+	/* Let an entry name another descriptor. */
+	enum status	(*point)(struct vmfs_volume *vol, const struct vmfs_fd *dir,
+				 uint32_t number, const struct vmfs_fd *child);
+};
+
+/* What is kept in memory of directories. */
 void vmfs_dir_fini(struct vmfs_volume *vol);
 void vmfs_dir_op_abort(struct vmfs_volume *vol);
-/* ST_NOENT when there is no such name. */
+int vmfs_is_dir(const struct vmfs_fd *fd);
+/* As vmfs_dir_ops tells. */
 MUST_USE enum status vmfs_dir_find(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 				   const char *name, struct vmfs_entry *entry);
 MUST_USE enum status vmfs_dir_entry(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 				    uint32_t number, struct vmfs_entry *entry);
-uint32_t vmfs_dir_count(const struct vmfs_fd *dir);
+MUST_USE enum status vmfs_dir_next(struct vmfs_volume *vol, const struct vmfs_fd *dir,
+				   uint32_t *number, struct vmfs_entry *entry);
 MUST_USE enum status vmfs_dir_empty(struct vmfs_volume *vol, const struct vmfs_fd *dir, int *empty);
 /* In operations. */
 #define DIR_NEED	64u
@@ -380,7 +419,6 @@ MUST_USE enum status vmfs_dir_add(struct vmfs_volume *vol, const struct vmfs_fd 
 				  const char *name, const struct vmfs_fd *child);
 MUST_USE enum status vmfs_dir_remove(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 				     uint32_t number);
-/* Let an entry name another descriptor. */
 MUST_USE enum status vmfs_dir_point(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 				    uint32_t number, const struct vmfs_fd *child);
 
@@ -406,9 +444,9 @@ MUST_USE enum status vmfs_path_rename(struct vmfs_volume *vol, const char *old_p
 
 #define NODE_MEMOS	16u
 
-struct vmfs_memo {			/* the page of a leaf of the map */
+struct vmfs_memo {			/* a page of pointers to file blocks */
 	struct meta_page	*page;
-	uint64_t		at, leaf;
+	uint64_t		at, number;	/* number: of all such pages of the file */
 };
 
 struct vmfs_node {			/* a file that somebody has open */
@@ -517,6 +555,21 @@ static inline uint32_t vmfs_now_s(void) { return (uint32_t)(port_wall_us() / 100
 static inline uint32_t vmfs_block_shift(const struct vmfs_volume *vol)
 {
 	return vol->layout.block_shift;
+}
+static inline const struct vmfs_form *vmfs_form(const struct vmfs_volume *vol)
+{
+	return vol->layout.form;
+}
+/* Bytes of the resource that is a host's journal. */
+static inline uint32_t vmfs_journal_bytes(const struct vmfs_volume *vol)
+{
+	return vmfs_form(vol)->journal_bytes ? vmfs_form(vol)->journal_bytes
+					     : vol->layout.block_bytes;
+}
+/* The pointer in a slot, 0 where there is no pointer block. */
+static inline uint64_t vmfs_map_value(const struct vmfs_volume *vol, const struct vmfs_slot *slot)
+{
+	return slot->page ? vmfs_ptr_get(vmfs_form(vol), slot->page->data + slot->off) : 0;
 }
 
 extern const struct store_ops vmfs_store_ops, vmfs_store_read_ops;

@@ -46,7 +46,10 @@ static enum status check_alignment(struct vmfs_volume *vol, struct why *why)
 	for (int k = 0; k < VMFS_RES_COUNT; k++) {
 		const struct vmfs_geom *g = &vol->layout.geom[k];
 
-		if (g->clusters && (g->clusters_per_group % 4 || g->group_bytes % META_PAGE_BYTES))
+		uint64_t headers = (uint64_t)g->clusters_per_group *
+				   vmfs_header_bytes(vmfs_form(vol));
+
+		if (g->clusters && (headers % META_PAGE_BYTES || g->group_bytes % META_PAGE_BYTES))
 			return why_set(why, ST_UNSUPPORTED,
 				       "%s: %u clusters per group of %s: only multiples of 4 are "
 				       "supported",
@@ -112,9 +115,12 @@ static void mark_file(struct vmfs_volume *vol, uint32_t addr, uint8_t *set)
 
 	if (vmfs_fd_get(vol, addr, &fd) != ST_OK || vmfs_fd_zla(&fd) != VMFS_ZLA_FB)
 		return;
-	for (uint32_t i = 0; i < VMFS_FD_POINTERS; i++)
-		if (le32_get(vmfs_fd_rec(&fd)->ptr[i]))
-			mark(set, VMFS_FB_BLOCK(le32_get(vmfs_fd_rec(&fd)->ptr[i])));
+	for (uint32_t i = 0; i < vmfs_form(vol)->ptrs; i++) {
+		uint64_t block = 0;
+
+		if (vmfs_fd_pointer(vol, &fd, i, META_READ, &block) == ST_OK && block)
+			mark(set, vmfs_layout_block(&vol->layout, block));
+	}
 }
 
 /* A volume begins with the blocks of its system files, one after the other. A damaged pointer of
@@ -285,7 +291,8 @@ static enum status count_all(struct vmfs_volume *vol, void *arg)
 	enum status st = ST_OK;
 
 	for (int k = 0; k < VMFS_RES_COUNT && st == ST_OK; k++)
-		st = vmfs_alloc_count(vol, (enum vmfs_res)k, to[k]);
+		if (to[k])
+			st = vmfs_alloc_count(vol, (enum vmfs_res)k, to[k]);
 	return st;
 }
 
@@ -343,31 +350,33 @@ static void decode_slot(const struct vmfs_volume *vol, const struct vmfs_hb_disk
 enum status vmfs_hosts(struct vmfs_volume *vol, int (*fn)(void *arg, const struct vmfs_host_slot *),
 		       void *arg)
 {
-	struct vmfs_hb_disk *slot = port_dma_alloc(VMFS_HB_SLOTS * sizeof(*slot));
+	uint32_t md = vmfs_form(vol)->md_bytes, slots = vmfs_form(vol)->hb_slots;
+	uint8_t *region = port_dma_alloc(slots * md);
 	enum status st;
 
-	if (!slot)
+	if (!region)
 		return ST_NOMEM;
-	st = lvm_read(&vol->lvm, VMFS_HB_AT, slot, VMFS_HB_SLOTS * sizeof(*slot));
-	for (uint32_t i = 0; i < VMFS_HB_SLOTS && st == ST_OK; i++) {
+	st = lvm_read(&vol->lvm, VMFS_HB_AT, region, slots * md);
+	for (uint32_t i = 0; i < slots && st == ST_OK; i++) {
+		const struct vmfs_hb_disk *slot = (const void *)(region + i * md);
 		struct vmfs_host_slot one;
 
-		if (le32_get(slot[i].state) == VMFS_HB_FREE || le32_get(slot[i].state) == 0)
+		if (le32_get(slot->state) == VMFS_HB_FREE || le32_get(slot->state) == 0)
 			continue;
-		decode_slot(vol, &slot[i], &one);
+		decode_slot(vol, slot, &one);
 		if (fn(arg, &one))
 			break;
 	}
-	port_dma_free(slot, VMFS_HB_SLOTS * sizeof(*slot));
+	port_dma_free(region, slots * md);
 	return st;
 }
 
 static uint64_t join(le32 lo, le32 hi) { return ((uint64_t)le32_get(hi) << 32) | le32_get(lo); }
 
-static void decode_meta(const struct vmfs_fd *fd, struct vmfs_file_meta *m)
+static void decode_meta(const struct vmfs_fd *fd, const struct vmfs_lock_disk *l,
+			struct vmfs_file_meta *m)
 {
-	const struct vmfs_lock_disk *l = &vmfs_fd_rec(fd)->lock;
-	const struct vmfs_fd_disk *d = &vmfs_fd_rec(fd)->meta;
+	const struct vmfs_fd_disk *d = vmfs_fd_meta(fd);
 
 	*m = (struct vmfs_file_meta){
 	    .lock_type = le32_get(l->type),
@@ -406,11 +415,14 @@ struct meta_ask { const char *path; struct vmfs_file_meta *meta; struct why *why
 static enum status file_meta_op(struct vmfs_volume *vol, void *arg)
 {
 	const struct meta_ask *a = arg;
+	struct vmfs_lock_disk lock;
 	struct vmfs_fd fd;
 	enum status st = vmfs_path_fd(vol, a->path, &fd, a->why);
 
 	if (st == ST_OK)
-		decode_meta(&fd, a->meta);
+		st = vmfs_fd_lock(vol, &fd, &lock);
+	if (st == ST_OK)
+		decode_meta(&fd, &lock, a->meta);
 	return st;
 }
 
@@ -440,7 +452,7 @@ static enum status rdm_op(struct vmfs_volume *vol, void *arg)
 			     a->path);
 	if (st != ST_OK)
 		return st;
-	scsi = (const void *)vmfs_fd_rec(&fd)->data;
+	scsi = (const void *)vmfs_fd_inline(&fd);
 	memset(a->id, 0, 64);
 	memcpy(a->id, scsi->id, MIN(scsi->len, sizeof(scsi->id)));
 	*a->bytes = vmfs_fd_length(&fd);

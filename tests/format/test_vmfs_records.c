@@ -112,10 +112,10 @@ static void test_resource_headers(void)
 		struct vmfs_geom g;
 
 		expand(t[i].p, &disk, sizeof(disk));
-		CU_ASSERT_PTR_NULL(vmfs_geom_decode(&disk, t[i].kind, &g));
+		CU_ASSERT_PTR_NULL(vmfs_geom_decode(&vmfs_form_5, &disk, t[i].kind, &g));
 		CU_ASSERT_EQUAL(g.count, t[i].count);
 		CU_ASSERT_EQUAL(g.file_bytes, t[i].file_bytes);
-		vmfs_geom_encode(&g, &back);
+		vmfs_geom_encode(&g, t[i].kind, &back);
 		CU_ASSERT(!memcmp(&disk, &back, sizeof(disk)));
 	}
 }
@@ -123,18 +123,21 @@ static void test_resource_headers(void)
 static void test_cluster(void)
 {
 	struct vmfs_cluster_header h, counted;
+	struct vmfs_geom g[VMFS_RES_COUNT], *fb;
 
 	expand(fbb_cluster0, &h, sizeof(h));
-	CU_ASSERT_PTR_NULL(vmfs_cluster_check(&h.lock, &h.meta, 0x610000, VMFS_RES_FB, 0, 200));
-	CU_ASSERT_PTR_NOT_NULL(vmfs_cluster_check(&h.lock, &h.meta, 0x610400, VMFS_RES_FB, 0, 200));
-	CU_ASSERT_PTR_NOT_NULL(vmfs_cluster_check(&h.lock, &h.meta, 0x610000, VMFS_RES_FB, 1, 200));
-	CU_ASSERT_PTR_NOT_NULL(vmfs_cluster_check(&h.lock, &h.meta, 0x610000, VMFS_RES_SB, 0, 200));
+	vmfs_geom_for_volume(g, 256);
+	fb = &g[VMFS_RES_FB];
+	CU_ASSERT_PTR_NULL(vmfs_cluster_check(fb, VMFS_RES_FB, &h.lock, &h.meta, 0x610000, 0));
+	CU_ASSERT_PTR_NOT_NULL(vmfs_cluster_check(fb, VMFS_RES_FB, &h.lock, &h.meta, 0x610400, 0));
+	CU_ASSERT_PTR_NOT_NULL(vmfs_cluster_check(fb, VMFS_RES_FB, &h.lock, &h.meta, 0x610000, 1));
+	CU_ASSERT_PTR_NOT_NULL(vmfs_cluster_check(fb, VMFS_RES_SB, &h.lock, &h.meta, 0x610000, 0));
 	CU_ASSERT_EQUAL(le64_get(h.lock.token), 21);
 	CU_ASSERT_EQUAL(le64_get(h.lock.hb_at), 0x37b000);
 	CU_ASSERT_EQUAL(le32_get(h.meta.free), 185);
 	CU_ASSERT_EQUAL(le32_get(h.meta.next_free), 15);
 	counted = h;
-	vmfs_cluster_count(&counted.meta);
+	vmfs_cluster_count(fb, VMFS_RES_FB, &counted.meta);
 	CU_ASSERT(!memcmp(&counted, &h, sizeof(h)));
 }
 
@@ -143,8 +146,8 @@ static void test_file_descriptors(void)
 	struct vmfs_fd_record fd;
 
 	expand(fd_sbc, &fd, sizeof(fd));
-	CU_ASSERT_PTR_NULL(vmfs_fd_check(&fd.meta, VMFS_FD_SBC));
-	CU_ASSERT_PTR_NOT_NULL(vmfs_fd_check(&fd.meta, VMFS_FD_PBC));
+	CU_ASSERT_PTR_NULL(vmfs_fd_check(&vmfs_form_5, &fd.meta, VMFS_FD_SBC));
+	CU_ASSERT_PTR_NOT_NULL(vmfs_fd_check(&vmfs_form_5, &fd.meta, VMFS_FD_PBC));
 	CU_ASSERT_EQUAL(le32_get(fd.lock.type), VMFS_LOCK_TYPE_BASE + VMFS_LOCK_FD);
 	CU_ASSERT_EQUAL(le64_get(fd.lock.at), 0x422000);
 	CU_ASSERT_EQUAL(le64_get(fd.meta.length), 0x220000);
@@ -153,7 +156,7 @@ static void test_file_descriptors(void)
 	CU_ASSERT_EQUAL(vmfs_fd_shift(&fd.meta), 20);
 	CU_ASSERT_EQUAL(le32_get(fd.ptr[2]), VMFS_FB_MAKE(10));
 	expand(fd_resident, &fd, sizeof(fd));
-	CU_ASSERT_PTR_NULL(vmfs_fd_check(&fd.meta, VMFS_FD_MAKE(0, 12)));
+	CU_ASSERT_PTR_NULL(vmfs_fd_check(&vmfs_form_5, &fd.meta, VMFS_FD_MAKE(0, 12)));
 	CU_ASSERT_EQUAL(le32_get(fd.meta.zla), VMFS_ZLA_RESIDENT);
 	CU_ASSERT_EQUAL(le32_get(fd.meta.mode), 0644);
 	CU_ASSERT_EQUAL(vmfs_fd_shift(&fd.meta), 13);

@@ -8,7 +8,7 @@
 struct take {
 	enum vmfs_res	kind;
 	uint64_t	goal, want, first, count;
-	uint32_t	addr;
+	uint64_t	addr;
 	enum status	end;
 };
 
@@ -26,7 +26,7 @@ static enum status take_op(struct vmfs_volume *vol, void *arg)
 
 static enum status free_op(struct vmfs_volume *vol, void *arg)
 {
-	return vmfs_alloc_free(vol, *(uint32_t *)arg);
+	return vmfs_alloc_free(vol, *(uint64_t *)arg);
 }
 
 static enum status run(struct vol *v, vmfs_op_fn *fn, void *arg)
@@ -56,7 +56,7 @@ static void test_each_resource_is_given_once(void)
 	for (size_t k = 0; k < ARRAY_COUNT(kinds); k++) {
 		struct take t = { .kind = kinds[k] };
 		uint64_t room, n = 0;
-		uint32_t *got;
+		uint64_t *got;
 		struct vol v;
 
 		vol_format(VOLUME_BYTES);
@@ -116,7 +116,7 @@ static void test_failed_operation_gives_back(void)
 static void test_freed_is_not_given_before_the_commit(void)
 {
 	struct take t = { .kind = VMFS_RES_PB2 };
-	uint32_t addr, last;
+	uint64_t addr, last;
 	struct vol v;
 	uint64_t txn;
 

@@ -257,7 +257,7 @@ static void test_loop_of_directories_ends(void)
 
 		/* In memory only: the ".." of /d now names /d/e. */
 		CU_ASSERT_EQUAL(vmfs_fd_slot(v.volume, &p.dir, 0, META_READ, &slot), ST_OK);
-		at = vmfs_layout_addr_at(&v.volume->layout, vmfs_map_value(&slot));
+		at = vmfs_layout_addr_at(&v.volume->layout, vmfs_map_value(v.volume, &slot));
 		CU_ASSERT_EQUAL(vmfs_meta_get(v.volume, at, META_READ, &page), ST_OK);
 		e = (void *)(page->data + at % META_PAGE_BYTES);
 		le32_set(&e[1].fd, d.addr);

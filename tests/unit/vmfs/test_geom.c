@@ -29,7 +29,8 @@ static const struct real {
 static void test_derive_matches_genuine_files(void)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(real); i++) {
-		struct vmfs_geom g = { .per_cluster = real[i].per_cluster, .count = real[i].count,
+		struct vmfs_geom g = { .form = &vmfs_form_5, .count = real[i].count,
+				       .per_cluster = real[i].per_cluster,
 				       .clusters_per_group = real[i].clusters_per_group,
 				       .resource_bytes = real[i].resource_bytes };
 
@@ -43,14 +44,16 @@ static void test_derive_matches_genuine_files(void)
 static void test_encode_decode(void)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(real); i++) {
-		struct vmfs_geom g = { .per_cluster = real[i].per_cluster, .count = real[i].count,
+		struct vmfs_geom g = { .form = &vmfs_form_5, .count = real[i].count,
+				       .per_cluster = real[i].per_cluster,
 				       .clusters_per_group = real[i].clusters_per_group,
 				       .resource_bytes = real[i].resource_bytes }, back;
 		struct vmfs_res_disk disk;
 
 		vmfs_geom_derive(&g);
-		vmfs_geom_encode(&g, &disk);
-		CU_ASSERT_PTR_NULL(vmfs_geom_decode(&disk, real[i].kind, &back));
+		vmfs_geom_encode(&g, real[i].kind, &disk);
+		CU_ASSERT_PTR_NULL(vmfs_geom_decode(&vmfs_form_5, &disk, real[i].kind,
+						      &back));
 		CU_ASSERT(!memcmp(&g, &back, sizeof(g)));
 	}
 }
@@ -112,14 +115,14 @@ static void test_split_is_the_inverse_of_addr(void)
 	struct vmfs_geom g[VMFS_RES_COUNT];
 
 	vmfs_geom_for_volume(g, 7936);
-	for (enum vmfs_res kind = 0; kind < VMFS_RES_COUNT; kind++) {
+	for (enum vmfs_res kind = 0; kind <= VMFS_RES_PB2; kind++) {
 		uint32_t last = g[kind].clusters - 1,
 			 total = vmfs_geom_cluster_total(&g[kind], last), c, r;
 
 		for (uint64_t i = 0; i < g[kind].count; i++) {
 			uint32_t cluster = (uint32_t)(i / g[kind].per_cluster);
 			uint32_t resource = (uint32_t)(i % g[kind].per_cluster);
-			uint32_t addr = vmfs_geom_addr(kind, &g[kind], cluster, resource);
+			uint64_t addr = vmfs_geom_addr(kind, &g[kind], cluster, resource);
 
 			CU_ASSERT(vmfs_geom_split(&g[kind], kind, addr, 1, &c, &r) &&
 				  c == cluster && r == resource);
@@ -136,9 +139,8 @@ static void test_split_is_the_inverse_of_addr(void)
 /* Neighbours neither overlap nor leave gaps, over the border of a group too. */
 static void test_resources_follow_each_other(void)
 {
-	struct vmfs_geom g = {
-		.per_cluster = 16, .clusters_per_group = 4, .resource_bytes = 4096, .count = 200
-	};
+	struct vmfs_geom g = { .form = &vmfs_form_5, .per_cluster = 16, .clusters_per_group = 4,
+			       .resource_bytes = 4096, .count = 200 };
 
 	vmfs_geom_derive(&g);
 	for (uint32_t i = 1; i < 200; i++) {
@@ -162,13 +164,13 @@ static void test_decode_refuses(void)
 	struct vmfs_geom g[VMFS_RES_COUNT], back;
 
 	vmfs_geom_for_volume(g, 256);
-	for (enum vmfs_res kind = 0; kind < VMFS_RES_COUNT; kind++)
+	for (enum vmfs_res kind = 0; kind <= VMFS_RES_PB2; kind++)
 		for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
 			struct vmfs_res_disk disk;
 
-			vmfs_geom_encode(&g[kind], &disk);
+			vmfs_geom_encode(&g[kind], kind, &disk);
 			le32_set((le32 *)((uint8_t *)&disk + bad[i].off), bad[i].value);
-			CU_ASSERT_PTR_NOT_NULL(vmfs_geom_decode(&disk, kind, &back));
+			CU_ASSERT_PTR_NOT_NULL(vmfs_geom_decode(&vmfs_form_5, &disk, kind, &back));
 		}
 }
 

@@ -117,6 +117,7 @@ static void test_open_file_is_named(void)
 {
 	struct store_file *wf, *rf;
 	struct vmfs_lock_disk free_lock, held;
+	const struct vmfs_fd *fd;
 	struct vol w, r;
 	struct why why;
 	char byte;
@@ -126,13 +127,14 @@ static void test_open_file_is_named(void)
 	fill(&w, "/f", 3 * MIB, 1);
 	vol_mount(&r, 0);
 	rf = vol_open(&r, "/f", STORE_READ);
-	free_lock = vmfs_fd_rec(&container_of(rf, struct vmfs_file, base)->node->fd)->lock;
+	fd = &container_of(rf, struct vmfs_file, base)->node->fd;
+	CU_ASSERT_EQUAL_FATAL(vmfs_fd_lock(r.volume, fd, &free_lock), ST_OK);
 	CU_ASSERT_EQUAL(le32_get(free_lock.mode), VMFS_LOCK_FREE);
 	CU_ASSERT_EQUAL(check(rf, &why), ST_OK);
 	wf = vol_open(&w, "/f", STORE_WRITE);
 	CU_ASSERT_EQUAL(check(rf, &why), ST_BUSY);
 	CU_ASSERT_PTR_NOT_NULL(strstr(why.text, "open for writing on host"));
-	held = vmfs_fd_rec(&container_of(rf, struct vmfs_file, base)->node->fd)->lock;
+	CU_ASSERT_EQUAL_FATAL(vmfs_fd_lock(r.volume, fd, &held), ST_OK);
 	CU_ASSERT_EQUAL(le32_get(held.mode), VMFS_LOCK_EXCLUSIVE);
 	CU_ASSERT_EQUAL(le64_get(held.token), le64_get(free_lock.token) + 1);
 	CU_ASSERT_EQUAL(le64_get(held.hb_at), w.volume->beat.at);
