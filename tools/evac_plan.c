@@ -2,28 +2,25 @@
 /* evac_plan - what there is to evacuate: folders in the order of their names; in each the disks
  * first, then the other files, the .vmx last, so that a machine whose .vmx has arrived is complete.
  *
- * Descriptors are opened to learn which files are extents of which disk. What cannot be opened, a
- * damaged descriptor or a format of a later release, is copied all the same: as files. */
+ * Descriptors are read to learn which files are extents of which disk. What cannot be read, a
+ * damaged descriptor, is copied all the same: as files. */
 #include "tools/evac.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "tools/walk.h"
 
 #define VMX_MAX		MIB	/* of what is read of a .vmx */
-#define NO_PARENT	0xffffffffu
 
 /* A disk of a folder, as its descriptor tells. */
 struct found_disk {
 	const struct walk_entry	*entry;		/* the descriptor */
-	uint32_t		cid, parent_cid;
+	uint32_t		cid;
 	uint64_t		bytes;
-	uint8_t			parent;		/* another disk of the folder names it */
-	uint8_t			flat;
-	char			*parent_hint;	/* NULL: none */
+	uint8_t			delta;		/* it has a parent */
+	uint8_t			flat;		/* the one extent is what it shows */
 	size_t			*extent;	/* indexes of entries; of extents that are there */
 	size_t			extent_count;
 };
@@ -34,6 +31,7 @@ struct planning {
 	struct evac_folder	*folder;
 	struct walk_dir		dir;
 	uint8_t			*taken;		/* entries that belong to a disk */
+	uint8_t			*is_parent;	/* entries that another disk of the folder names */
 	struct found_disk	*disk;
 	size_t			disk_count;
 };
@@ -54,6 +52,11 @@ char *evac_unit_path(const struct evac_unit *u)
 	path = evac_path(u->folder, name);
 	free(name);
 	return path;
+}
+
+static int is_vmx(const char *name)
+{
+	return mem_ends_with(name, ".vmx") || mem_ends_with(name, ".vmtx");	/* a template's */
 }
 
 /* ---- units ----------------------------------------------------------------------------------- */
@@ -123,7 +126,7 @@ static enum status add_plain(struct planning *p, const struct walk_entry *entry)
 
 	if (st != ST_OK)
 		return st;
-	u->last = mem_ends_with(entry->name, ".vmx");
+	u->last = (uint8_t)is_vmx(entry->name);
 	seal(u, 0);
 	return ST_OK;
 }
@@ -185,78 +188,72 @@ static int entry_named(const struct planning *p, const char *name, size_t *index
 	return 0;
 }
 
-/* The value of a line `key="value"` of a descriptor, in new memory. */
-static char *text_value(const char *text, const char *key)
+static enum status note_extents(struct planning *p, struct found_disk *d,
+				const struct vmdk_disk *link, uint32_t count)
 {
-	size_t n = strlen(key);
-
-	for (const char *line = text; line; line = strchr(line, '\n')) {
-		line += *line == '\n';
-		if (strncasecmp(line, key, n) == 0 && line[n] == '=' && line[n + 1] == '"')
-			return strndup(line + n + 2, strcspn(line + n + 2, "\"\r\n"));
-		if (*line == 0)
-			break;
-	}
-	return NULL;
-}
-
-static enum status note_extents(struct planning *p, struct found_disk *d, struct vmdk_disk *disk,
-				const struct vmdk_info *info)
-{
-	struct vmdk_extent_info *x = calloc(1, sizeof(*x));
-	enum status st = x ? ST_OK : ST_NOMEM;
-
-	d->extent = calloc(info->extent_count + 1, sizeof(*d->extent));
+	d->extent = calloc(count + 1, sizeof(*d->extent));
 	if (!d->extent)
-		st = ST_NOMEM;
-	for (uint32_t i = 0; i < info->extent_count && st == ST_OK; i++) {
+		return ST_NOMEM;
+	for (uint32_t i = 0; i < count; i++) {
+		struct vmdk_link_extent x;
 		size_t at;
 
-		st = vmdk_extent_info(disk, i, x);
-		if (st != ST_OK || !entry_named(p, x->file, &at) || p->taken[at])
+		if (!vmdk_link_extent(link, i, &x) || !x.file || x.on_device ||
+		    !entry_named(p, x.file, &at) || p->taken[at])
 			continue;	/* one file may hold two extents */
 		p->taken[at] = 1;
 		d->extent[d->extent_count++] = at;
-		d->flat = info->extent_count == 1 && x->offset_sectors == 0 &&
-			  p->dir.entry[at].st.size_bytes == info->bytes;
+		d->flat = count == 1 && x.flat && x.offset == 0 &&
+			  p->dir.entry[at].st.size_bytes == d->bytes;
 	}
-	free(x);
-	return st;
+	return ST_OK;
 }
 
-static enum status note_disk(struct planning *p, const struct walk_entry *entry,
-			     struct vmdk_disk *disk)
+/* Where the parent is, if it is in this folder: 1, and its entry. */
+static int parent_here(struct planning *p, const char *path, const char *hint, size_t *parent)
+{
+	char at[HOST_PATH_MAX], dir[HOST_PATH_MAX];
+
+	for (unsigned n = 0; vmdk_parent_path(path, hint, n, at, sizeof(at)) == ST_OK; n++) {
+		struct store_stat ss;
+
+		path_parent(at, dir, sizeof(dir));
+		if (p->v->src->ops->stat(p->v->src, at, &ss, NULL) == ST_OK)
+			return strcmp(dir, p->folder->path) == 0 &&
+			       entry_named(p, path_last(at), parent);
+	}
+	return 0;
+}
+
+static enum status note_disk(struct planning *p, const struct walk_entry *entry, const char *path,
+			     const struct vmdk_disk *link)
 {
 	struct found_disk *grown = realloc(p->disk, (p->disk_count + 1) * sizeof(*grown));
-	struct vmdk_info *info = calloc(1, sizeof(*info));
-	enum status st = grown && info ? vmdk_info(disk, info) : ST_NOMEM;
+	struct vmdk_link_info info;
+	size_t parent;
 
-	if (grown)
-		p->disk = grown;
-	if (st == ST_OK) {
-		grown += p->disk_count++;
-		*grown = (struct found_disk){
-			.entry = entry, .cid = info->cid, .parent_cid = info->parent_cid,
-			.bytes = info->bytes,
-			.parent_hint = text_value(vmdk_descriptor_text(disk),
-						  "parentFileNameHint"),
-		};
-		st = note_extents(p, grown, disk, info);
-	}
-	free(info);
-	return st;
+	if (!grown)
+		return ST_NOMEM;
+	p->disk = grown;
+	grown += p->disk_count++;
+	vmdk_link_info(link, &info);
+	*grown = (struct found_disk){ .entry = entry, .cid = info.cid, .bytes = info.bytes,
+				      .delta = info.is_delta };
+	if (info.parent_hint && parent_here(p, path, info.parent_hint, &parent))
+		p->is_parent[parent] = 1;
+	return note_extents(p, grown, link, info.extent_count);
 }
 
 /* A failure to open is no failure of the evacuation: see above. */
 static enum status find_disk(struct planning *p, const struct walk_entry *entry)
 {
 	char *path = walk_path(p->folder->path, entry->name);
-	struct vmdk_disk *disk;
+	struct vmdk_disk *link;
 	enum status st = path ? ST_OK : ST_NOMEM;
 
-	if (st == ST_OK && vmdk_open(p->v->src, path, VMDK_READ, &disk, NULL) == ST_OK) {
-		st = note_disk(p, entry, disk);
-		(void)vmdk_close(disk);	/* opened for reading */
+	if (st == ST_OK && vmdk_link_open(p->v->src, path, &link, NULL) == ST_OK) {
+		st = note_disk(p, entry, path, link);
+		(void)vmdk_close(link);	/* nothing was written */
 	}
 	free(path);
 	return st;
@@ -272,11 +269,6 @@ static enum status find_disks(struct planning *p)
 		if (entry->st.kind == STORE_FILE && mem_ends_with(entry->name, ".vmdk"))
 			st = find_disk(p, entry);
 	}
-	for (size_t i = 0; i < p->disk_count; i++)
-		for (size_t k = 0; k < p->disk_count; k++)
-			if (p->disk[k].parent_hint &&
-			    strcmp(p->disk[k].parent_hint, p->disk[i].entry->name) == 0)
-				p->disk[i].parent = 1;
 	return st;
 }
 
@@ -290,7 +282,7 @@ static int in_vmx(struct planning *p, const char *name)
 		char *path, *text, *at;
 		uint64_t bytes;
 
-		if (!mem_ends_with(entry->name, ".vmx"))
+		if (!is_vmx(entry->name))
 			continue;
 		path = walk_path(p->folder->path, entry->name);
 		if (path &&
@@ -338,12 +330,12 @@ static enum status plan_disks(struct planning *p)
 	for (size_t i = 0; i < p->disk_count && st == ST_OK; i++) {
 		const struct found_disk *d = &p->disk[i];
 		size_t self = (size_t)(d->entry - p->dir.entry);
-		int wanted = !d->parent || in_vmx(p, d->entry->name);
+		int wanted = !p->is_parent[self] || in_vmx(p, d->entry->name);
 
-		if (!p->e->collapse || d->parent_cid == NO_PARENT) {
-			if (!p->e->collapse || wanted)
+		if (!p->e->collapse || !d->delta) {
+			if (d->extent_count && (!p->e->collapse || wanted))
 				st = add_disk(p, d);
-			else
+			else if (d->extent_count)
 				p->taken[self] = 1;	/* its data is in the disks above it */
 			continue;
 		}
@@ -362,7 +354,7 @@ static enum status plan_files(struct planning *p)
 		for (size_t i = 0; i < p->dir.count && st == ST_OK; i++) {
 			const struct walk_entry *entry = &p->dir.entry[i];
 
-			if (p->taken[i] || mem_ends_with(entry->name, ".vmx") != last ||
+			if (p->taken[i] || is_vmx(entry->name) != last ||
 			    (!last && of_no_use(p, entry)))
 				continue;
 			st = add_plain(p, entry);
@@ -372,12 +364,11 @@ static enum status plan_files(struct planning *p)
 
 static void planning_free(struct planning *p)
 {
-	for (size_t i = 0; i < p->disk_count; i++) {
-		free(p->disk[i].parent_hint);
+	for (size_t i = 0; i < p->disk_count; i++)
 		free(p->disk[i].extent);
-	}
 	free(p->disk);
 	free(p->taken);
+	free(p->is_parent);
 	walk_free(&p->dir);
 }
 
@@ -447,7 +438,8 @@ static enum status plan_folder(struct evac *e, struct evac_volume *v, const char
 		return st;
 	p.folder = add_folder(e, v, path, ss);
 	p.taken = calloc(p.dir.count + 1, 1);
-	st = p.folder && p.taken ? find_disks(&p) : ST_NOMEM;
+	p.is_parent = calloc(p.dir.count + 1, 1);
+	st = p.folder && p.taken && p.is_parent ? find_disks(&p) : ST_NOMEM;
 	if (st == ST_OK)
 		st = plan_disks(&p);
 	if (st == ST_OK)

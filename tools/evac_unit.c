@@ -18,13 +18,14 @@
 #include "tools/block_copy.h"
 #include "tools/disk_sum.h"
 #include "tools/host_file.h"
+#include "tools/host_path.h"
 #include "tools/walk.h"
 
 #define JOURNAL_BYTES_MIN (4 * MIB)	/* smaller files without a receipt are just copied again */
 #define OPEN_AGAIN_NS	100000000ull
 #define OPEN_PATIENCE_NS 2000000000ull
 
-enum part { PART_DATA, PART_JOURNAL, PART_RECEIPT };
+enum part { PART_DATA, PART_JOURNAL, PART_RECEIPT, PART_FLAT };
 
 /* A unit while it is copied. */
 struct job {
@@ -62,12 +63,12 @@ static char *final_path(const struct evac_unit *u, const char *name)
 /* Ids are the file system's: no other file of the volume has them. */
 static char *hidden_path(const struct evac_unit *u, size_t file, enum part part)
 {
-	static const char *const suffix[] = { "part", "sums", "receipt" };
+	static const char *const suffix[] = { ".part", ".sums", ".receipt", "-flat.vmdk" };
 	uint64_t id = u->file[part == PART_DATA ? file : 0].id;
 	char name[64];
 
-	snprintf(name, sizeof(name), ".cairn-%llx.%s", (unsigned long long)id,
-		 u->kind == EVAC_COLLAPSED && part == PART_DATA ? "vmdk" : suffix[part]);
+	snprintf(name, sizeof(name), ".cairn-%llx%s", (unsigned long long)id,
+		 u->kind == EVAC_COLLAPSED && part == PART_DATA ? ".vmdk" : suffix[part]);
 	return walk_path(u->folder->dst, name);
 }
 
@@ -168,12 +169,13 @@ static int is_logged(const struct evac_unit *u)
 /* How much of it is there, as the room tells that its hidden files take. */
 static uint64_t part_bytes(struct evac *e, const struct evac_unit *u)
 {
+	enum part part = u->kind == EVAC_COLLAPSED ? PART_FLAT : PART_DATA;
 	uint64_t sum = 0;
 
 	for (size_t i = 0; i < u->file_count; i++) {
 		struct store_stat ss;
 
-		if (stat_path(e->dest.store, hidden_path(u, i, PART_DATA), &ss) == ST_OK)
+		if (stat_path(e->dest.store, hidden_path(u, i, part), &ss) == ST_OK)
 			sum += ss.allocated_bytes;
 	}
 	return sum;
@@ -317,16 +319,10 @@ static enum status remove_parts(struct job *j)
 {
 	enum status st = ST_OK;
 
-	for (size_t i = 0; i < j->u->file_count && st == ST_OK; i++) {
-		char *path = hidden_path(j->u, i, PART_DATA);
-
-		if (j->u->kind == EVAC_COLLAPSED && path && exists(j->e, strdup(path))) {
-			st = vmdk_delete(j->dst, path, 1, NULL);
-			free(path);
-		} else {
-			st = remove_path(j->dst, path);
-		}
-	}
+	for (size_t i = 0; i < j->u->file_count && st == ST_OK; i++)
+		st = remove_path(j->dst, hidden_path(j->u, i, PART_DATA));
+	if (st == ST_OK && j->u->kind == EVAC_COLLAPSED)
+		st = remove_path(j->dst, hidden_path(j->u, 0, PART_FLAT));
 	return st;
 }
 
@@ -498,7 +494,6 @@ static enum status copy_one_file(struct job *j, struct evac_file *f, struct why 
 	return st;
 }
 
-/* The new disk has the hidden name of a descriptor; vmdk_rename() knows what belongs to it. */
 static enum status copy_chain_to(struct job *j, struct vmdk_disk *chain, const char *part,
 				 struct why *why)
 {
@@ -617,23 +612,63 @@ static enum status write_receipt(struct job *j, struct why *why)
 	return st;
 }
 
+/* The text of a descriptor with the name of its one extent changed, in new memory; NULL: it is not
+ * there, or there is no memory. */
+static char *rename_extent(const char *text, const char *from, const char *to)
+{
+	char *quoted, *made = NULL;
+	const char *at;
+
+	if (asprintf(&quoted, "\"%s\"", from) < 0)
+		return NULL;
+	at = strstr(text, quoted);
+	if (at && asprintf(&made, "%.*s\"%s\"%s", (int)(at - text), text, to,
+			   at + strlen(quoted)) < 0)
+		made = NULL;
+	free(quoted);
+	return made;
+}
+
+/* The machine's .vmx knows the leaf by a name with a number, which vmdk_rename() keeps for snapshots:
+ * so the extent and the descriptor get their names here. */
+static enum status publish_collapsed(struct job *j, const char *part, const char *flat,
+				     struct why *why)
+{
+	char *path = final_path(j->u, j->u->name), *to = final_path(j->u, j->u->file[0].name);
+	char *text, *made = NULL;
+	uint64_t bytes;
+	enum status st = path && to ? ST_OK : ST_NOMEM;
+
+	if (st == ST_OK)
+		st = store_read_all(j->dst, part, MIB, &text, &bytes, why);
+	if (st == ST_OK) {
+		made = rename_extent(text, path_last(flat), j->u->file[0].name);
+		port_free(text);
+		st = made && !strchr(j->u->name, '"') ? ST_OK : ST_NAME;
+	}
+	if (st == ST_OK && exists(j->e, strdup(flat)))
+		st = j->dst->ops->rename(j->dst, flat, to, 1, why);
+	if (st == ST_OK)	/* the time says later that nobody has changed it here */
+		st = host_file_set_attr(j->dst, to, ~0u, j->u->file[0].mtime_s);
+	if (st == ST_OK)
+		st = store_replace(j->dst, path, 0600, made, strlen(made), why);
+	free(made);
+	free(path);
+	free(to);
+	return st;
+}
+
 static enum status place_collapsed(struct job *j, struct why *why)
 {
-	char *part = hidden_path(j->u, 0, PART_DATA), *path = final_path(j->u, j->u->name);
-	enum status st = part && path ? ST_OK : ST_NOMEM;
+	char *part = hidden_path(j->u, 0, PART_DATA), *flat = hidden_path(j->u, 0, PART_FLAT);
+	enum status st = part && flat ? ST_OK : ST_NOMEM;
 
-	if (st == ST_OK && exists(j->e, strdup(part))) {
-		if (exists(j->e, strdup(path)))
-			st = vmdk_delete(j->dst, path, 1, why);
-		if (st == ST_OK)
-			st = vmdk_rename(j->dst, part, path, why);
-	}
+	if (st == ST_OK && exists(j->e, strdup(part)))
+		st = publish_collapsed(j, part, flat, why);
+	if (st == ST_OK)
+		st = remove_path(j->dst, strdup(part));
 	free(part);
-	free(path);
-	path = st == ST_OK ? final_path(j->u, j->u->file[0].name) : NULL;
-	if (path)	/* the time says later that nobody has changed it here */
-		st = host_file_set_attr(j->dst, path, ~0u, j->u->file[0].mtime_s);
-	free(path);
+	free(flat);
 	return st;
 }
 

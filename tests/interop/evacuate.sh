@@ -187,6 +187,34 @@ sums slow | grep -v 'vm [12].vmx' >slow.sums
 grep -v 'vm [12].vmx' calm.sums >calm2.sums
 same "to the same files" slow.sums calm2.sums
 
+# ---- snapshot chains ------------------------------------------------------------------------------------------
+
+mkdir chain links one
+leaf=$(cd "$top" && mkchain -k flat,cowd,sesparse -s 20481k -e "$T/shown.raw" "$T/chain") || fail "mkchain"
+leaf=${leaf##*/}
+printf 'scsi0:0.fileName = "%s"\n' "$leaf" >chain/vm.vmx
+printf 'snapshot.numSnapshots = "2"\n' >chain/vm.vmsd
+truncate -s 300M chains
+cairn volume create --label c chains >/dev/null 2>&1
+cairn file mkdir --device chains /vmfs/volumes/c/vm
+cairn file cp --device chains chain/* /vmfs/volumes/c/vm/
+try "a chain, link by link" cairn evacuate chains links
+try "its leaf shows the same" cairn disk compare "links/c/vm/$leaf" shown.raw
+for r in links/c/vm/*.receipt; do
+	try "${r##*/} holds" cairn disk verify "${r%.receipt}" "$r"
+	try "${r##*/} holds on the datastore" cairn disk verify --device chains "/vmfs/volumes/c/vm/$(basename "$r" .receipt)" "$r"
+done
+kill_after 0.2 cairn evacuate --rate 20M --collapse chains one
+try "a chain, collapsed" cairn evacuate --collapse chains one
+try "the one disk shows the same" cairn disk compare "one/c/vm/$leaf" shown.raw
+try "and so does its receipt" cairn disk verify "one/c/vm/$leaf" "one/c/vm/$leaf.receipt"
+try "also for the chain on the datastore" cairn disk verify --device chains "/vmfs/volumes/c/vm/$leaf" "one/c/vm/$leaf.receipt"
+have qemu-img && try "qemu-img reads it" qemu-img compare -q -f vmdk -F raw "one/c/vm/$leaf" shown.raw
+[ "$(ls one/c/vm | tr '\n' ' ')" = "${leaf%.vmdk}-flat.vmdk $leaf $leaf.receipt vm.vmx " ] &&
+	pass "the links below it and the records of the snapshots stay" || fail "there are: $(ls one/c/vm | tr '\n' ' ')"
+try "collapsed once more" cairn evacuate --collapse chains one
+grep -q ': 0 copied, .* 0 failed; 0 B read' "$T/out" && pass "nothing is collapsed again" || fail "once more: $(tail -2 "$T/out")"
+
 # ---- several devices -----------------------------------------------------------------------------------------------
 
 truncate -s 300M p1 p2 other
