@@ -629,7 +629,7 @@ static char *rename_extent(const char *text, const char *from, const char *to)
 	return made;
 }
 
-/* The machine's .vmx knows the leaf by a name with a number, which vmdk_rename() keeps for snapshots:
+/* The machine's .vmx knows the leaf by a name with a number, which vmdk_rename() keeps for links:
  * so the extent and the descriptor get their names here. */
 static enum status publish_collapsed(struct job *j, const char *part, const char *flat,
 				     struct why *why)
