@@ -52,7 +52,9 @@ source=lun.img
 loop=$(losetup -f --show lun.img 2>/dev/null) && source=$loop
 sectors_read() { [ -n "$loop" ] && awk '{ print $3 }' "/sys/block/${loop#/dev/}/stat" || echo 0; }
 
-sums() { (cd "$1" && find . -type f ! -name '.cairn*' ! -name 'cairn-evacuate*' -print0 | sort -z | xargs -0 sha256sum); }
+same_tree() { diff -r -x '.cairn*' "$@"; }
+
+sectors_written() { awk '{ print $7 }' "/sys/block/${loop#/dev/}/stat" 2>/dev/null; }
 
 # Every receipt below a directory, against the copy and against the datastore.
 receipts()
@@ -72,13 +74,17 @@ receipts()
 # ---- without disturbance ---------------------------------------------------------------------------------
 
 mkdir calm
-before=$(sha256sum <lun.img)
+written=$(sectors_written)
 try "-n" cairn evacuate -n "$source" calm
 [ -z "$(ls -A calm)" ] && pass "-n writes nothing" || fail "-n left $(ls -A calm)"
 at=$(sectors_read)
 try "undisturbed" cairn evacuate "$source" calm
 calm_read=$(($(sectors_read) - at))
-[ "$(sha256sum <lun.img)" = "$before" ] && pass "nothing is written to the datastore" || fail "the datastore has changed"
+if [ -n "$loop" ]; then
+	[ "$(sectors_written)" = "$written" ] && pass "nothing is written to the datastore" || fail "the datastore is written to"
+else
+	skipped "no loop device: the device's own count of what is written"
+fi
 try "sha256sum reads our list" sh -c 'cd calm/ds1 && sha256sum --quiet -c cairn-evacuate.sha256'
 try "receipts hold on both sides" receipts calm
 for i in 1 2 3 4; do
@@ -123,17 +129,15 @@ cp "$T/out" json
 jq -r '"killed: read again at most \(.summary.read_again_bytes_max) of \(.summary.data_bytes) bytes"' json
 [ -z "$(find torn -name '.cairn-*.*' ! -name .cairn-evacuate.log)" ] && pass "nothing half done is left" ||
 	fail "left: $(find torn -name '.cairn-*.*')"
-sums calm >calm.sums
-sums torn >torn.sums
-same "the same files, with the same content" calm.sums torn.sums
+try "the same files, with the same content" same_tree calm torn
 try "killed: receipts hold on both sides" receipts torn
-same "the same list of sums" calm/ds1/cairn-evacuate.sha256 torn/ds1/cairn-evacuate.sha256
-# A kill costs what is in flight, 4 MiB of each of two files; and each run mounts and plans anew.
+# A kill costs what is in flight, 4 MiB of each of two files; and each run mounts, plans and looks at
+# the small files anew.
 if have jq; then
 	faults=$(jq -r --slurpfile schema "$top/docs/schema/evacuate-1.json" '$schema[0] as $s | '"$(grep -v '^#' "$top/tests/interop/schema.jq")" json 2>&1)
 	[ -z "$faults" ] && pass "the JSON fits its schema" || fail "JSON: ${faults:0:1000}"
 fi
-bound=$((kills * 9 * 1048576))
+bound=$((kills * 10 * 1048576))
 data=$(jq .summary.data_bytes json)
 [ -n "${CAIRN_LONG:-}" ] && bound=$((data / 20))
 [ "$(jq .summary.read_again_bytes_max json)" -le $bound ] && pass "by its own count at most $((bound * 100 / data)) % are read again" ||
@@ -183,9 +187,7 @@ wait $pid
 rc=$?
 [ $rc -eq 130 ] && grep -q 'the same command goes on' s.err && pass "SIGINT ends it with 130" || fail "SIGINT: $rc, $(tail -1 s.err)"
 try "and the same command goes on" cairn evacuate lun.img slow
-sums slow | grep -v 'vm [12].vmx' >slow.sums
-grep -v 'vm [12].vmx' calm.sums >calm2.sums
-same "to the same files" slow.sums calm2.sums
+try "to the same files" same_tree -x 'vm [12].vmx' -x cairn-evacuate.sha256 slow calm
 
 # ---- snapshot chains ------------------------------------------------------------------------------------------
 
