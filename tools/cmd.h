@@ -20,7 +20,8 @@ struct cmd {
 	struct opt_args		args;
 	struct host		*host;
 	uint8_t			json;		/* --json: one document on standard output */
-	uint8_t			quiet, verbose, dry_run, yes, exact;
+	uint8_t			quiet, verbose, dry_run, yes, exact, live;
+	uint8_t			doubted;	/* the reads' verdict was told: live.h */
 };
 
 /* End with an error: the line "prog: <why>" on standard error, and with --json the error document.

@@ -7,6 +7,7 @@
 #include "iopath/base/fmt.h"
 #include "tools/disk.h"
 #include "tools/disk_sum.h"
+#include "tools/live.h"
 
 #define FORMAT_OPT { "format", 'f', OPT_WORD, "raw|vmdk", "of the image; else its name tells" }
 #define CHAIN_OPT                                                                                  \
@@ -51,7 +52,7 @@ static int report(struct cmd *cmd, const char *disk, const struct vmdk_job *job)
 			     cmd->dry_run, "read_bytes", out_json_bytes(job->bytes_read),
 			     "written_bytes", out_json_bytes(job->bytes_written), "skipped_bytes",
 			     out_json_bytes(job->bytes_skipped)));
-	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
+	return live_print(cmd, doc) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
 static void plan(struct cmd *cmd, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -156,7 +157,7 @@ static int check_print(struct cmd *cmd, const struct vmdk_check_result *r, json_
 			     out_json_name(operand(cmd, 0)), "corruptions", (int)r->corruptions,
 			     "leaks", (int)r->leaks, "repaired", (int)r->repaired, "unrepairable",
 			     (int)r->unrepairable, "dirty", r->dirty, "findings", list));
-	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
+	return live_print(cmd, doc) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
 static int check(struct cmd *cmd, int repair)
@@ -408,7 +409,7 @@ static int verify_json(struct cmd *cmd, const struct disk_sum_result *r)
 	if (r->bad)
 		out_doc_fail(doc, ST_CORRUPT, operand(cmd, 0),
 			     "its content is not that of the manifest");
-	return out_doc_print(doc);
+	return live_print(cmd, doc);
 }
 
 static int verify_print(struct cmd *cmd, const struct disk_sum_result *r)

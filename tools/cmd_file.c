@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "tools/copy.h"
+#include "tools/live.h"
 
 #define LINKS_MAX 16
 
@@ -89,6 +90,11 @@ char file_kind_letter(enum store_kind kind)
 	return (size_t)kind < sizeof(letters) - 1 ? letters[kind] : '?';
 }
 
+int file_is_lost(const struct store *s, const struct store_stat *st)
+{
+	return st->kind == STORE_OTHER && strcmp(s->ops->name, "vmfs") == 0;
+}
+
 const char *file_kind_word(enum store_kind kind)
 {
 	static const char *const words[] = { "file", "directory", "symlink",
@@ -150,14 +156,23 @@ static enum status cat_one(struct cmd *cmd, const char *name, struct why *why)
 		s = why_set(why, ST_ISDIR, "%s: is a directory; name a file", name);
 	if (s == ST_OK)
 		s = p->store->ops->open(p->store, p->path, STORE_READ, &f, why);
+	if (s != ST_OK) {
+		file_put(p);
+		return s;
+	}
+	s = live_file_check(cmd, f, name, why);
+	if (s == ST_OK)
+		s = f->store->ops->file_stat(f, &st);
 	if (s == ST_OK) {
 		s = copy_to_fd(f, st.size_bytes, STDOUT_FILENO, &job);
+		if (s == ST_OK)
+			s = live_file_check(cmd, f, name, why);
 		if (job.fd_errno)
 			why_set(why, s, "standard output: %s; %llu bytes of %s were written",
 				strerror(job.fd_errno), (unsigned long long)job.bytes_written,
 				name);
-		(void)p->store->ops->file_close(f); /* opened for reading: nothing can be lost */
 	}
+	(void)p->store->ops->file_close(f); /* opened for reading: nothing can be lost */
 	file_put(p);
 	return s;
 }
@@ -286,7 +301,7 @@ static int file_stat(struct cmd *cmd)
 		}
 		file_put(p);
 	}
-	if (doc && out_doc_print(doc) != 0)
+	if (doc && live_print(cmd, doc) != 0)
 		return EXIT_FAILED;
 	return code;
 }
@@ -303,6 +318,7 @@ static const struct opt ls_opts[] = {
 static const struct opt cp_opts[] = {
 	{ "recursive", 'r', OPT_NONE, NULL, "directories with all below them" },
 	{ "rate", 0, OPT_SIZE, "BYTES", "at most that many bytes per second" },
+	{ "rescue", 0, OPT_NONE, NULL, "zeros for what cannot be read, each range told; exit 6" },
 };
 static const struct opt mkdir_opts[] = {
 	{ "parents", 'p', OPT_NONE, NULL, "directories above it too; no error when it exists" },

@@ -2,6 +2,7 @@
 /* cmd_volume - `cairn volume`: the table of its verbs, and those that only look: what datastores
  * there are, and what is in one. */
 #include "tools/volume.h"
+#include "tools/live.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,7 +179,7 @@ static int volume_list(struct cmd *cmd)
 			code = cmd_fail(cmd, NULL, ST_NOMEM, NULL);
 	}
 	if (doc)
-		code = out_doc_print(doc) == 0 ? code : EXIT_FAILED;
+		code = live_print(cmd, doc) == 0 ? code : EXIT_FAILED;
 	else if (code == EXIT_DONE)
 		code = print_list(cmd, t);
 	out_table_destroy(t);
@@ -205,15 +206,17 @@ static int show_host(void *arg, const struct vmfs_host_slot *s)
 	if (h->list)
 		return json_array_append_new(
 			h->list,
-			json_pack("{s:s, s:o, s:s, s:o, s:o, s:b}", "uuid", owner, "address",
+			json_pack("{s:s, s:o, s:s, s:o, s:o, s:b, s:s, s:f}", "uuid", owner,
+				  "address",
 				  s->address[0] ? out_json_name(s->address) : json_null(),
 				  "generation", generation, "slot_at_bytes",
 				  out_json_bytes(s->slot_at), "journal_at_bytes",
 				  s->journal_at ? out_json_bytes(s->journal_at) : json_null(),
-				  "ours", s->ours));
-	printf("%s  %s  MAC %02x:%02x:%02x:%02x:%02x:%02x  %s%s\n",
+				  "ours", s->ours, "state", live_word(s), "still_seconds",
+				  (double)s->still_ns / 1e9));
+	printf("%s  %s  MAC %02x:%02x:%02x:%02x:%02x:%02x  %s  %s%s\n",
 	       h->count == 1 ? "heartbeats " : "           ", owner, m[0], m[1], m[2], m[3], m[4],
-	       m[5], address, s->ours ? " (this process)" : "");
+	       m[5], address, live_word(s), s->ours ? " (this process)" : "");
 	return 0;
 }
 
@@ -293,18 +296,17 @@ static int volume_show(struct cmd *cmd)
 
 	if (st == ST_OK)
 		st = host_volume_mount(v, HOST_READ, &vol, &why);
-	if (st == ST_OK) {
-		cmd_note(cmd, "%s is open for reading: nothing is written to its devices",
-			 host_volume_name(v));
+	if (st == ST_OK && (cmd->json || cmd->quiet))	/* else the first line has watched */
+		st = vmfs_hosts_watch(vol, LIVE_WATCH_NS);
+	if (st == ST_OK)
 		st = vmfs_info(vol, info, &why);
-	}
 	if (st != ST_OK) {
 		code = cmd_fail(cmd, volume_operand(cmd), st, &why);
 	} else if (cmd->json) {
 		json_t *items, *doc = out_doc(cmd->verb->schema, &items);
 
 		json_array_append_new(items, show_json(vol, info, v));
-		code = out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
+		code = live_print(cmd, doc) == 0 ? EXIT_DONE : EXIT_FAILED;
 	} else {
 		show_text(vol, info, host_volume_uuid(v));
 		code = EXIT_DONE;

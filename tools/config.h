@@ -26,6 +26,7 @@ struct config {
 	size_t			device_count;
 	char			*engine;	/* NULL: the port chooses */
 	uint8_t			join;
+	uint8_t			live;	/* files that a live host has open are read all the same */
 
 	/* What a library does otherwise than a tool; zero: as a tool. */
 	uint8_t			cached;		/* image files are read through the page cache */

@@ -12,8 +12,12 @@
 
 #define PIECE_BYTES	MIB
 #define PIECES		8u	/* in flight: what an O_DIRECT device needs to stream */
+#define MEND_BYTES	4096u	/* unit in which a damaged piece is read again */
 
-enum piece_state { PIECE_FREE, PIECE_READING, PIECE_WRITING, PIECE_READY };
+enum piece_state {
+	PIECE_FREE, PIECE_READING, PIECE_WRITING, PIECE_READY,
+	PIECE_BAD,	/* a part of it cannot be read: the world finds out which */
+};
 
 struct piece {
 	struct io_req		req;
@@ -33,6 +37,10 @@ struct copier {
 	uint64_t		end;
 	struct store_run	run;		/* the run that `at` lies in; bytes 0: look again */
 	enum status		status;		/* the first failure */
+	struct {
+		uint64_t	at, bytes, where;
+		enum status	st;
+	} gap;				/* not told yet */
 };
 
 static int copier_init(struct copier *c, struct store_file *src, struct store_file *dst,
@@ -62,6 +70,22 @@ static void fail(struct copier *c, enum status st)
 		c->status = st;
 }
 
+static void source_failed(struct copier *c, uint64_t at, enum status st)
+{
+	if (c->status == ST_OK) {
+		c->job->source_failed = 1;
+		c->job->source_at = at;
+	}
+	fail(c, st);
+}
+
+/* Damage is passed over when the caller wants that; a source that changes is no damage. */
+static int may_mend(const struct copier *c, enum status st)
+{
+	return c->job->gap && c->status == ST_OK && st != ST_BUSY && st != ST_CANCELLED &&
+	       st != ST_NOMEM;
+}
+
 /* ---- completions: outside of any world ------------------------------------------------------- */
 
 static void write_done(struct io_req *req)
@@ -82,8 +106,13 @@ static void read_done(struct io_req *req)
 	struct copier *c = p->copier;
 
 	c->job->bytes_read += p->bytes;
+	if (req->status != ST_OK && may_mend(c, req->status)) {
+		p->state = PIECE_BAD;
+		port_world_wake(c->world);
+		return;
+	}
 	if (req->status != ST_OK)
-		fail(c, req->status);
+		source_failed(c, p->offset, req->status);
 	if (c->status != ST_OK) {
 		p->state = PIECE_FREE;
 	} else if (c->dst) {
@@ -111,6 +140,62 @@ static void report(struct copier *c)
 		fail(c, ST_CANCELLED);
 }
 
+static void tell_gap(struct copier *c)
+{
+	if (c->gap.bytes)
+		c->job->gap(c->job, c->gap.at, c->gap.bytes, c->gap.where, c->gap.st);
+	c->gap.bytes = 0;
+}
+
+/* Gaps that touch are told as one. */
+static void note_gap(struct copier *c, uint64_t at, uint64_t bytes, uint64_t where, enum status st)
+{
+	uint64_t next = c->gap.where == UINT64_MAX ? UINT64_MAX : c->gap.where + c->gap.bytes;
+
+	if (c->gap.bytes && c->gap.at + c->gap.bytes == at && next == where) {
+		c->gap.bytes += bytes;
+		return;
+	}
+	tell_gap(c);
+	c->gap.at = at;
+	c->gap.bytes = bytes;
+	c->gap.where = where;
+	c->gap.st = st;
+}
+
+/* Read a damaged piece again in small parts: those that fail become zeros. */
+static void mend(struct copier *c, struct piece *p)
+{
+	const struct store_ops *ops = c->src->store->ops;
+
+	for (uint64_t at = 0; at < p->bytes && !port_interrupted(); at += MEND_BYTES) {
+		uint64_t n = MIN(p->bytes - at, MEND_BYTES), where = UINT64_MAX;
+		char *to = (char *)p->buf + at;
+		enum status st = store_read(c->src, p->offset + at, to, n);
+		struct store_run run;
+
+		if (st == ST_OK)
+			continue;
+		memset(to, 0, n);
+		if (ops->file_map(c->src, p->offset + at, &run) == ST_OK)
+			where = run.where;
+		note_gap(c, p->offset + at, n, where, st);
+	}
+	p->state = PIECE_READY;
+	if (!c->dst)
+		return;
+	p->state = PIECE_WRITING;
+	io_req_init(&p->req, PORT_WRITE, p->offset, p->buf, p->bytes, write_done);
+	c->dst->store->ops->submit(c->dst, &p->req);
+}
+
+static void mend_all(struct copier *c)
+{
+	for (unsigned i = 0; i < PIECES; i++)
+		if (c->piece[i].state == PIECE_BAD)
+			mend(c, &c->piece[i]);
+}
+
 /* The run at c->at, up to the end of the copy. */
 static int next_run(struct copier *c)
 {
@@ -124,8 +209,15 @@ static int next_run(struct copier *c)
 	st = c->src->store->ops->file_map(c->src, c->at, r);
 	if (st == ST_OK && (r->bytes == 0 || c->at < r->offset || c->at - r->offset >= r->bytes))
 		st = ST_CORRUPT;
+	if (st != ST_OK && may_mend(c, st)) {
+		*r = (struct store_run){ .offset = c->at, .kind = STORE_RUN_HOLE,
+					 .bytes = MIN(PIECE_BYTES - c->at % PIECE_BYTES,
+						      c->end - c->at) };
+		note_gap(c, r->offset, r->bytes, UINT64_MAX, st);
+		st = ST_OK;
+	}
 	if (st != ST_OK) {
-		fail(c, st);
+		source_failed(c, c->at, st);
 		return 0;
 	}
 	return 1;
@@ -165,8 +257,10 @@ static int any_busy(const struct copier *c)
 
 static void drain(struct copier *c)
 {
-	while (any_busy(c))
+	for (mend_all(c); any_busy(c); mend_all(c))
 		port_world_park();
+	if (c->job->gap)
+		tell_gap(c);
 }
 
 static void copy_runs(struct copier *c)
@@ -182,7 +276,7 @@ static void copy_runs(struct copier *c)
 			report(c);
 			continue;
 		}
-		while ((p = free_piece(c)) == NULL)
+		for (mend_all(c); (p = free_piece(c)) == NULL; mend_all(c))
 			port_world_park();
 		if (c->status == ST_OK)
 			start_read(c, p);
@@ -267,8 +361,9 @@ enum status copy_to_fd(struct store_file *src, uint64_t bytes, int fd, struct co
 		read_ahead(c, &tail);
 		if (c->status != ST_OK || head == tail)
 			break;
-		while (p->state == PIECE_READING)
-			port_world_park();
+		for (; p->state == PIECE_READING || p->state == PIECE_BAD; mend_all(c))
+			if (p->state == PIECE_READING)
+				port_world_park();
 		if (p->state != PIECE_READY)
 			break;
 		fail(c, write_fd(job, fd, p->buf, p->bytes));

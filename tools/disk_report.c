@@ -5,16 +5,17 @@
 #include <string.h>
 
 #include "tools/disk.h"
+#include "tools/live.h"
 
 #define GRAIN_BYTES	(64 * KIB)	/* what sparse kinds allocate */
 #define BLOCK_BYTES	MIB		/* what thin disks allocate */
 
-static enum status print_one(const char *schema, json_t *item)
+static enum status print_one(struct cmd *cmd, json_t *item)
 {
-	json_t *items, *doc = out_doc(schema, &items);
+	json_t *items, *doc = out_doc(cmd->verb->schema, &items);
 
 	json_array_append_new(items, item);
-	return out_doc_print(doc) == 0 ? ST_OK : ST_DEVICE;
+	return live_print(cmd, doc) == 0 ? ST_OK : ST_DEVICE;
 }
 
 /* ---- info ------------------------------------------------------------------------------------ */
@@ -106,7 +107,7 @@ enum status disk_info(struct cmd *cmd, const char *name, unsigned flags, struct 
 	if (st == ST_OK)
 		st = vmdk_info(d.vmdk, &info);
 	if (st == ST_OK && cmd->json)
-		st = print_one("disk.info/1", info_json(&d, &info));
+		st = print_one(cmd, info_json(&d, &info));
 	else if (st == ST_OK)
 		info_text(&d, &info);
 	return disk_close(&d, st, why);
@@ -186,7 +187,7 @@ enum status disk_map(struct cmd *cmd, const char *name, unsigned flags, struct w
 		st = each_run(d.vmdk, map_text, &m);
 	}
 	if (st == ST_OK && doc)
-		st = out_doc_print(doc) == 0 ? ST_OK : ST_DEVICE;
+		st = live_print(cmd, doc) == 0 ? ST_OK : ST_DEVICE;
 	else
 		json_decref(doc);
 	return disk_close(&d, st, why);
@@ -250,7 +251,7 @@ static enum status measure_print(struct cmd *cmd, const struct disk_format *f, u
 	char a[24], b[24];
 
 	if (cmd->json)
-		return print_one("disk.measure/1",
+		return print_one(cmd,
 				 json_pack("{s:s, s:o, s:o}", "format", f->word, "required_bytes",
 					   out_json_bytes(required), "fully_allocated_bytes",
 					   out_json_bytes(full)));
@@ -287,7 +288,7 @@ enum status disk_measure(struct cmd *cmd, const char *name, unsigned flags,
 static enum status compare_print(struct cmd *cmd, int different, uint64_t at)
 {
 	if (cmd->json)
-		return print_one("disk.compare/1",
+		return print_one(cmd,
 				 json_pack("{s:b, s:o}", "equal", !different,
 					   "first_difference_bytes",
 					   different ? out_json_bytes(at) : json_null()));

@@ -32,6 +32,8 @@ json_t *file_json(struct store *s, const char *path, const char *shown,
 /* Where a link points, "" when it cannot be read. */
 void file_target(struct store *s, const char *path, char *buf, size_t size);
 
+/* 1 for a name on a datastore whose descriptor could not be read. */
+int file_is_lost(const struct store *s, const struct store_stat *st);
 /* ST_READONLY unless the store can be written. */
 MUST_USE enum status file_writable(const struct host_path *path, struct why *why);
 /* Remove a file, or with recursive a directory and all below it. */

@@ -11,6 +11,9 @@
 #include "tools/copy.h"
 #include "tools/file.h"
 #include "tools/host_file.h"
+#include "tools/live.h"
+
+#define COPY_TRIES 3	/* of a file that changes while it is copied */
 
 struct cp {
 	struct cmd		*cmd;
@@ -20,7 +23,10 @@ struct cp {
 	uint64_t total_bytes, moved_bytes; /* to write, as far as the sources tell */
 	uint64_t		files;
 	uint64_t		rate, start_ns;
-	uint8_t			recursive;
+	uint8_t			recursive, moving;
+	uint64_t		left_out, gaps;	/* sources that could not be read; ranges of them */
+	const char		*at;		/* the source that is being copied */
+	enum status		source;		/* not ST_OK: what failed was reading a source */
 	json_t			*items;
 };
 
@@ -44,25 +50,85 @@ static int moved(struct copy_job *job, uint64_t bytes)
 			       MAX(cp->total_bytes, cp->moved_bytes));
 }
 
+static void gap(struct copy_job *job, uint64_t offset, uint64_t bytes, uint64_t where,
+		enum status st)
+{
+	struct cp *cp = container_of(job, struct cp, job);
+	char place[60] = "";
+	struct why why;
+
+	cp->gaps++;
+	if (where != UINT64_MAX)
+		snprintf(place, sizeof(place), " (volume offset 0x%llx)",
+			 (unsigned long long)where);
+	why_set(&why, st, "%.200s: %llu bytes at %llu%s cannot be read: %s; the copy has zeros",
+		cp->at, (unsigned long long)bytes, (unsigned long long)offset, place,
+		status_text(st));
+	cmd_complain(cp->cmd, cp->at, st, &why);
+}
+
 /* ---- one file -------------------------------------------------------------------------------- */
 
-static enum status copy_data(struct cp *cp, const struct place *src, const struct store_stat *st,
+static enum status read_failed(const struct cp *cp, const struct place *src, enum status s,
+			       struct why *why)
+{
+	if (!cp->job.source_failed)
+		return why_set(why, s, "%s: the copy failed: %s", src->name, status_text(s));
+	return why_set(why, s, "%s: cannot be read at byte %llu: %s", src->name,
+		       (unsigned long long)cp->job.source_at, status_text(s));
+}
+
+/* The data once, as long as the file is now. */
+static enum status copy_once(struct cp *cp, const struct place *src, struct store_file *from,
 			     struct store_file *to, struct why *why)
+{
+	struct store_stat st;
+	enum status s = from->store->ops->file_stat(from, &st);
+
+	if (s == ST_OK)
+		s = to->store->ops->file_resize(to, 0);
+	if (s == ST_OK)
+		s = copy_file(from, to, st.size_bytes, &cp->job);
+	return s == ST_OK ? live_file_check(cp->cmd, from, src->name, why) : s;
+}
+
+/* A source that changed under the copy is copied again. */
+static enum status copy_at_rest(struct cp *cp, const struct place *src, struct store_file *from,
+				struct store_file *to, struct why *why)
+{
+	enum status s = live_file_check(cp->cmd, from, src->name, why);
+
+	cp->source = s;
+	for (int tries = 0; (s == ST_OK && !tries) || (s == ST_BUSY && tries && tries < COPY_TRIES);
+	     tries++) {
+		*why = (struct why){ 0 };
+		s = copy_once(cp, src, from, to, why);
+		cp->source = s == ST_BUSY || cp->job.source_failed ? s : ST_OK;
+	}
+	return s;
+}
+
+static enum status copy_data(struct cp *cp, const struct place *src, struct store_file *to,
+			     struct why *why)
 {
 	const struct store_ops *ops = src->store->ops;
 	struct store_file *from;
 	enum status s = ops->open(src->store, src->path, STORE_READ, &from, why);
 
+	cp->source = s;
 	if (s != ST_OK)
 		return s;
-	s = copy_file(from, to, st->size_bytes, &cp->job);
+	cp->at = src->name;
+	cp->job.source_failed = 0;
+	s = copy_at_rest(cp, src, from, to, why);
 	if (s == ST_OK && !to->store->ordered)
 		s = store_flush(to);
 	(void)ops->file_close(from);	/* opened for reading: nothing can be lost */
 	if (s == ST_CANCELLED)
 		return why_set(why, s, "%s: interrupted; nothing half done is left", src->name);
-	return s == ST_OK ? s
-			  : why_set(why, s, "%s: the copy failed: %s", src->name, status_text(s));
+	if (s != ST_OK && why->text[0])
+		return s;
+	return s == ST_OK ? s : read_failed(cp, src, s, why);
 }
 
 /* Put the finished temporary file in place, or take it away. */
@@ -92,7 +158,7 @@ static enum status copy_regular(struct cp *cp, const struct place *src, const st
 		return why_set(why, ST_NOMEM, "%s: no memory", src->name);
 	s = ops->create(dst->store, tmp, 0600, &to, why);
 	if (s == ST_OK) {
-		s = copy_data(cp, src, st, to, why);
+		s = copy_data(cp, src, to, why);
 		closed = ops->file_close(to);
 		s = settle(dst, tmp, st, s == ST_OK ? closed : s, why);
 	}
@@ -145,6 +211,22 @@ static enum status copy_entry(struct cp *cp, const struct place *src, const stru
 	return s;
 }
 
+static int may_leave_out(const struct cp *cp, enum status s)
+{
+	/* A move takes the source away afterwards: it is all or nothing. */
+	return !cp->moving && cp->source == s && s != ST_CANCELLED && s != ST_NOMEM;
+}
+
+/* One source that cannot be read does not keep the others from being copied. */
+static enum status left_out(struct cp *cp, const char *name, enum status s, struct why *why)
+{
+	cmd_complain(cp->cmd, name, s, why);
+	cp->left_out++;
+	cp->source = ST_OK;
+	*why = (struct why){ 0 };
+	return ST_OK;
+}
+
 static enum status copy_dir(struct cp *cp, const struct place *src, const struct store_stat *st,
 			    const struct place *dst, const struct walk_level *up, struct why *why)
 {
@@ -156,12 +238,19 @@ static enum status copy_dir(struct cp *cp, const struct place *src, const struct
 
 	if (s == ST_OK && ops->stat(dst->store, dst->path, &have, NULL) == ST_NOENT)
 		s = ops->mkdir(dst->store, dst->path, 0755, why);
-	if (s == ST_OK)
-		s = walk_read(src->store, src->path, &d, why);
 	if (s != ST_OK)
 		return s;
-	for (size_t i = 0; s == ST_OK && i < d.count; i++)
+	s = walk_read(src->store, src->path, &d, why);
+	cp->source = s;
+	if (s != ST_OK)
+		return s;
+	if (d.damaged != ST_OK)
+		s = left_out(cp, src->name, d.damaged, why);
+	for (size_t i = 0; s == ST_OK && i < d.count; i++) {
 		s = copy_entry(cp, src, &d.entry[i], dst, &level, why);
+		if (s != ST_OK && may_leave_out(cp, s))
+			s = left_out(cp, d.entry[i].name, s, why);
+	}
 	walk_free(&d);
 	if (s == ST_OK && strcmp(dst->path, "/") != 0)
 		s = host_file_set_attr(dst->store, dst->path, st->mode & 07777, st->mtime_s);
@@ -184,6 +273,11 @@ static enum status copy_tree(struct cp *cp, const struct place *src, const struc
 			return copy_regular(cp, src, st, dst, why);
 		return ST_OK;	/* the file system's own: no part of a tree */
 	default:
+		if (file_is_lost(src->store, st)) {
+			cp->source = ST_CORRUPT;
+			return why_set(why, ST_CORRUPT, "%s: its descriptor is damaged or missing",
+				       src->name);
+		}
 		cmd_note(cp->cmd, "%s: is a %s and was left out", src->name,
 			 file_kind_word(st->kind));
 		return ST_OK;
@@ -207,8 +301,10 @@ static enum status count_tree(struct cp *cp, const struct place *src, const stru
 		return ST_OK;
 	}
 	s = walk_enter(&level, up, st, src->name, why);
-	if (s == ST_OK)
-		s = walk_read(src->store, src->path, &d, why);
+	if (s == ST_CORRUPT || s == ST_LIMIT)
+		return ST_OK;	/* the copy will say so */
+	if (s == ST_OK && walk_read(src->store, src->path, &d, NULL) != ST_OK)
+		return ST_OK;
 	if (s != ST_OK)
 		return s;
 	for (size_t i = 0; s == ST_OK && i < d.count; i++) {
@@ -432,6 +528,8 @@ static enum status do_items(struct cp *cp, struct item *it, size_t count, int mo
 			say_plan(cp, &it[i], moving);
 		else
 			s = moving ? move_item(cp, &it[i], why) : copy_item(cp, &it[i], why);
+		if (s != ST_OK && count > 1 && may_leave_out(cp, s))
+			s = left_out(cp, it[i].src->name, s, why);
 	}
 	if (!cp->cmd->dry_run) {
 		enum status synced = cp->target->store->ops->sync(cp->target->store);
@@ -471,6 +569,7 @@ static int copy_or_move(struct cmd *cmd, int moving)
 	struct item *it = calloc(count, sizeof(*it));
 	struct why why = { 0 };
 	json_t *doc;
+	int partly;
 	enum status s;
 
 	if (!cp || !it) {
@@ -480,6 +579,9 @@ static int copy_or_move(struct cmd *cmd, int moving)
 	}
 	cp->cmd = cmd;
 	cp->job.moved = moved;
+	if (!moving && opt_has(&cmd->args, "rescue"))
+		cp->job.gap = gap;
+	cp->moving = (uint8_t)moving;
 	cp->recursive = moving || opt_has(&cmd->args, "recursive") > 0;
 	cp->rate = moving ? 0 : opt_number(&cmd->args, "rate", 0);
 	doc = cmd->json ? out_doc(cmd->verb->schema, &cp->items) : NULL;
@@ -487,10 +589,16 @@ static int copy_or_move(struct cmd *cmd, int moving)
 	for (size_t i = 0; i < count; i++)
 		put_item(&it[i]);
 	file_put(cp->target);
+	partly = cp->left_out || cp->gaps;
 	free(it);
 	free(cp);
+	if (s == ST_OK && partly && doc)
+		out_doc_fail(doc, ST_CORRUPT, cmd->args.operand[0],
+			     "some of it could not be copied; the messages say what");
+	if (s == ST_OK && doc && live_print(cmd, doc) != 0)
+		return EXIT_FAILED;
 	if (s == ST_OK)
-		return !doc || out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
+		return partly ? EXIT_PARTLY : EXIT_DONE;
 	json_decref(doc);
 	return cmd_fail(cmd, cmd->args.operand[count], s, &why);
 }

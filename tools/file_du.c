@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tools/file.h"
+#include "tools/live.h"
 
 /* ---- du -------------------------------------------------------------------------------------- */
 
@@ -99,7 +100,7 @@ static int du_print(struct du *du, json_t *doc, int code)
 	char bad[64];
 
 	if (doc)
-		return out_doc_print(doc) == 0 ? code : EXIT_FAILED;
+		return live_print(du->cmd, doc) == 0 ? code : EXIT_FAILED;
 	if (out_table_print(du->table, stdout, opt_has(a, "-H") ? OUT_TABS : OUT_COLUMNS,
 			    opt_text(a, "-o", NULL), bad) != 0)
 		return cmd_usage(du->cmd, "-o: there is no column '%s'", bad);

@@ -6,12 +6,15 @@
 #include <string.h>
 
 #include "tools/file.h"
+#include "tools/live.h"
 
 struct ls {
 	struct cmd	*cmd;
 	json_t		*items;		/* --json */
 	uint8_t		full, recursive, human, heading;
 	uint8_t		printed;	/* something stands above: a blank line comes first */
+	uint8_t		partly;		/* something is missing in what was listed */
+	uint8_t		listed;		/* something was listed */
 	struct why	why;
 };
 
@@ -57,6 +60,15 @@ static enum status show(struct ls *ls, struct out_table *t, struct store *s, con
 	return ST_OK;
 }
 
+/* A name whose descriptor is gone or damaged. It is listed, and it is a gap. */
+static void lost(struct ls *ls, const char *shown, const struct store_stat *st)
+{
+	why_set(&ls->why, ST_CORRUPT, "%.300s: its descriptor (id %llu) is damaged or missing",
+		shown, (unsigned long long)st->id);
+	cmd_complain(ls->cmd, shown, ST_CORRUPT, &ls->why);
+	ls->partly = 1;
+}
+
 /* ---- one directory --------------------------------------------------------------------------- */
 
 static enum status show_entries(struct ls *ls, struct store *s, const struct walk_dir *d,
@@ -73,6 +85,8 @@ static enum status show_entries(struct ls *ls, struct store *s, const struct wal
 		st = inside && outside
 			     ? show(ls, t, s, inside, d->entry[i].name, outside, &d->entry[i].st)
 			     : ST_NOMEM;
+		if (outside && file_is_lost(s, &d->entry[i].st))
+			lost(ls, outside, &d->entry[i].st);
 		free(inside);
 		free(outside);
 	}
@@ -137,6 +151,12 @@ static enum status list_dir(struct ls *ls, struct store *s, const char *path, co
 		ls->why = why;
 		return st;
 	}
+	if (d.damaged != ST_OK) {
+		cmd_complain(ls->cmd, shown, d.damaged, &why);
+		ls->why = why;
+		ls->partly = 1;
+	}
+	ls->listed = 1;
 	heading(ls, shown);
 	st = show_entries(ls, s, &d, path, shown);
 	if (st == ST_OK && ls->recursive)
@@ -199,7 +219,14 @@ int file_ls(struct cmd *cmd)
 			out_doc_fail(doc, st, names[i],
 				     ls.why.text[0] ? ls.why.text : status_text(st));
 	}
-	if (doc && out_doc_print(doc) != 0)
+	if (doc && first == ST_OK && ls.partly)
+		out_doc_fail(doc, ST_CORRUPT, NULL, ls.why.text);
+	if (doc && live_print(cmd, doc) != 0)
 		return EXIT_FAILED;
+	if (first == ST_OK)
+		return ls.partly ? EXIT_PARTLY : EXIT_DONE;
+	/* Something was listed, something could not be. */
+	if (ls.listed && (first == ST_CORRUPT || first == ST_DEVICE || first == ST_BUSY))
+		return EXIT_PARTLY;
 	return exit_of(first);
 }

@@ -177,7 +177,8 @@ enum status host_volume_mount(struct host_volume *v, enum host_access access,
 			      struct vmfs_volume **vol, struct why *why)
 {
 	struct vmfs_mount_opts opts = { .write = access == HOST_WRITE,
-					.join = v->host->config->join };
+					.join = v->host->config->join,
+					.quiet_ns = access == HOST_READ ? host_quiet_ns(v) : 0 };
 	unsigned flags = (v->host->config->cached ? 0 : IO_OPEN_DIRECT) |
 			 (access == HOST_WRITE ? IO_OPEN_WRITE : 0);
 	enum status st;
@@ -197,9 +198,29 @@ enum status host_volume_mount(struct host_volume *v, enum host_access access,
 			return st;
 		}
 		v->access = access;
+		if (access == HOST_READ && v->host->on_reading)
+			v->host->on_reading(v->host->on_reading_arg, v, v->vol);
 	}
 	*vol = v->vol;
 	return ST_OK;
+}
+
+void host_on_reading(struct host *host,
+		     void (*fn)(void *arg, struct host_volume *v, struct vmfs_volume *vol),
+		     void *arg)
+{
+	host->on_reading = fn;
+	host->on_reading_arg = arg;
+}
+
+enum status host_read_verdict(struct host *host, struct why *why)
+{
+	enum status st = ST_OK;
+
+	for (size_t i = 0; i < host->volume_count && st == ST_OK; i++)
+		if (host->volume[i]->vol)
+			st = vmfs_read_verdict(host->volume[i]->vol, why);
+	return st;
 }
 
 /* ---- finding a volume by name ---------------------------------------------------------------- */

@@ -82,6 +82,13 @@ const char *host_volume_device(const struct host_volume *volume, uint32_t index)
 /* Mount it, unless that is done, and give it as a place for files and as a volume. */
 MUST_USE enum status host_volume_mount(struct host_volume *volume, enum host_access access,
 				       struct vmfs_volume **vol, struct why *why);
+/* Called for each volume that is mounted for reading, before anything is read from it; NULL: none.
+ * What it says comes first. */
+void host_on_reading(struct host *host,
+		     void (*fn)(void *arg, struct host_volume *v, struct vmfs_volume *vol),
+		     void *arg);
+/* vmfs_read_verdict() of everything that was read so far; the first bad one. */
+MUST_USE enum status host_read_verdict(struct host *host, struct why *why);
 /* The devices of an unmounted volume, opened with IO_OPEN_* flags, for check, grow and span. The
  * caller closes each with io_dev_close(). */
 MUST_USE enum status host_volume_open_devices(struct host_volume *volume, unsigned flags,

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "iopath/part.h"
 
@@ -46,6 +47,27 @@ int host_same_device(const char *a, const char *b, int whole)
 	if (S_ISBLK(sa.st_mode) && S_ISBLK(sb.st_mode))
 		return sa.st_rdev == sb.st_rdev;
 	return sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+uint64_t host_quiet_ns(const struct host_volume *v)
+{
+	uint64_t quiet = UINT64_MAX;
+
+	for (uint32_t i = 0; i < v->piece_count; i++) {
+		const char *uri = v->piece[i]->uri;
+		char file[DEVICE_NAME_MAX];
+		struct timespec now;
+		struct stat st;
+		int64_t age_s;
+
+		snprintf(file, sizeof(file), "%.*s", (int)base_length(uri), uri);
+		if ((stat(uri, &st) != 0 && stat(file, &st) != 0) || !S_ISREG(st.st_mode) ||
+		    clock_gettime(CLOCK_REALTIME, &now) != 0)
+			return 0;
+		age_s = (int64_t)now.tv_sec - (int64_t)st.st_mtim.tv_sec - 1;
+		quiet = MIN(quiet, age_s > 0 ? (uint64_t)age_s * 1000000000 : 0);
+	}
+	return v->piece_count ? quiet : 0;
 }
 
 enum status host_dev_open(struct host *host, const char *uri, unsigned flags, struct io_dev **dev,

@@ -34,6 +34,9 @@ struct host {
 	size_t			volume_count;
 	uint8_t			scanned;
 	struct why		trouble;	/* of the first device that cannot be read */
+	void			(*on_reading)(void *arg, struct host_volume *v,
+					      struct vmfs_volume *vol);
+	void			*on_reading_arg;
 };
 
 /* "lun.img:1" and "./lun.img:1" are one device: two spellings of one file. whole: the name `a`
@@ -42,6 +45,8 @@ int host_same_device(const char *a, const char *b, int whole);
 /* As io_dev_open(), or as the configuration says. */
 MUST_USE enum status host_dev_open(struct host *host, const char *uri, unsigned flags,
 				   struct io_dev **dev, struct why *why);
+/* For how long nobody has changed any of these image files; 0: not known, they are no files. */
+uint64_t host_quiet_ns(const struct host_volume *v);
 /* Take the device, or those of its partitions that hold a VMFS. ST_NOENT: nothing there. */
 MUST_USE enum status host_claim(struct host *host, const char *uri, struct why *why);
 /* /vmfs/devices/disks/NAME[:N] of a claimed device becomes its URI; anything else stays. */

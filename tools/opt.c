@@ -21,6 +21,7 @@ static const struct opt shared_always[] = {
 static const struct opt shared_devices[] = {
 	{ "device", 0, OPT_TEXT, "URI", "a device that holds volumes; may be repeated" },
 	{ "engine", 0, OPT_WORD, "io_uring|libaio|threads", "how I/O reaches the kernel" },
+	{ "live", 0, OPT_NONE, NULL, "also read files that a host has open and may be changing" },
 };
 static const struct opt shared_writes[] = {
 	{ "dry-run", 'n', OPT_NONE, NULL, "say what would be done, write nothing" },

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "tools/cmd.h"
+#include "tools/live.h"
 
 struct run {
 	struct cmd	cmd;
@@ -26,7 +27,9 @@ static void run_world(void *arg)
 		run->code = cmd_fail(&run->cmd, NULL, st, &why);
 		return;
 	}
+	live_begin(&run->cmd);
 	run->code = run->cmd.verb->run(&run->cmd);
+	run->code = live_end(&run->cmd, run->code);
 	st = host_destroy(run->cmd.host, &why);
 	if (st != ST_OK) {
 		cmd_complain(&run->cmd, NULL, st, &why);
@@ -61,6 +64,7 @@ static void set_flags(struct cmd *cmd)
 	cmd->verbose = (uint8_t)(cmd->verb->flags & VERB_COMPAT ? 0 : opt_has(args, "verbose"));
 	cmd->dry_run = (uint8_t)given(args, "dry-run");
 	cmd->yes = (uint8_t)given(args, "yes");
+	cmd->live = (uint8_t)given(args, "live");
 	cmd->exact = (uint8_t)(cmd->verb->flags & VERB_TABLE && opt_has(args, "-p"));
 }
 
@@ -72,6 +76,8 @@ static enum status add_options(struct run *run)
 
 	if (given(args, "join"))
 		run->config.join = 1;
+	if (given(args, "live"))
+		run->config.live = 1;
 	if (!(args->verb->flags & VERB_DEVICES))
 		return ST_OK;	/* voma's --device is something else */
 	for (size_t i = 0; st == ST_OK && (uri = opt_nth(args, "device", i)) != NULL; i++)

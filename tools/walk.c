@@ -51,6 +51,10 @@ enum status walk_read(struct store *s, const char *dir, struct walk_dir *d, stru
 
 	*d = (struct walk_dir){ 0 };
 	st = s->ops->list(s, dir, add, &r, why);
+	if (st != ST_OK && st != ST_NOMEM && d->count) {
+		d->damaged = st;
+		st = ST_OK;
+	}
 	if (st == ST_OK && r.status != ST_OK)
 		st = why_set(why, r.status, "%s: no memory for its list of names", dir);
 	if (st != ST_OK)

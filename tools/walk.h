@@ -16,9 +16,11 @@ struct walk_entry {
 struct walk_dir {
 	struct walk_entry	*entry;		/* in byte order of the names */
 	size_t			count, max;
+	enum status		damaged;	/* not ST_OK: some entries could not be read */
 };
 
-/* Read all names first, so that the walk may change the directory. walk_free() after success. */
+/* Read all names first, so that the walk may change the directory. walk_free() after success.
+ * A damaged directory is success when names were read: `damaged` and why tell what is missing. */
 MUST_USE enum status walk_read(struct store *s, const char *dir, struct walk_dir *d,
 			      struct why *why);
 void walk_free(struct walk_dir *d);
