@@ -42,17 +42,17 @@ void port_random(void *buf, size_t bytes)
 	}
 }
 
-/* One machine, the same in every run: 02 marks a locally administered address. */
+/* The same in every run: 02 marks a locally administered address. */
 void port_host_mac(uint8_t mac[6])
 {
-	static const uint8_t ours[6] = { 0x02, 's', 'i', 'm', 0, 1 };
+	uint8_t ours[6] = { 0x02, 's', 'i', 'm', 0, (uint8_t)(sim.pcpu[sim.here].host + 1) };
 
 	memcpy(mac, ours, sizeof(ours));
 }
 
 void port_host_name(char *buf, size_t size)
 {
-	mem_copy_text(buf, size, "sim");
+	mem_copy_text(buf, size, host_here()->name);
 }
 
 const struct accel *port_accel(void)

@@ -9,9 +9,11 @@
 void port_console(enum log_level level, const char *line)
 {
 	if (level <= sim.log_level)
-		fprintf(stderr, "cairn: [%llu.%06llu] %s\n",
+		fprintf(stderr, "cairn: [%llu.%06llu] %s%s%s\n",
 			(unsigned long long)(sim.now_ns / 1000000000),
-			(unsigned long long)(sim.now_ns / 1000 % 1000000), line);
+			(unsigned long long)(sim.now_ns / 1000 % 1000000),
+			sim.host_count > 1 ? host_here()->name : "",
+			sim.host_count > 1 ? ": " : "", line);
 }
 
 void port_crash(const char *file, int line, const char *text)

@@ -46,6 +46,7 @@ enum status port_disk_open(const char *path, unsigned flags, struct port_disk **
 	if (disk == NULL)
 		return why_set(why, ST_NOMEM, "%s: out of memory", path);
 	disk->inode = inode;
+	disk->host = sim.pcpu[sim.here].host;
 	disk->writable = (flags & PORT_OPEN_WRITE) != 0;
 	disk->direct = !(flags & PORT_OPEN_CACHED) &&
 		       (inode->kind == PORT_KIND_DEVICE || flags & PORT_OPEN_DIRECT);

@@ -11,7 +11,13 @@ struct event {
 	uint64_t	mark;		/* FLUSH: what had ended when it was submitted */
 	struct port_io	*io;
 	uint32_t	pcpu;
+	uint8_t		ended;		/* done on the disk; its host, paused, does not know yet */
 };
+
+static struct sim_host *host_of(const struct event *e)
+{
+	return &sim.host[sim.pcpu[e->pcpu].host];
+}
 
 /* ---- submit ---------------------------------------------------------------------------------- */
 
@@ -107,6 +113,7 @@ static enum status change(struct port_io *io)
 	inode->mtime_s = (int64_t)(port_wall_us() / 1000000);
 	inode->bytes_written += io->bytes;
 	faults_count_write();
+	host_count_write(&sim.host[io->disk->host]);
 	return st;
 }
 
@@ -114,7 +121,7 @@ static enum status check(const struct port_io *io)
 {
 	const struct port_disk *disk = io->disk;
 
-	if (disk->stale)
+	if (disk->stale || sim.host[disk->host].cut)
 		return ST_DEVICE;
 	if (io->op != PORT_READ && io->op != PORT_FLUSH && !disk->writable)
 		return ST_READONLY;
@@ -140,6 +147,28 @@ static enum status carry_out(struct port_io *io)
 	return io->op == PORT_FLUSH ? ST_OK : change(io);
 }
 
+/* What the disk does. */
+static void end_on_disk(struct event *e)
+{
+	struct port_io *io = e->io;
+
+	io->status = carry_out(io);
+	if (io->op == PORT_FLUSH && io->status == ST_OK)
+		image_log_flush(&io->disk->inode->image, e->mark);
+	e->ended = 1;
+}
+
+/* What the host hears of it. */
+static void tell(struct event *e)
+{
+	struct port_io *io = e->io;
+
+	io->disk->in_flight--;
+	sim.here = e->pcpu;
+	free(e);
+	io->done(io);
+}
+
 /* Ends those that are due, one after the other; the one whose done() submits more ends first. */
 uint32_t io_run_due(void)
 {
@@ -147,19 +176,53 @@ uint32_t io_run_due(void)
 
 	while (io_next_ns() <= sim.now_ns) {
 		struct event *e = list_first(&sim.in_flight, struct event, link);
-		struct port_io *io = e->io;
+		struct sim_host *h = host_of(e);
 
 		list_del(&e->link);
-		io->status = carry_out(io);
-		if (io->op == PORT_FLUSH && io->status == ST_OK)
-			image_log_flush(&io->disk->inode->image, e->mark);
-		io->disk->in_flight--;
-		sim.here = e->pcpu;
-		free(e);
-		io->done(io);
+		if (!e->ended)
+			end_on_disk(e);
+		if (h->state == HOST_DYING) {
+			free(e);
+			host_off(h);
+		} else if (host_is_paused(h)) {
+			e->at_ns = h->paused_until_ns;
+			insert(e);
+		} else {
+			tell(e);
+		}
 		count++;
 	}
 	return count;
+}
+
+/* A part of a write, in whole blocks from its start. */
+static void arrive_in_part(struct port_io *io)
+{
+	uint64_t blocks = io->bytes / io->disk->inode->block_bytes;
+	uint64_t whole = io->bytes;
+	enum status st;
+
+	if (io->op == PORT_READ || io->op == PORT_FLUSH || blocks == 0)
+		return;
+	io->bytes = chance_below(STREAM_CRASH, blocks + 1) * io->disk->inode->block_bytes;
+	st = io->bytes ? carry_out(io) : ST_OK;
+	(void)st;	/* nobody will hear of it: the host is off */
+	io->bytes = whole;
+	io->progress = 0;
+}
+
+void io_abandon(uint32_t pcpu)
+{
+	struct event *e, *next;
+
+	list_for_each_safe(e, next, &sim.in_flight, link) {
+		if (e->pcpu != pcpu)
+			continue;
+		if (!e->ended)
+			arrive_in_part(e->io);
+		list_del(&e->link);
+		free(e);
+	}
 }
 
 void io_carry_out_all(void)

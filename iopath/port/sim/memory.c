@@ -23,17 +23,34 @@ static int must_fail(void)
 	return 1;
 }
 
+/* A block is given out, or comes back. */
+static void count_block(void *p)
+{
+	uint32_t host = sim.pcpu[sim.here].host;
+
+	sim.alloc_live += p != NULL;
+	if (p && host)
+		blocks_add(p, host);
+}
+
+static void forget_block(void *p)
+{
+	sim.alloc_live -= p != NULL;
+	if (p && sim.pcpu[sim.here].host)
+		blocks_remove(p);
+}
+
 void *port_alloc(size_t bytes)
 {
 	void *p = must_fail() ? NULL : calloc(1, bytes ? bytes : 1);
 
-	sim.alloc_live += p != NULL;
+	count_block(p);
 	return p;
 }
 
 void port_free(void *p)
 {
-	sim.alloc_live -= p != NULL;
+	forget_block(p);
 	free(p);
 }
 
@@ -98,7 +115,7 @@ void *port_dma_alloc(size_t bytes)
 		p = aligned_alloc(4096, whole);
 	if (p != NULL)
 		memset(p, 0, whole);
-	sim.alloc_live += p != NULL;
+	count_block(p);
 	return p;
 }
 
@@ -110,7 +127,7 @@ void port_dma_free(void *p, size_t bytes)
 		port_free(p);
 		return;
 	}
-	sim.alloc_live--;
+	forget_block(p);
 	dma_rest(p, whole);
 }
 
@@ -133,7 +150,10 @@ void *sched_stack_map(void)
 	return base + GUARD_BYTES;
 }
 
+/* A world that lost power left its frames' marks in the shadow memory; the next mapping here must
+ * not find them. */
 void sched_stack_unmap(void *stack)
 {
+	ASAN_UNPOISON_MEMORY_REGION(stack, WORLD_STACK_BYTES);
 	munmap((char *)stack - GUARD_BYTES, GUARD_BYTES + WORLD_STACK_BYTES);
 }

@@ -18,15 +18,18 @@ struct sched *sched_here(void)
 	return &sim.pcpu[sim.here].sched;
 }
 
-struct sched *sched_at(uint32_t pcpu)
+/* A host numbers its pCPUs from 0. */
+static struct sim_pcpu *pcpu_at(uint32_t pcpu)
 {
-	VERIFY(pcpu < sim.pcpu_count);
-	return &sim.pcpu[pcpu].sched;
+	VERIFY(pcpu < host_here()->count);
+	return &sim.pcpu[host_here()->first + pcpu];
 }
+
+struct sched *sched_at(uint32_t pcpu) { return &pcpu_at(pcpu)->sched; }
 
 uint32_t port_pcpu_count(void)
 {
-	return sim.pcpu_count;
+	return host_here()->count;
 }
 
 const char *port_engine(void)
@@ -46,11 +49,10 @@ uint64_t port_wall_us(void)
 
 void port_pcpu_post(uint32_t pcpu, struct port_msg *msg)
 {
-	VERIFY(pcpu < sim.pcpu_count);
-	list_add_tail(&sim.pcpu[pcpu].mail, &msg->link);
+	list_add_tail(&pcpu_at(pcpu)->mail, &msg->link);
 }
 
-static struct port_world *pick_by_seed(struct sched *s)
+struct port_world *pick_by_seed(struct sched *s)
 {
 	uint64_t n = chance_below(STREAM_SCHEDULE, s->ready_count);
 	struct list *at = s->ready.next;
@@ -66,9 +68,12 @@ static struct port_world *pick_by_seed(struct sched *s)
 static int pcpu_turn(uint32_t index)
 {
 	struct sim_pcpu *p = &sim.pcpu[index];
+	struct sim_host *h = &sim.host[p->host];
 	struct list now, *link;
 	int ran = 0;
 
+	if (host_is_paused(h))
+		return 0;
 	sim.here = index;
 	list_init(&now);
 	list_splice_tail(&now, &p->mail);
@@ -86,6 +91,8 @@ static int pcpu_turn(uint32_t index)
 		sched_turn(&p->sched);
 		ran = 1;
 	}
+	if (h->state == HOST_ENDED)
+		host_off(h);
 	return ran;
 }
 
@@ -103,8 +110,12 @@ static uint64_t next_event_ns(void)
 {
 	uint64_t next = io_next_ns();
 
-	for (uint32_t i = 0; i < sim.pcpu_count; i++)
-		next = MIN(next, timers_next_ns(&sim.pcpu[i].sched));
+	for (uint32_t i = 0; i < sim.pcpu_count; i++) {
+		const struct sim_host *h = &sim.host[sim.pcpu[i].host];
+
+		next = MIN(next, host_is_paused(h) ? h->paused_until_ns
+						   : timers_next_ns(&sim.pcpu[i].sched));
+	}
 	return next;
 }
 
@@ -168,6 +179,9 @@ static enum status machine_init(const struct port_config *config, struct why *wh
 		sched_init(&sim.pcpu[i].sched, i, pick_by_seed);
 		list_init(&sim.pcpu[i].mail);
 	}
+	sim.host[0] = (struct sim_host){ .count = sim.pcpu_count, .state = HOST_ON,
+					 .name = "sim", .die_after = UINT64_MAX };
+	sim.host_count = 1;
 	list_init(&sim.in_flight);
 	list_init(&sim.disks);
 	list_init(&sim.inodes);
@@ -194,6 +208,9 @@ enum status port_run(const struct port_config *config, void (*main_world)(void *
 	for (uint32_t i = 0; i < sim.pcpu_count; i++)
 		sched_fini(&sim.pcpu[i].sched);
 	io_free_all();
+	for (uint32_t i = 1; i < sim.host_count; i++)
+		(void)blocks_free_of(i);
+	blocks_fini();
 	memory_free_resting();
 	tree_free();
 	return st;

@@ -30,6 +30,32 @@ MUST_USE enum status sim_disk_peek(const char *path, uint64_t offset, void *data
 /* Bytes of all WRITE, ZERO and UNMAP transfers since it was made; 0 when there is no such file. */
 uint64_t sim_disk_bytes_written(const char *path);
 
+/* ---- hosts ----------------------------------------------------------------------------------- */
+
+/* port_run()'s world and whatever it starts are host 0. More hosts share its disks and its clock and
+ * nothing else; each has one pCPU, a name and a MAC of its own. Call these from host 0. */
+
+/* A host, off. Returns its number (1 ... 64). */
+uint32_t sim_host_add(const char *name);
+/* Switch it on: fn runs as its first world, and when it returns the host is switched off.
+ * It must be off. ST_NOMEM. */
+MUST_USE enum status sim_host_boot(uint32_t host, void (*fn)(void *arg), void *arg);
+int sim_host_is_on(uint32_t host);
+/* Its power is gone, now: worlds, timers, memory, openings and locks. Of each of its transfers in
+ * flight all may have arrived, a part from the start, or nothing. The disks keep their power, and
+ * what was not flushed with it. */
+void sim_host_kill(uint32_t host);
+/* The same after n more of its WRITE, ZERO and UNMAP transfers have been carried out, before it
+ * hears of the last. UINT64_MAX: never. */
+void sim_host_die_after(uint32_t host, uint64_t n);
+uint64_t sim_host_writes(uint32_t host);
+/* For that long none of its code runs. Its transfers in flight go on; it hears of them then. */
+void sim_host_pause(uint32_t host, uint64_t ns);
+/* cut 1: its transfers fail with ST_DEVICE and do nothing, as long as it is cut. */
+void sim_host_cut(uint32_t host, int cut);
+/* Blocks of memory that it had when it was switched off last: 0 after an orderly end. */
+uint64_t sim_host_blocks_left(uint32_t host);
+
 /* ---- faults ---------------------------------------------------------------------------------- */
 
 #define SIM_ANY_OP (-1)

@@ -6,7 +6,8 @@
 #include "iopath/port/sched.h"
 #include "iopath/port/sim/sim.h"
 
-#define SIM_PCPUS_MAX 16
+#define SIM_PCPUS_MAX 16	/* of host 0 */
+#define SIM_HOSTS_MAX 65	/* host 0, the test, included */
 #define PAGE_BYTES 4096u	/* of an image */
 
 /* ---- chance: each choice is a hash of (seed, stream, how many the stream made before) -------- */
@@ -112,6 +113,7 @@ void tree_free(void);
 struct port_disk {
 	struct list	all;
 	struct inode	*inode;
+	uint32_t	host;
 	uint8_t		writable, direct;
 	uint8_t		stale;		/* of a machine that had a power cut */
 	uint32_t	in_flight;
@@ -132,6 +134,8 @@ uint32_t io_run_due(void);
 uint64_t io_next_ns(void);	/* UINT64_MAX: none in flight */
 /* Let all writes in flight reach the caches now, though none is acknowledged. */
 void io_carry_out_all(void);
+/* The pCPU's host has lost power: of each transfer in flight all arrives, a part, or nothing. */
+void io_abandon(uint32_t pcpu);
 void io_free_all(void);		/* at the end of a run */
 
 /* ---- the machine ----------------------------------------------------------------------------- */
@@ -147,7 +151,37 @@ struct faults {
 struct sim_pcpu {
 	struct sched	sched;
 	struct list	mail;
+	uint32_t	host;
 };
+
+enum host_state {
+	HOST_OFF,
+	HOST_ON,
+	HOST_ENDED,	/* its main world has returned; switched off in its next turn */
+	HOST_DYING,	/* its last write is done; switched off before it hears of it */
+};
+
+struct sim_host {
+	uint32_t	first, count;		/* its pCPUs */
+	enum host_state	state;
+	char		name[32];
+	void		(*fn)(void *arg);
+	void		*arg;
+	uint64_t	paused_until_ns;
+	uint64_t	writes, die_after;
+	uint64_t	blocks_left;
+	uint8_t		cut;			/* no path to any disk */
+};
+
+/* ---- memory of hosts: blocks.c --------------------------------------------------------------- */
+
+struct block { void *p; uint32_t host; };
+struct blocks { struct block *block; size_t places, count; };
+
+void blocks_add(void *p, uint32_t host);
+void blocks_remove(void *p);
+uint64_t blocks_free_of(uint32_t host);		/* returns how many there were */
+void blocks_fini(void);
 
 #define DMA_RESTING_MAX 64
 struct dma_resting { void *p; size_t bytes; };	/* memory.c; p NULL: an empty place */
@@ -156,8 +190,11 @@ struct sim {
 	uint64_t	seed, drawn[STREAM_COUNT];
 	uint64_t	now_ns;
 	enum log_level	log_level;
-	struct sim_pcpu	pcpu[SIM_PCPUS_MAX];
-	uint32_t	pcpu_count, here;
+	struct sim_pcpu	pcpu[SIM_PCPUS_MAX + SIM_HOSTS_MAX];
+	uint32_t	pcpu_count, here;	/* here: the pCPU whose code runs */
+	struct sim_host	host[SIM_HOSTS_MAX];
+	uint32_t	host_count;
+	struct blocks	blocks;
 	uint8_t		stopping;
 	struct list	in_flight;	/* transfers, by the time of their end */
 	struct list	disks;		/* all openings */
@@ -170,6 +207,12 @@ struct sim {
 };
 
 extern struct sim sim;
+
+struct port_world *pick_by_seed(struct sched *s);
+struct sim_host *host_here(void);
+int host_is_paused(const struct sim_host *h);
+void host_off(struct sim_host *h);
+void host_count_write(struct sim_host *h);
 
 void memory_free_resting(void);
 
