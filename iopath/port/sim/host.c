@@ -71,7 +71,10 @@ void sim_host_die_after(uint32_t host, uint64_t writes)
 		sim_host_kill(host);
 }
 
-void sim_host_pause(uint32_t host, uint64_t ns) { host_of(host)->paused_until_ns = sim.now_ns + ns; }
+void sim_host_pause(uint32_t host, uint64_t ns)
+{
+	host_of(host)->paused_until_ns = sim.now_ns + ns;
+}
 
 void sim_host_cut(uint32_t host, int cut) { host_of(host)->cut = (uint8_t)cut; }
 
