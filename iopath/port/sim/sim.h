@@ -32,8 +32,8 @@ uint64_t sim_disk_bytes_written(const char *path);
 
 /* ---- hosts ----------------------------------------------------------------------------------- */
 
-/* port_run()'s world and whatever it starts are host 0. More hosts share its disks and its clock and
- * nothing else; each has one pCPU, a name and a MAC of its own. Call these from host 0. */
+/* port_run()'s world and whatever it starts are host 0. More hosts share its disks and its clock
+ * and nothing else; each has one pCPU, a name and a MAC of its own. Call these from host 0. */
 
 /* A host, off. Returns its number (1 ... 64). */
 uint32_t sim_host_add(const char *name);

@@ -137,7 +137,7 @@ static void test_a_write_in_flight_may_arrive_in_part(void)
 		new_disk();
 		CU_ASSERT_EQUAL(sim_host_boot(h, write_at_once, NULL), ST_OK);
 		port_world_yield();
-		port_world_yield();	/* it has been submitted and has not ended: no time has passed */
+		port_world_yield();	/* submitted and not ended: no time has passed */
 		sim_host_kill(h);
 		while (arrived < SECTORS && sector(arrived) == 9)
 			arrived++;
