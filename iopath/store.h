@@ -67,7 +67,8 @@ struct store_ops {
 	/* Required, all of them. `why` may be NULL. */
 	enum status (*stat)(struct store *s, const char *path, struct store_stat *st,
 			    struct why *why);
-	/* fn for each name but . and ..; non-zero ends the walk. fn may call into the store. */
+	/* fn for each name but . and ..; non-zero ends the walk. fn may call into the store. Of a
+	 * damaged directory fn gets what can be read, and then the damage is the status. */
 	enum status (*list)(struct store *s, const char *dir,
 			    int (*fn)(void *arg, const char *name, const struct store_stat *st),
 			    void *arg, struct why *why);

@@ -193,7 +193,7 @@ static enum status open_volume(struct check *c)
 	if (st != ST_OK)
 		return st;
 	phase(c, "File system descriptor");
-	st = vmfs_layout_read(&c->lvm, &c->layout, c->why);
+	st = vmfs_layout_read(&c->lvm, &c->layout, 0, c->why);
 	if (st != ST_OK)
 		return as_finding(c, st, "D1", VMFS_FS_AT);
 	return check_descriptor(c);

@@ -100,15 +100,22 @@ static enum status index_resize(struct vmfs_dir_index *x, uint32_t max)
 	return ST_OK;
 }
 
+/* Every entry names a descriptor of this volume, but for the ".." of sub-directories. */
+static uint32_t count_max(const struct vmfs_volume *vol)
+{
+	return (uint32_t)MIN(2 * (uint64_t)vol->layout.geom[VMFS_RES_FD].count + 1024,
+			     (uint64_t)UINT32_MAX - 1);
+}
+
 static enum status index_build(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 			       struct vmfs_dir_index *x)
 {
-	uint32_t count = count_of(dir);
+	uint32_t count = MIN(count_of(dir), count_max(vol));
 	enum status st;
 
-	/* Every entry names a descriptor of this volume, but for the ".." of sub-directories. */
-	if (count > 2 * vol->layout.geom[VMFS_RES_FD].count + 1024)
+	if (count < count_of(dir) && vol->writable)
 		return ST_CORRUPT;
+	x->gap = count < count_of(dir) ? ST_CORRUPT : ST_OK;
 	st = index_resize(x, count + count / 2 + 32);
 	for (uint32_t i = 0; i < count && st == ST_OK; i++) {
 		struct vmfs_entry e;
@@ -116,7 +123,13 @@ static enum status index_build(struct vmfs_volume *vol, const struct vmfs_fd *di
 		st = array_entry(vol, dir, i, &e);
 		if (st == ST_OK)
 			index_put(x, i, hash_name(e.name));
+		/* A reader finds the others; a name that is not found may have been here. */
+		if (st == ST_OK || vol->writable || st == ST_NOMEM)
+			continue;
+		x->gap = st;
+		st = ST_OK;
 	}
+	x->count = count_of(dir);
 	return st;
 }
 
@@ -185,19 +198,21 @@ static enum status array_find(struct vmfs_volume *vol, const struct vmfs_fd *dir
 		if (st != ST_OK || (entry->fd && !strcmp(entry->name, name)))
 			return st;
 	}
-	return ST_NOENT;
+	return x->gap == ST_OK ? ST_NOENT : x->gap;
 }
 
 static enum status array_next(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t *number,
 			      struct vmfs_entry *entry)
 {
-	for (; *number < count_of(dir); ++*number) {
+	uint32_t count = MIN(count_of(dir), count_max(vol));
+
+	for (; *number < count; ++*number) {
 		enum status st = array_entry(vol, dir, *number, entry);
 
 		if (st != ST_OK || entry->fd)
 			return st;
 	}
-	return ST_NOENT;
+	return count < count_of(dir) ? ST_CORRUPT : ST_NOENT;
 }
 
 /* ---- changing -------------------------------------------------------------------------------- */

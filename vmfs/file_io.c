@@ -227,6 +227,8 @@ static void transfer_done(struct io_req *req)
 {
 	struct vmfs_node *n = file_of(req)->node;
 
+	if (req->status == ST_RANGE)
+		req->status = ST_DEVICE;	/* of a device that was cut short */
 	if (--n->inflight == 0 && n->drainer)
 		port_world_wake(n->drainer);
 	req->done = io_done;

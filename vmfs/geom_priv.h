@@ -99,8 +99,11 @@ struct vmfs_layout {
 	struct vmfs_geom	geom[VMFS_RES_COUNT];
 	struct vmfs_sysmap	map[VMFS_RES_COUNT];	/* PB2 is empty on VMFS-3 */
 };
-/* Steps 3 and 4 of mounting: descriptor, FDC header, fixed FDs, the other headers. I/O. */
-MUST_USE enum status vmfs_layout_read(struct lvm *lvm, struct vmfs_layout *layout, struct why *why);
+/* Steps 3 and 4 of mounting: descriptor, FDC header, fixed FDs, the other headers. I/O.
+ * lenient: the volume is only read; of a resource file that is damaged nothing is known, but for
+ * that of the descriptors. */
+MUST_USE enum status vmfs_layout_read(struct lvm *lvm, struct vmfs_layout *layout, int lenient,
+				      struct why *why);
 void vmfs_layout_free(struct vmfs_layout *layout);
 /* Volume offset of a resource or cluster header; ~0 when the address is out of range. */
 uint64_t vmfs_layout_addr_at(const struct vmfs_layout *layout, uint64_t addr);

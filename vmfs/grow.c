@@ -62,7 +62,7 @@ static enum status refuse_unfit(struct grow *g)
 
 	if (!layout)
 		return why_set(g->why, ST_NOMEM, "no memory for the layout");
-	st = vmfs_layout_read(&g->lvm, layout, g->why);
+	st = vmfs_layout_read(&g->lvm, layout, 0, g->why);
 	if (st == ST_OK && layout->version < 5)
 		st = why_set(g->why, ST_READONLY, "%s: a VMFS-3 volume is read only here",
 			     g->lvm.dev[0].dev->name);

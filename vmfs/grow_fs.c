@@ -436,7 +436,7 @@ enum status vmfs_fs_grow(struct lvm *lvm, uint64_t *added_bytes, struct why *why
 	g->lvm = lvm;
 	g->why = why;
 	g->fd = port_dma_alloc(sizeof(*g->fd));
-	st = g->fd ? vmfs_layout_read(lvm, &g->old, why)
+	st = g->fd ? vmfs_layout_read(lvm, &g->old, 0, why)
 		   : why_set(why, ST_NOMEM, "no memory to grow .fbb.sf");
 	if (st == ST_OK) {
 		blocks = MIN(lvm->bytes >> g->old.block_shift, VMFS_FB_MAX);

@@ -299,7 +299,23 @@ static enum status pb2_fd_at(struct lvm *lvm, const struct vmfs_layout *l, uint6
 	return ST_OK;
 }
 
-static enum status read_files(struct lvm *lvm, struct vmfs_layout *l, struct why *why)
+/* A volume that is only read does without a resource file: what lies in it is damaged, the rest is
+ * not. Without descriptors there is no volume. */
+static enum status do_without(struct lvm *lvm, struct vmfs_layout *l, enum vmfs_res kind,
+			      enum status st, struct why *why)
+{
+	if (st == ST_NOMEM || kind == VMFS_RES_FD)
+		return st;
+	log_line(LOG_WARN, "vmfs: %s: %s -> read without it", lvm->dev[0].dev->name,
+		 why && why->text[0] ? why->text : vmfs_res_traits[kind].file);
+	vmfs_sysmap_free(&l->map[kind]);
+	memset(&l->geom[kind], 0, sizeof(l->geom[kind]));
+	if (why)
+		*why = (struct why){ 0 };
+	return ST_OK;
+}
+
+static enum status read_files(struct lvm *lvm, struct vmfs_layout *l, int lenient, struct why *why)
 {
 	enum status st = ST_OK;
 
@@ -311,11 +327,14 @@ static enum status read_files(struct lvm *lvm, struct vmfs_layout *l, struct why
 			st = pb2_fd_at(lvm, l, &at, why);
 		if (st == ST_OK && at)
 			st = read_file(lvm, l, kind, at, why);
+		if (st != ST_OK && lenient)
+			st = do_without(lvm, l, kind, st, why);
 	}
 	return st;
 }
 
-enum status vmfs_layout_read(struct lvm *lvm, struct vmfs_layout *l, struct why *why)
+enum status vmfs_layout_read(struct lvm *lvm, struct vmfs_layout *l, int lenient,
+			     struct why *why)
 {
 	enum status st;
 
@@ -324,8 +343,12 @@ enum status vmfs_layout_read(struct lvm *lvm, struct vmfs_layout *l, struct why 
 	if (st == ST_OK)
 		st = bootstrap(lvm, l, why);
 	if (st == ST_OK)
-		st = read_files(lvm, l, why);
+		st = read_files(lvm, l, lenient, why);
 	l->blocks = l->geom[VMFS_RES_FB].count;
+	if (lenient && !l->blocks)
+		l->blocks = lvm->bytes >> l->block_shift;
+	if (lenient)
+		l->blocks = MIN(l->blocks, lvm->bytes >> l->block_shift);
 	if (st == ST_OK && l->blocks << l->block_shift > lvm->bytes)
 		st = why_set(why, ST_CORRUPT,
 			     ".fbb.sf header: %ju blocks of %u bytes, but the volume has "

@@ -40,8 +40,8 @@ static void drain(struct batch *b)
 	for (uint32_t i = 0; i < b->pieces; i++) {
 		enum status st = io_wait_end(&b->wait[i]);
 
-		if (st != ST_OK)
-			b->st[b->owner[i]] = st;
+		if (st != ST_OK)	/* ST_RANGE: of a device that was cut short */
+			b->st[b->owner[i]] = st == ST_RANGE ? ST_DEVICE : st;
 	}
 	b->pieces = 0;
 }

@@ -98,6 +98,7 @@ struct map_arg {
 	struct lvm	*lvm;
 	struct why	*why;
 	uint32_t	dev, room;	/* runs that fit */
+	uint8_t		cut;		/* a device that is too short was told about */
 };
 
 /* Room for one run more; grows by doubling. */
@@ -134,6 +135,14 @@ static enum status map_pe(void *arg, uint32_t number, const struct lvm_pe_disk *
 	enum status st;
 
 	(void)in_map;	/* the records decide; the checker compares the bitmap */
+	if (!bad && run.physical + run.bytes > d->dev->size_bytes && !m->cut) {
+		m->cut = 1;
+		log_line(LOG_WARN, "vmfs: %s: ends at %llu bytes, before volume offset 0x%llx -> "
+			 "what lies behind is missing", d->dev->name,
+			 (unsigned long long)d->dev->size_bytes,
+			 (unsigned long long)(run.at + MAX(d->dev->size_bytes, run.physical) -
+					      run.physical));
+	}
 	if (bad)
 		return why_set(m->why, ST_CORRUPT, "%s: PE record %u %s", d->dev->name, number,
 			       bad);

@@ -167,7 +167,10 @@ const char *lvm_pe_check(const struct lvm_device *d, const struct lvm_pe_disk *p
 		return "is not 256 MiB long";
 	if (logical % LVM_PE_BYTES || logical / LVM_PE_BYTES >= LVM_PES_MAX)
 		return "has an impossible logical offset";
-	if (physical % SECTOR_BYTES || physical > size || bytes > size - physical)
+	if (physical % SECTOR_BYTES || physical > UINT64_MAX - bytes)
+		return "has an impossible place on the device";
+	/* An image that was cut short can be read up to there. */
+	if (physical + bytes > size && d->dev->writable)
 		return "ends past the end of the device (cut short?)";
 	if (in_metadata(d, physical, bytes))
 		return "lies over LVM metadata";

@@ -123,6 +123,8 @@ static enum status read_pages(struct vmfs_volume *vol, uint64_t at, uint32_t cou
 	wait.req.io.vec_count = n;
 	lvm_submit(&vol->lvm, &wait.req);
 	st = io_wait_end(&wait);
+	if (st == ST_RANGE)
+		st = ST_DEVICE;		/* one that was cut short */
 	for (uint32_t i = 0; i < n; i++) {
 		uint64_t page_at = at + (uint64_t)i * META_PAGE_BYTES;
 
@@ -175,6 +177,9 @@ enum status vmfs_meta_get(struct vmfs_volume *vol, uint64_t at, enum meta_how ho
 		st = fill_fresh(vol, at, p);
 	else if (!p)
 		st = read_pages(vol, at, how == META_WALK ? missing_from(vol, at) : 1);
+	/* The next one may be damaged, this one not. */
+	if (st != ST_OK && st != ST_NOMEM && how == META_WALK)
+		st = read_pages(vol, at, 1);
 	if (st != ST_OK)
 		return st;
 	p = vmfs_meta_peek(vol, at);

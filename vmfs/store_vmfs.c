@@ -57,6 +57,9 @@ static enum status v_stat(struct store *s, const char *path, struct store_stat *
 	return looked(vol, path, vmfs_look(vol, stat_op, &a), why);
 }
 
+/* Entries of a damaged directory that are passed over; then it is given up. */
+#define GAPS_MAX	4096u
+
 /* A directory as it was at one moment. fn may change what is being listed, so all is copied. */
 struct listing {
 	const char		*path;
@@ -64,6 +67,8 @@ struct listing {
 	struct vmfs_entry	*e;
 	struct store_stat	*st;
 	uint32_t		count, max;
+	uint32_t		gaps, gap_first;	/* entries that could not be read */
+	enum status		gap;
 };
 
 static void listing_free(struct listing *l)
@@ -72,7 +77,8 @@ static void listing_free(struct listing *l)
 	port_free(l->st);
 	l->e = NULL;
 	l->st = NULL;
-	l->count = l->max = 0;
+	l->count = l->max = l->gaps = 0;
+	l->gap = ST_OK;
 }
 
 /* Room for one more. Every entry names a descriptor of this volume: more is no directory. */
@@ -107,6 +113,14 @@ static enum status copy_entries(struct vmfs_volume *vol, const struct vmfs_fd *d
 		st = vmfs_dir_next(vol, dir, &i, e);
 		if (st == ST_NOENT)
 			return ST_OK;
+		if (st != ST_OK && st != ST_NOMEM) {
+			l->gap_first = l->gaps++ ? l->gap_first : i;
+			l->gap = st;
+			if (l->gaps == GAPS_MAX)
+				return ST_OK;
+			st = ST_OK;
+			continue;
+		}
 		l->count += st == ST_OK && strcmp(e->name, ".") && strcmp(e->name, "..");
 		if (st == ST_OK)
 			st = listing_room(vol, l);
@@ -171,6 +185,9 @@ static enum status v_list(struct store *s, const char *dir,
 	for (uint32_t i = 0; i < l.count && st == ST_OK; i++)
 		if (fn(arg, l.e[i].name, &l.st[i]))
 			break;
+	if (st == ST_OK && l.gap != ST_OK)
+		st = why_set(why, l.gap, "%s:%s: %u entries from number %u on cannot be read: %s",
+			     vol->store.name, dir, l.gaps, l.gap_first, status_text(l.gap));
 	listing_free(&l);
 	return st;
 }

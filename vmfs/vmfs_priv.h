@@ -362,6 +362,7 @@ struct vmfs_dir_index {			/* the names of one directory, hashed */
 	uint32_t	fd, generation;	/* fd 0: not in use */
 	uint32_t	count, max, mask;
 	uint32_t	*head, *next, *hash;	/* head by hash, next and hash by entry number */
+	enum status	gap;		/* not ST_OK: some entries could not be read */
 	uint64_t	used, op;	/* when it was asked, which operation changed it */
 };
 

@@ -91,7 +91,7 @@ static enum status open_devices(struct vmfs_volume *vol, struct io_dev *const *d
 	if (write)
 		st = lvm_lock_devices(&vol->lvm, why);
 	if (st == ST_OK)
-		st = vmfs_layout_read(&vol->lvm, &vol->layout, why);
+		st = vmfs_layout_read(&vol->lvm, &vol->layout, !write, why);
 	if (st == ST_OK)
 		return ST_OK;
 close_lvm:

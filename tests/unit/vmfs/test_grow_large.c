@@ -79,7 +79,7 @@ static void prepare(struct part **part, size_t *count)
 		lvm_close(lvm);
 		disks_close(&d);
 	} while (1);
-	CU_ASSERT_EQUAL_FATAL(vmfs_layout_read(lvm, &layout, &d.why), ST_OK);
+	CU_ASSERT_EQUAL_FATAL(vmfs_layout_read(lvm, &layout, 0, &d.why), ST_OK);
 	CU_ASSERT_EQUAL(layout.map[VMFS_RES_FB].block_count, VMFS_FD_POINTERS);
 	*part = save(&layout, count);
 	vmfs_layout_free(&layout);
