@@ -33,6 +33,8 @@ static enum status search(struct scan *s, struct link *l, struct link **found)
 		st = links_get(s, path, &at);
 		if (st != ST_OK)
 			return st;
+		if (at == l && n > 0)
+			continue;	/* a clone may be called like its parent elsewhere */
 		if (at && at != l && has_cid(at) && at->pub.cid == l->pub.parent_cid) {
 			*found = at;
 			return ST_OK;
@@ -108,6 +110,31 @@ static int by_path(const void *a, const void *b)
 	return strcmp(((const struct link *)a)->pub.path, ((const struct link *)b)->pub.path);
 }
 
+static void cut_loops_of(struct scan *s, const struct inv_disk *disks, uint32_t count,
+			 enum status *st)
+{
+	for (uint32_t i = 0; i < count && *st == ST_OK; i++)
+		*st = cut_loop(s, link_of(disks[i].link));
+}
+
+/* From the disks of machines first: a loop is then cut as far from them as can be, and what they
+ * reach stays theirs. */
+static enum status cut_loops(struct scan *s)
+{
+	enum status st = ST_OK;
+
+	for (uint32_t i = 0; i < s->vms.count; i++) {
+		const struct inv_vm *vm = s->vms.at[i];
+
+		cut_loops_of(s, vm->disks, vm->disk_count, &st);
+		for (uint32_t k = 0; k < vm->snapshot_count; k++)
+			cut_loops_of(s, vm->snapshots[k].disks, vm->snapshots[k].disk_count, &st);
+	}
+	for (uint32_t i = 0; i < s->links.count && st == ST_OK; i++)
+		st = cut_loop(s, s->links.at[i]);
+	return st;
+}
+
 enum status chains_join(struct scan *s)
 {
 	enum status st = ST_OK;
@@ -120,8 +147,8 @@ enum status chains_join(struct scan *s)
 			st = join(s, l);
 	}
 	ptrs_sort(&s->links, by_path);
-	for (uint32_t i = 0; i < s->links.count && st == ST_OK; i++)
-		st = cut_loop(s, s->links.at[i]);
+	if (st == ST_OK)
+		st = cut_loops(s);
 	for (uint32_t i = 0; i < s->links.count && st == ST_OK; i++) {
 		struct link *l = s->links.at[i];
 

@@ -166,6 +166,8 @@ static enum status tell_consolidation(struct scan *s, struct inv_vm *vm)
 	for (uint32_t i = 0; i < vm->disk_count; i++) {
 		const struct inv_link *leaf = vm->disks[i].link, *l = leaf;
 
+		if (first_fault(leaf))
+			continue;	/* that is to be mended first */
 		while (l && (l = l->parent) != NULL)
 			if (same_folder(l->path, leaf->path) &&
 			    is_left_over(container_of(l, struct link, pub)))

@@ -66,6 +66,7 @@ struct inv_disk {
 	const char		*node;		/* "scsi0:0"; NULL: no .vmx says it */
 	const char		*file;		/* as the configuration spells it */
 	const char		*mode;		/* "persistent", ...; NULL: not said */
+	const char		*controller;	/* "pvscsi", "lsilogic", ...; NULL: not said */
 	uint8_t			shared;		/* more than one machine may write */
 	enum inv_disk_state	state;
 	struct inv_link		*link;		/* the leaf of its chain; NULL unless INV_DISK_OK */

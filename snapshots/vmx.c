@@ -7,6 +7,7 @@
 #include "iopath/base/fmt.h"
 
 #define UNIT_MAX 255u
+#define CONTROLLERS_MAX 8u	/* of one bus; ESXi stops at 4 */
 
 static const char *const buses[] = { "ide", "sata", "scsi", "nvme" };
 
@@ -22,7 +23,8 @@ struct vmx {
 	struct inv_vm	*vm;
 	struct ptrs	devices;
 	struct device	*last;		/* keys of one device stand together */
-	uint32_t	absent[ARRAY_COUNT(buses)];	/* controllers, a bit each */
+	uint8_t		absent[ARRAY_COUNT(buses)][CONTROLLERS_MAX];	/* controllers */
+	const char	*model[ARRAY_COUNT(buses)][CONTROLLERS_MAX];
 	uint32_t	known;		/* keys that this parser knows */
 	uint8_t		too_many;	/* devices */
 };
@@ -156,6 +158,16 @@ static enum status device_key(struct vmx *x, const struct device *where, const c
 	return ST_OK;
 }
 
+static enum status controller_key(struct vmx *x, uint32_t bus, uint32_t n, const char *key,
+				  const struct dict *d)
+{
+	if (n < CONTROLLERS_MAX && key_is(key, d, "present"))
+		x->absent[bus][n] = !dict_bool(d, 1);
+	if (n < CONTROLLERS_MAX && key_is(key, d, "virtualDev"))
+		return set_text(x, &x->model[bus][n], d);
+	return ST_OK;
+}
+
 /* "scsi0.present" or "scsi0:1.fileName". Anything else that starts so is not for us. */
 static enum status bus_key(struct vmx *x, uint32_t bus, const char *s, const struct dict *d)
 {
@@ -163,13 +175,11 @@ static enum status bus_key(struct vmx *x, uint32_t bus, const char *s, const str
 	struct device where = { .bus = bus };
 
 	s = take_number(s, end, &where.controller);
-	if (s && s < end && *s == '.' && where.controller < 32 && key_is(s + 1, d, "present")) {
-		uint32_t bit = 1u << where.controller;
-
-		x->absent[bus] = dict_bool(d, 1) ? x->absent[bus] & ~bit : x->absent[bus] | bit;
+	if (!s || s == end)
 		return ST_OK;
-	}
-	if (!s || s == end || *s != ':')
+	if (*s == '.')
+		return controller_key(x, bus, where.controller, s + 1, d);
+	if (*s != ':')
 		return ST_OK;
 	s = take_number(s + 1, end, &where.unit);
 	return s && s < end && *s == '.' ? device_key(x, &where, s + 1, d) : ST_OK;
@@ -209,7 +219,7 @@ static int is_disk(const struct vmx *x, const struct device *dev)
 
 	if (dev->absent || n == 0)
 		return 0;
-	if (dev->controller < 32 && x->absent[dev->bus] & 1u << dev->controller)
+	if (dev->controller < CONTROLLERS_MAX && x->absent[dev->bus][dev->controller])
 		return 0;
 	if (dev->type && dev->type[0])
 		return contains_nocase(dev->type, "disk");
@@ -241,6 +251,8 @@ static enum status make_disks(struct vmx *x)
 			continue;
 		*disk = (struct inv_disk){ .file = dev->file, .mode = dev->mode,
 					   .shared = dev->shared, .state = INV_DISK_MISSING };
+		if (dev->controller < CONTROLLERS_MAX)
+			disk->controller = x->model[dev->bus][dev->controller];
 		disk->node = arena_fmt(x->arena, "%s%u:%u", buses[dev->bus], dev->controller,
 				       dev->unit);
 		if (!disk->node)

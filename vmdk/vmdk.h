@@ -227,6 +227,36 @@ enum vmdk_fill { VMDK_INFLATE, VMDK_EAGER_ZERO, VMDK_PUNCH_ZERO, VMDK_WRITE_ZERO
 MUST_USE enum status vmdk_fill(struct store *s, const char *path, enum vmdk_fill what,
 			       struct vmdk_job *job, struct why *why);
 
+/* ---- a lost descriptor ----------------------------------------------------------------------- */
+
+struct vmdk_rebuild_opts {
+	const char	*parent;	/* of a delta: its descriptor, in the same store */
+	uint8_t		set_cid;	/* cid is what a child expects; else a new one is made */
+	uint32_t	cid;
+	enum vmdk_adapter adapter;	/* of a base */
+	uint32_t	hardware_version;	/* of a base; 0: not known */
+	uint8_t		dry_run;	/* write nothing */
+};
+
+struct vmdk_rebuilt {
+	char		path[2048];	/* of the descriptor */
+	enum vmdk_kind	kind;
+	uint64_t	bytes;		/* exactly what the extent holds */
+	uint32_t	cid, parent_cid;
+	uint8_t		thin;
+	char		text[8192];
+};
+
+/* Write the descriptor of an extent ("-flat", "-delta" or "-sesparse") that has none. extent: its
+ * path, or that of the descriptor. The extent is only read, and nothing is replaced.
+ *   ST_EXIST        there is a descriptor
+ *   ST_REFUSED      a delta without a parent, or with one of another size
+ *   ST_UNSUPPORTED  an extent of a split disk, a raw device mapping
+ *   ST_CORRUPT      the extent's header, or its size, is wrong */
+MUST_USE enum status vmdk_rebuild(struct store *s, const char *extent,
+				  const struct vmdk_rebuild_opts *opts, struct vmdk_rebuilt *out,
+				  struct why *why);
+
 /* ---- check ----------------------------------------------------------------------------------- */
 
 struct vmdk_check_result {

@@ -170,7 +170,6 @@ static void test_broken_chains(void)
 			 "parent_size /vm/size-000001.vmdk\n"
 			 "parent_missing /vm/unnamed.vmdk\n"
 			 "missing_disk /vm/vm.vmx\n"
-			 "needs_consolidation /vm/vm.vmx\n"
 			 "elsewhere /vm/vm.vmx\n");
 	/* However broken, chains can be followed. */
 	for (uint32_t i = 0; i < t.inv->link_count; i++) {
