@@ -6,6 +6,7 @@
 
 #include "iopath/base/fmt.h"
 #include "tools/disk.h"
+#include "tools/disk_rebuild.h"
 #include "tools/disk_sum.h"
 #include "tools/live.h"
 
@@ -180,8 +181,31 @@ static int check(struct cmd *cmd, int repair)
 	return check_print(cmd, &r, f.list) == EXIT_DONE ? check_code(repair, &r) : EXIT_FAILED;
 }
 
+/* The descriptor counts as the one corruption there is. */
+static int rebuild(struct cmd *cmd)
+{
+	struct findings f = { cmd->json ? json_array() : NULL };
+	struct vmdk_check_result r = { .corruptions = 1, .repaired = !cmd->dry_run };
+	struct why why = { 0 };
+	enum status st = disk_rebuild(cmd, operand(cmd, 0), on_finding, &f, &why);
+
+	if (st != ST_OK) {
+		json_decref(f.list);
+		return cmd_fail(cmd, operand(cmd, 0), st, &why);
+	}
+	return check_print(cmd, &r, f.list);
+}
+
 static int run_check(struct cmd *cmd) { return check(cmd, 0); }
-static int run_repair(struct cmd *cmd) { return check(cmd, !cmd->dry_run); }
+
+static int run_repair(struct cmd *cmd)
+{
+	if (opt_has(&cmd->args, "descriptor"))
+		return rebuild(cmd);
+	if (opt_has(&cmd->args, "parent"))
+		return cmd_usage(cmd, "--parent is for --descriptor");
+	return check(cmd, !cmd->dry_run);
+}
 
 /* ---- create, delete, rename, grow ------------------------------------------------------------ */
 
@@ -473,6 +497,10 @@ static const struct opt create_opts[] = {
 static const struct opt delete_opts[] = {
 	{ "force", 0, OPT_NONE, NULL, "also what is protected, or a parent of another disk" },
 };
+static const struct opt repair_opts[] = {
+	{ "descriptor", 0, OPT_NONE, NULL, "write the descriptor of an extent that lost it" },
+	{ "parent", 0, OPT_TEXT, "DISK", "what the rebuilt delta stands on" },
+};
 static const struct opt grow_opts[] = {
 	{ "eager", 0, OPT_NONE, NULL, "write zeros to the new room" }, RATE_OPTS,
 };
@@ -543,6 +571,7 @@ static const struct verb disk_verbs[] = {
 	  .operands_max = 1,
 	  .flags = CHANGES,
 	  .brief = "check a disk and repair what can be",
+	  VERB_OPTS(repair_opts),
 	  .writes = "the disk",
 	  .schema = "disk.check/1",
 	  .operand_kind = "path",

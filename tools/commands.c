@@ -8,6 +8,7 @@ const struct noun *const commands_nouns[] = {
 	&noun_volume,
 	&noun_file,
 	&noun_disk,
+	&noun_vm,
 	&noun_cairn,
 	NULL,
 };

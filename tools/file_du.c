@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* file_du - du and tree: what directories hold, as sums and as a drawing. */
-#include <langinfo.h>
-#include <locale.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,7 +143,7 @@ int file_du(struct cmd *cmd)
 
 struct tree {
 	struct store	*store;
-	const char	*branch, *last, *bar;
+	struct out_lines lines;
 	uint64_t	depth;
 	uint64_t	files, dirs;
 	char		indent[TREE_INDENT_MAX];
@@ -165,10 +163,10 @@ static enum status draw_entry(struct tree *t, const char *path, const struct wal
 	out_name(name, sizeof(name), e->name);
 	if (e->st.kind == STORE_DIR) {
 		t->dirs++;
-		printf("%s%s%s/\n", t->indent, is_last ? t->last : t->branch, name);
+		printf("%s%s%s/\n", t->indent, is_last ? t->lines.last : t->lines.branch, name);
 	} else {
 		t->files++;
-		printf("%s%s%s  %s\n", t->indent, is_last ? t->last : t->branch, name,
+		printf("%s%s%s  %s\n", t->indent, is_last ? t->lines.last : t->lines.branch, name,
 		       out_size(size, sizeof(size), e->st.size_bytes, 0));
 	}
 	if (e->st.kind != STORE_DIR || level->depth + 1 >= t->depth)
@@ -176,7 +174,8 @@ static enum status draw_entry(struct tree *t, const char *path, const struct wal
 	below = walk_path(path, e->name);
 	if (!below)
 		return ST_NOMEM;
-	mem_copy_text(t->indent + indent, sizeof(t->indent) - indent, is_last ? "   " : t->bar);
+	mem_copy_text(t->indent + indent, sizeof(t->indent) - indent,
+		      is_last ? "   " : t->lines.bar);
 	st = draw(t, below, &e->st, level, why);
 	t->indent[indent] = 0;
 	free(below);
@@ -200,16 +199,6 @@ static enum status draw(struct tree *t, const char *path, const struct store_sta
 	return st;
 }
 
-static void choose_lines(struct tree *t)
-{
-	setlocale(LC_CTYPE, "");
-	int utf8 = strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
-
-	t->branch = utf8 ? "├─ " : "|- ";
-	t->last = utf8 ? "└─ " : "`- ";
-	t->bar = utf8 ? "│  " : "|  ";
-}
-
 int file_tree(struct cmd *cmd)
 {
 	const struct opt_args *a = &cmd->args;
@@ -218,7 +207,7 @@ int file_tree(struct cmd *cmd)
 
 	if (!t)
 		return cmd_fail(cmd, NULL, ST_NOMEM, NULL);
-	choose_lines(t);
+	out_lines(&t->lines);
 	t->depth = opt_number(a, "depth", WALK_DEPTH_MAX);
 	for (size_t i = 0; i < MAX(a->operand_count, 1); i++) {
 		const char *name = a->operand_count ? a->operand[i] : here[0];

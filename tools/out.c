@@ -3,6 +3,8 @@
 #include "tools/out.h"
 
 #include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -257,6 +259,17 @@ int out_table_print(struct out_table *t, FILE *to, enum out_form form, const cha
 	for (size_t row = 0; row < t->cell_count; row += t->column_count)
 		print_row(t, to, form, row, order, width, count);
 	return 0;
+}
+
+/* ---- trees ----------------------------------------------------------------------------------- */
+
+void out_lines(struct out_lines *lines)
+{
+	setlocale(LC_CTYPE, "");
+	if (strcmp(nl_langinfo(CODESET), "UTF-8") == 0)
+		*lines = (struct out_lines){ "├─ ", "└─ ", "│  " };
+	else
+		*lines = (struct out_lines){ "|- ", "`- ", "|  " };
 }
 
 /* ---- values ---------------------------------------------------------------------------------- */

@@ -50,6 +50,15 @@ int out_table_print(struct out_table *t, FILE *to, enum out_form form, const cha
 		    char bad[64]);
 void out_table_destroy(struct out_table *t);
 
+/* ---- trees ----------------------------------------------------------------------------------- */
+
+/* What a tree is drawn with: lines where the locale is UTF-8, else ASCII. */
+struct out_lines {
+	const char	*branch, *last;	/* before an entry, and before the last one */
+	const char	*bar;		/* below an entry; below the last one three blanks */
+};
+void out_lines(struct out_lines *lines);
+
 /* ---- values ---------------------------------------------------------------------------------- */
 
 #define OUT_NAME_MAX 1100

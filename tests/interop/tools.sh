@@ -18,6 +18,8 @@ try "mkdir" cairn file mkdir -p $V/vm/deep/er
 try "cp within" cairn file cp $V/a.iso $V/vm/b
 head -c 4M /dev/urandom >raw && truncate -s 64M raw
 try "a virtual disk" cairn disk convert -f raw -O thin raw $V/vm/disk.vmdk
+printf 'displayName = "vm"\nscsi0:0.fileName = "disk.vmdk"\n' >vm.vmx
+try "a machine" cairn file cp vm.vmx $V/vm/
 clean_voma "after that the volume is clean" lun.img
 
 # ---- help and errors --------------------------------------------------------------------------------
@@ -140,6 +142,11 @@ if have jq; then
 	same "convert to raw and back" raw raw2
 	valid partedutil.getptbl-1 0 partedUtil getptbl --json new.img
 	valid volume.create-1 5 cairn volume create --json lun.img
+	valid vm.list-1 0 cairn vm list --json
+	valid vm.show-1 0 cairn vm show --json vm
+	valid vm.show-1 1 cairn vm show --json nope
+	valid vm.tree-1 0 cairn vm tree --json
+	valid vm.check-1 0 cairn vm check --json
 	valid version-1 0 cairn version --json
 	valid commands-1 0 cairn commands --json
 else
@@ -174,6 +181,7 @@ dry cairn disk delete $V/vm/disk.vmdk
 dry cairn disk repair $V/vm/disk.vmdk
 # Reading commands do not even move a time stamp.
 for c in "file ls -lR $V" "file cat $V/a.iso" "file du $V" "file tree $V" "volume list" "volume show" "volume check" \
+	"vm list" "vm show vm" "vm tree" "vm check" \
 	"disk info $V/vm/disk.vmdk" "disk map $V/vm/disk.vmdk" "disk check $V/vm/disk.vmdk" \
 	"disk compare $V/vm/disk.vmdk $V/vm/disk.vmdk"; do
 	cairn $c >/dev/null 2>&1 || fail "cairn $c"
@@ -324,7 +332,7 @@ completes()
 	have=$(cairn __complete -- "$@" | tr '\n' ' ')
 	[ "$have" = "$want" ] && pass "completion of $*" || fail "completion of $*: '$have', wanted '$want'"
 }
-completes "volume version " cairn v
+completes "volume vm version " cairn v
 completes "create check " cairn volume c
 completes "--progress " cairn file cp --pr
 completes "cr lines json none " cairn file cp --progress ""

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* cmd_vm - `cairn vm`: which machines there are, what each is made of, and what is wrong. Nothing
+ * here can write to a datastore. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/file.h"
+#include "tools/vm.h"
+
+/* ---- places ---------------------------------------------------------------------------------- */
+
+static struct vm_place *add_place(struct vm_places *p)
+{
+	struct vm_place *more = realloc(p->place, (p->count + 1) * sizeof(*more));
+
+	if (!more)
+		return NULL;
+	p->place = more;
+	more[p->count] = (struct vm_place){ 0 };
+	return &more[p->count++];
+}
+
+static enum status scan_store(struct vm_places *p, struct store *s, struct host_volume *v,
+			      const char *root, const char *only, struct why *why)
+{
+	struct vm_place *place = add_place(p);
+	struct inv_opts o = { .root = root };
+	char base[HOST_PATH_MAX] = "";
+
+	if (v) {
+		o.label = host_volume_name(v);
+		o.uuid = host_volume_uuid(v);
+		snprintf(base, sizeof(base), "/vmfs/volumes/%s", o.label);
+	}
+	if (place) {
+		place->base = strdup(base);
+		place->only = strdup(only);
+	}
+	if (!place || !place->base || !place->only)
+		return why_set(why, ST_NOMEM, "%s: no memory", root);
+	return inv_scan(s, &o, &place->inv, why);
+}
+
+static enum status scan_volume(struct vm_places *p, struct host_volume *v, const char *only,
+			       struct why *why)
+{
+	struct vmfs_volume *vol;
+	enum status st = host_volume_mount(v, HOST_READ, &vol, why);
+
+	return st == ST_OK ? scan_store(p, vmfs_store(vol), v, "/", only, why) : st;
+}
+
+/* A datastore is scanned as a whole, because its chains cross folders; of this machine only the
+ * folder that is named. */
+static enum status scan_name(struct cmd *cmd, struct vm_places *p, const char *name,
+			     struct why *why)
+{
+	char root[HOST_PATH_MAX];
+	struct host_path *at = NULL;
+	struct store_stat st;
+	enum status s = file_get(cmd, name, HOST_READ, 1, &at, &st, why);
+
+	if (s == ST_OK && at->volume) {
+		s = scan_volume(p, at->volume, at->path, why);
+	} else if (s == ST_OK) {
+		if (st.kind == STORE_DIR)
+			snprintf(root, sizeof(root), "%s", at->path);
+		else
+			path_parent(at->path, root, sizeof(root));
+		s = scan_store(p, at->store, NULL, root, at->path, why);
+	}
+	file_put(at);
+	return s;
+}
+
+static void failed(struct cmd *cmd, struct vm_places *p, const char *name, enum status st,
+		   const struct why *why)
+{
+	if (p->count && !p->place[p->count - 1].inv) {
+		p->count--;
+		free(p->place[p->count].base);
+		free(p->place[p->count].only);
+	}
+	file_item_failed(cmd, name, st, why, &p->code);
+}
+
+static void scan_claimed(struct cmd *cmd, struct vm_places *p)
+{
+	struct host_volume *v;
+	struct why why = { 0 };
+	enum status st = host_scan(cmd->host, &why);
+
+	if (st == ST_OK && host_volume_count(cmd->host) == 0)
+		st = why_set(&why, ST_NOENT, "no datastore is known; name one, or a folder, or "
+			     "give its devices with --device or CAIRN_DEVICES");
+	if (st != ST_OK)
+		failed(cmd, p, NULL, st, &why);
+	for (size_t i = 0; st == ST_OK && (v = host_volume_at(cmd->host, i)) != NULL; i++) {
+		enum status got = scan_volume(p, v, "/", &why);
+
+		if (got != ST_OK)
+			failed(cmd, p, host_volume_name(v), got, &why);
+	}
+}
+
+void vm_places_scan(struct cmd *cmd, size_t first, struct vm_places *p)
+{
+	*p = (struct vm_places){ 0 };
+	if (first >= cmd->args.operand_count)
+		scan_claimed(cmd, p);
+	for (size_t i = first; i < cmd->args.operand_count; i++) {
+		struct why why = { 0 };
+		enum status st = scan_name(cmd, p, cmd->args.operand[i], &why);
+
+		if (st != ST_OK)
+			failed(cmd, p, cmd->args.operand[i], st, &why);
+	}
+}
+
+void vm_places_free(struct vm_places *p)
+{
+	for (size_t i = 0; i < p->count; i++) {
+		inv_free(p->place[i].inv);
+		free(p->place[i].base);
+		free(p->place[i].only);
+	}
+	free(p->place);
+}
+
+int vm_shown(const struct vm_place *p, const char *path) { return path_is_below(path, p->only); }
+
+const char *vm_path(const struct vm_place *p, const char *path, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s%s", p->base, path[1] || !p->base[0] ? path : "");
+	return buf;
+}
+
+const char *vm_age(char *buf, size_t size, int64_t created_us)
+{
+	static const struct { int64_t seconds; const char *word; } units[] = {
+		{ 86400, "day" }, { 3600, "hour" }, { 60, "minute" }, { 1, "second" },
+	};
+	int64_t age = ((int64_t)port_wall_us() - created_us) / 1000000;
+
+	snprintf(buf, size, created_us && age < 0 ? "in the future" : "-");
+	for (size_t i = 0; created_us && i < ARRAY_COUNT(units); i++)
+		if (age >= units[i].seconds) {
+			long long n = (long long)(age / units[i].seconds);
+
+			snprintf(buf, size, "%lld %s%s", n, units[i].word, n == 1 ? "" : "s");
+			break;
+		}
+	return buf;
+}
+
+/* ---- list ------------------------------------------------------------------------------------ */
+
+static const struct out_column list_columns[] = {
+	{ "name", 0 },	{ "guest", 0 },	    { "disks", 1 },    { "snapshots", 1 }, { "size", 1 },
+	{ "used", 1 },	{ "unique", 1 },    { "problems", 1 }, { "path", 0 },
+};
+
+static int list_row(struct cmd *cmd, struct out_table *t, const struct vm_place *p,
+		    const struct inv_vm *vm)
+{
+	char name[OUT_NAME_MAX], guest[80], disks[16], snapshots[16], size[24], used[24],
+		unique[24], problems[16], path[HOST_PATH_MAX + 600], safe[OUT_NAME_MAX];
+	const char *const cells[] = { name, guest, disks, snapshots, size, used, unique, problems,
+				      safe };
+
+	out_name(name, sizeof(name), vm->name);
+	out_name(guest, sizeof(guest), vm->guest_os ? vm->guest_os : "-");
+	snprintf(disks, sizeof(disks), "%u", vm->disk_count);
+	snprintf(snapshots, sizeof(snapshots), "%u", vm->snapshot_count);
+	snprintf(problems, sizeof(problems), "%u", vm->problems);
+	out_size(size, sizeof(size), vm->provisioned_bytes, cmd->exact);
+	out_size(used, sizeof(used), vm->allocated_bytes, cmd->exact);
+	out_size(unique, sizeof(unique), vm->unique_bytes, cmd->exact);
+	out_name(safe, sizeof(safe), vm_path(p, vm->path, path, sizeof(path)));
+	return out_table_row(t, cells);
+}
+
+/* With --json, a place that failed makes the document an error; the others are in it. */
+static int print_doc(json_t *doc, int code)
+{
+	if (code != EXIT_DONE && !json_object_get(doc, "error"))
+		out_doc_fail(doc, ST_INVAL, NULL, "not every datastore could be scanned; the "
+			     "messages on standard error say why");
+	return out_doc_print(doc) == 0 ? code : EXIT_FAILED;
+}
+
+static int print_table(struct cmd *cmd, struct out_table *t, int code)
+{
+	const struct opt_args *a = &cmd->args;
+	char bad[64];
+
+	if (out_table_print(t, stdout, opt_has(a, "-H") ? OUT_TABS : OUT_COLUMNS,
+			    opt_text(a, "-o", NULL), bad) != 0)
+		return cmd_usage(cmd, "-o: there is no column '%s'", bad);
+	return code;
+}
+
+static int vm_list(struct cmd *cmd)
+{
+	struct out_table *t = out_table_create(list_columns, ARRAY_COUNT(list_columns));
+	json_t *items, *doc = cmd->json ? out_doc(cmd->verb->schema, &items) : NULL;
+	struct vm_places p;
+	int bad = !t;
+
+	vm_places_scan(cmd, 0, &p);
+	for (size_t i = 0; i < p.count && !bad; i++)
+		for (uint32_t k = 0; k < p.place[i].inv->vm_count && !bad; k++) {
+			const struct inv_vm *vm = p.place[i].inv->vms[k];
+
+			if (!vm_shown(&p.place[i], vm->path))
+				continue;
+			bad = doc ? json_array_append_new(items, vm_json_short(&p.place[i], vm)) :
+				    list_row(cmd, t, &p.place[i], vm);
+		}
+	if (bad) {
+		json_decref(doc);
+		p.code = cmd_fail(cmd, NULL, ST_NOMEM, NULL);
+	} else {
+		p.code = doc ? print_doc(doc, p.code) : print_table(cmd, t, p.code);
+	}
+	out_table_destroy(t);
+	vm_places_free(&p);
+	return p.code;
+}
+
+/* ---- show ------------------------------------------------------------------------------------ */
+
+struct found { const struct vm_place *place; const struct inv_vm *vm; };
+
+/* A path needs no list of places: it says where to look. */
+static int is_path(const char *text)
+{
+	return strchr(text, '/') || mem_ends_with(text, ".vmx") || mem_ends_with(text, ".vmtx");
+}
+
+static size_t find_by_name(const struct vm_places *p, const char *name, struct found *found,
+			   size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->count; i++) {
+		uint32_t at = 0;
+		const struct inv_vm *vm;
+
+		while ((vm = inv_find(p->place[i].inv, name, &at)) != NULL && n < max)
+			found[n++] = (struct found){ &p->place[i], vm };
+	}
+	return n;
+}
+
+static size_t find_by_path(const struct vm_places *p, struct found *found, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->count; i++)
+		for (uint32_t k = 0; k < p->place[i].inv->vm_count && n < max; k++)
+			if (vm_shown(&p->place[i], p->place[i].inv->vms[k]->path))
+				found[n++] = (struct found){ &p->place[i],
+							     p->place[i].inv->vms[k] };
+	return n;
+}
+
+static enum status only_one(const char *name, const struct found *found, size_t n, struct why *why)
+{
+	char a[HOST_PATH_MAX + 600], b[HOST_PATH_MAX + 600];
+
+	if (n == 1)
+		return ST_OK;
+	if (n == 0)
+		return why_set(why, ST_NOENT, "%s: there is no machine of that name or path; "
+			       "cairn vm list shows all", name);
+	return why_set(why, ST_REFUSED, "%s: two machines are meant, %.140s and %.140s; name one "
+		       "by its path", name,
+		       vm_path(found[0].place, found[0].vm->path, a, sizeof(a)),
+		       vm_path(found[1].place, found[1].vm->path, b, sizeof(b)));
+}
+
+static int show_found(struct cmd *cmd, const struct found *f)
+{
+	json_t *items, *doc;
+
+	if (!cmd->json) {
+		vm_text_show(f->place, f->vm);
+		return EXIT_DONE;
+	}
+	doc = out_doc(cmd->verb->schema, &items);
+	json_array_append_new(items, vm_json_full(f->place, f->vm));
+	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int vm_show(struct cmd *cmd)
+{
+	const char *name = cmd->args.operand[0];
+	int by_path = is_path(name) && cmd->args.operand_count == 1;
+	struct found found[2];
+	struct vm_places p;
+	struct why why = { 0 };
+	enum status st = ST_OK;
+	size_t n;
+
+	vm_places_scan(cmd, by_path ? 0 : 1, &p);
+	n = by_path ? find_by_path(&p, found, 2) : find_by_name(&p, name, found, 2);
+	if (n || p.code == EXIT_DONE)
+		st = only_one(name, found, n, &why);
+	if (st != ST_OK)
+		p.code = cmd_fail(cmd, name, st, &why);
+	else if (n)
+		p.code = show_found(cmd, &found[0]);
+	else if (cmd->json)	/* what was complained about is the error */
+		p.code = cmd_fail(cmd, name, ST_NOENT, NULL);
+	vm_places_free(&p);
+	return p.code;
+}
+
+/* ---- tree ------------------------------------------------------------------------------------ */
+
+static enum status write_reports(struct cmd *cmd, const struct vm_places *p, const char **file,
+				 struct why *why)
+{
+	const char *html = opt_text(&cmd->args, "html", NULL), *svg = opt_text(&cmd->args, "svg",
+									       NULL);
+	enum status st = ST_OK;
+
+	if (html) {
+		*file = html;
+		st = vm_report_html(p, html, why);
+	}
+	if (st == ST_OK && svg) {
+		*file = svg;
+		st = vm_report_svg(p, svg, why);
+	}
+	return st;
+}
+
+static int vm_tree(struct cmd *cmd)
+{
+	json_t *items, *doc = cmd->json ? out_doc(cmd->verb->schema, &items) : NULL;
+	int report = opt_has(&cmd->args, "html") || opt_has(&cmd->args, "svg");
+	const char *file = NULL;
+	struct vm_places p;
+	struct why why = { 0 };
+	enum status st;
+
+	vm_places_scan(cmd, 0, &p);
+	st = p.count ? write_reports(cmd, &p, &file, &why) : ST_OK;
+	for (size_t i = 0; i < p.count; i++) {
+		if (doc)
+			json_array_append_new(items, vm_json_place(&p.place[i]));
+		else if (!report)
+			vm_text_tree(&p.place[i]);
+	}
+	if (st != ST_OK) {
+		json_decref(doc);
+		p.code = cmd_fail(cmd, file, st, &why);
+	} else if (doc) {
+		p.code = print_doc(doc, p.code);
+	}
+	vm_places_free(&p);
+	return p.code;
+}
+
+/* ---- check ----------------------------------------------------------------------------------- */
+
+struct count { uint32_t problems, notes; };
+
+static void check_place(struct cmd *cmd, const struct vm_place *p, json_t *items, struct count *c)
+{
+	for (uint32_t i = 0; i < p->inv->finding_count; i++) {
+		const struct inv_finding *f = p->inv->findings[i];
+
+		if (!vm_shown(p, f->path))
+			continue;
+		c->problems += !inv_is_note(f->kind);
+		c->notes += inv_is_note(f->kind);
+		if (cmd->json)
+			json_array_append_new(items, vm_json_finding(p, f));
+		else
+			vm_text_finding(p, f);
+	}
+}
+
+static int vm_check(struct cmd *cmd)
+{
+	json_t *items, *doc = cmd->json ? out_doc(cmd->verb->schema, &items) : NULL;
+	struct count c = { 0 };
+	struct vm_places p;
+	char text[120];
+
+	vm_places_scan(cmd, 0, &p);
+	for (size_t i = 0; i < p.count; i++)
+		check_place(cmd, &p.place[i], items, &c);
+	snprintf(text, sizeof(text), "%u problems and %u notes", c.problems, c.notes);
+	if (!doc && p.count)
+		printf("%s%s\n", c.problems + c.notes ? "\n" : "", text);
+	if (p.code == EXIT_DONE && c.problems)
+		p.code = EXIT_FOUND;
+	if (doc && p.code == EXIT_FOUND)
+		out_doc_fail(doc, ST_CORRUPT, NULL, text);
+	if (doc)
+		p.code = print_doc(doc, p.code);
+	vm_places_free(&p);
+	return p.code;
+}
+
+/* ---- the table ------------------------------------------------------------------------------- */
+
+static const struct opt tree_opts[] = {
+	{ "html", 0, OPT_TEXT, "FILE", "write a report of one file for a browser" },
+	{ "svg", 0, OPT_TEXT, "FILE", "write a drawing of the chains" },
+};
+
+static const struct verb vm_verbs[] = {
+	{ .noun = "vm", .name = "list", .operands = "[PLACE ...]", .operands_max = VERB_ANY,
+	  .flags = VERB_DEVICES | VERB_JSON | VERB_TABLE,
+	  .brief = "list the virtual machines of datastores", .schema = "vm.list/1",
+	  .operand_kind = "path", .run = vm_list },
+	{ .noun = "vm", .name = "show", .operands = "VM [PLACE ...]", .operands_min = 1,
+	  .operands_max = VERB_ANY, .flags = VERB_DEVICES | VERB_JSON,
+	  .brief = "show a virtual machine: disks, chains, snapshots", .schema = "vm.show/1",
+	  .operand_kind = "path", .run = vm_show },
+	{ .noun = "vm", .name = "tree", .operands = "[PLACE ...]", .operands_max = VERB_ANY,
+	  .flags = VERB_DEVICES | VERB_JSON,
+	  .brief = "draw what datastores hold: machines, chains, orphans", VERB_OPTS(tree_opts),
+	  .schema = "vm.tree/1", .operand_kind = "path", .run = vm_tree },
+	{ .noun = "vm", .name = "check", .operands = "[PLACE ...]", .operands_max = VERB_ANY,
+	  .flags = VERB_DEVICES | VERB_JSON,
+	  .brief = "find broken chains, orphans and what else does not fit",
+	  .schema = "vm.check/1", .operand_kind = "path", .run = vm_check },
+};
+
+const struct noun noun_vm = { "vm", "virtual machines on datastores", vm_verbs,
+			      ARRAY_COUNT(vm_verbs) };
