@@ -51,6 +51,8 @@ struct chain {
 	struct chain_run	*scratch;	/* the window that is being made */
 	uint32_t		scratch_count;
 	struct io_mutex		building;
+	uint64_t		current;	/* index of the window read last */
+	uint64_t		ahead;		/* one to make before it is needed; 0: none */
 
 	/* Requests in order of arrival; of the first, so much is under way or done. */
 	struct list		queue;

@@ -243,6 +243,21 @@ static void submit_pieces(struct chain *c, struct io_req *req, uint32_t count)
 		i += submit_together(c, req, p + i, count - i);
 }
 
+/* Who reads one window after the other finds the next one made: its tables are read while the data
+ * of this one is. */
+static void look_ahead(struct chain *c, uint64_t index)
+{
+	uint64_t next = (index + 1) * CHAIN_WINDOW;
+
+	if (index == c->current)
+		return;
+	if (index == c->current + 1 && next < c->link[0]->bytes && !chain_window_find(c, next)) {
+		c->ahead = index + 1;
+		worker_kick(c->link[0]);
+	}
+	c->current = index;
+}
+
 /* One batch of the first request. 0: its window is missing. */
 static int plan_batch(struct chain *c, struct io_req *req)
 {
@@ -255,6 +270,7 @@ static int plan_batch(struct chain *c, struct io_req *req)
 
 	if (!w)
 		return 0;
+	look_ahead(c, w->index);
 	/* The buffers are described from the frame: what is pushed is the request as it came. */
 	req->io.skip = f->skip;
 	count = cut(c, req, w, &zeros, &st);
@@ -308,6 +324,19 @@ static void fail_first(struct chain *c, enum status st)
 	}
 }
 
+/* What fails here is met again by the reader, who is told. */
+static void make_ahead(struct chain *c)
+{
+	uint64_t offset = c->ahead * CHAIN_WINDOW;
+	struct chain_window *w;
+	enum status st = ST_OK;
+
+	c->ahead = 0;
+	if (offset)
+		st = chain_window_load(c, offset, &w);
+	(void)st;
+}
+
 void chain_work(struct chain *c)
 {
 	while (!list_empty(&c->queue) && c->free_count >= BATCH) {
@@ -319,6 +348,7 @@ void chain_work(struct chain *c)
 			fail_first(c, st);
 		plan(c);
 	}
+	make_ahead(c);
 }
 
 void chain_fail_waiting(struct chain *c, enum status st)

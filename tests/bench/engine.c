@@ -3,9 +3,11 @@
  * requests that their own completions start again. The counterpart of bare.c: same walk and depth.
  *
  *	engine [-e PORT-ENGINE] [-d DEVICE]... [-n DISK] [-R] LOAD-OPTIONS
+ *	engine [-e PORT-ENGINE] -H [-C] -n DISK LOAD-OPTIONS
  *
  * DEVICE: what io_dev_open() takes. DISK: its descriptor inside the datastore (/bench.vmdk).
  * -R: DISK is a plain file of the datastore, past vmdk (what vmdk itself costs is the difference).
+ * -H: DISK is a virtual disk in a file of this machine, read past the page cache; -C: through it.
  * Before the clock starts each block map of the span is read once and one block written, except
  * with -1. */
 #include "vmdk/vmdk.h"
@@ -31,7 +33,8 @@ struct slot {			/* one of the requests in flight */
 struct engine {
 	struct load		load;
 	const char		*uri[DEVICES_MAX], *path;
-	int			plain;		/* -R */
+	int			plain, host, cached;	/* -R, -H, -C */
+	struct store		*files;
 	struct io_dev		*dev[DEVICES_MAX];
 	uint32_t		dev_count;
 	struct vmfs_volume	*vol;
@@ -65,6 +68,11 @@ static enum status open_all(struct engine *e)
 	unsigned flags = IO_OPEN_DIRECT | (e->load.write ? IO_OPEN_WRITE : 0);
 	enum status st;
 
+	if (e->host) {
+		st = hostfs_open("/", &e->files, &e->why);
+		return st == ST_OK ? vmdk_open(e->files, e->path, e->cached ? VMDK_READ :
+					       VMDK_READ | VMDK_DIRECT, &e->disk, &e->why) : st;
+	}
 	for (uint32_t i = 0; i < e->dev_count; i++) {
 		st = io_dev_open(e->uri[i], flags, &e->dev[i], &e->why);
 		if (st != ST_OK)
@@ -82,6 +90,8 @@ static void close_all(struct engine *e)
 		st = vmdk_close(e->disk);
 	if (e->file)
 		st = e->file->store->ops->file_close(e->file);
+	if (e->files && e->files->ops->close(e->files) != ST_OK && st == ST_OK)
+		st = ST_DEVICE;
 	if (e->vol && vmfs_unmount(e->vol) != ST_OK && st == ST_OK)
 		st = ST_DEVICE;
 	for (uint32_t i = 0; i < e->dev_count; i++)
@@ -229,7 +239,7 @@ static void engine_world(void *arg)
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: engine [-e ENGINE] [-d DEVICE]... [-n DISK] [-R] LOAD-OPTIONS\n");
+	fprintf(stderr, "usage: engine [-e ENGINE] [-d DEVICE]... [-n DISK] [-RHC] LOAD-OPTIONS\n");
 	return 2;
 }
 
@@ -240,7 +250,7 @@ int main(int argc, char **argv)
 	struct why why = { 0 };
 	int opt;
 
-	while ((opt = getopt(argc, argv, "e:d:n:R" LOAD_OPTIONS)) != -1) {
+	while ((opt = getopt(argc, argv, "e:d:n:RHC" LOAD_OPTIONS)) != -1) {
 		if (opt == 'e')
 			config.engine = optarg;
 		else if (opt == 'd' && e.dev_count < DEVICES_MAX)
@@ -249,10 +259,14 @@ int main(int argc, char **argv)
 			e.path = optarg;
 		else if (opt == 'R')
 			e.plain = 1;
+		else if (opt == 'H')
+			e.host = 1;
+		else if (opt == 'C')
+			e.cached = 1;
 		else if (!load_option(&e.load, opt, optarg))
 			return usage();
 	}
-	if (optind != argc || e.dev_count == 0 || e.load.depth > LOAD_DEPTH_MAX)
+	if (optind != argc || (e.dev_count == 0 && !e.host) || e.load.depth > LOAD_DEPTH_MAX)
 		return usage();
 	if (port_run(&config, engine_world, &e, &why) != ST_OK) {
 		fprintf(stderr, "engine: %s\n", why.text);
