@@ -80,43 +80,49 @@ static enum host_access access_of(const struct cmd *cmd)
 static int run_info(struct cmd *cmd)
 {
 	struct why why = { 0 };
+	unsigned flags = flags_of(cmd, 0, "format");
+	enum status st = disk_info(cmd, operand(cmd, 0), flags, &why);
 
-	return finish(cmd, operand(cmd, 0),
-		      disk_info(cmd, operand(cmd, 0), flags_of(cmd, 0, "format"), &why), &why);
+	return st == ST_OK ? EXIT_DONE : disk_info_broken(cmd, operand(cmd, 0), flags, st, &why);
 }
 
 static int run_map(struct cmd *cmd)
 {
 	struct why why = { 0 };
+	struct disk_map_opts opts = { .tabs = opt_has(&cmd->args, "-H") > 0, .exact = cmd->exact,
+				      .fields = opt_text(&cmd->args, "-o", NULL) };
+	enum status st =
+	    disk_map(cmd, operand(cmd, 0), flags_of(cmd, 0, "format"), &opts, &why);
 
-	return finish(cmd, operand(cmd, 0),
-		      disk_map(cmd, operand(cmd, 0), flags_of(cmd, 0, "format"), &why), &why);
+	if (st == ST_INVAL && opts.bad[0])
+		return cmd_usage(cmd, "-o: there is no column '%s'", opts.bad);
+	return finish(cmd, operand(cmd, 0), st, &why);
 }
 
 static int run_measure(struct cmd *cmd)
 {
-	const struct disk_format *f;
+	const char *word = opt_text(&cmd->args, "output", NULL);
+	const struct disk_format *f = NULL;
 	struct why why = { 0 };
-	enum status st = disk_format_of(opt_text(&cmd->args, "output", "thin"), &f, &why);
+	enum status st = word ? disk_format_of(word, &f, &why) : ST_OK;
 
 	if (st == ST_OK)
 		st = disk_measure(cmd, operand(cmd, 0), flags_of(cmd, 0, "format"), f, &why);
 	return finish(cmd, operand(cmd, 0), st, &why);
 }
 
-/* 0 equal, 1 different, 2 cannot be opened, 4 cannot be read: as qemu-img compare. */
 static int run_compare(struct cmd *cmd)
 {
 	struct why why = { 0 };
-	int different = 0;
+	int code = 0;
 	enum status st =
 	    disk_compare(cmd, operand(cmd, 0), operand(cmd, 1), flags_of(cmd, 0, "format"),
-			 flags_of(cmd, 1, "format-b"), &different, &why);
+			 flags_of(cmd, 1, "format-b"), &code, &why);
 
 	if (st == ST_OK)
-		return different ? 1 : 0;
+		return code;
 	(void)cmd_fail(cmd, operand(cmd, 0), st, &why);
-	return st == ST_CANCELLED ? exit_of(st) : st == ST_DEVICE ? 4 : 2;
+	return st == ST_CANCELLED ? exit_of(st) : code;
 }
 
 /* ---- check ----------------------------------------------------------------------------------- */
@@ -526,7 +532,7 @@ static const struct verb disk_verbs[] = {
 	  .operands = "DISK",
 	  .operands_min = 1,
 	  .operands_max = 1,
-	  .flags = LOOKS,
+	  .flags = LOOKS | VERB_TABLE,
 	  .brief = "list the ranges of a disk and where they lie",
 	  VERB_OPTS(look_opts),
 	  .schema = "disk.map/1",

@@ -70,15 +70,32 @@ void disk_job_end(struct disk_job *j, enum status st);
 
 /* ---- reports: text, or JSON when the command asks for it ------------------------------------- */
 
+/* A document of one item; takes the reference. */
+MUST_USE enum status disk_print_one(struct cmd *cmd, const char *schema, json_t *item);
+typedef enum status disk_run_fn(void *arg, const struct vmdk_run *r);
+/* fn for each run of the map, in order; ends with what fn gives, or when the user stops it. */
+MUST_USE enum status disk_each_run(struct vmdk_disk *d, disk_run_fn *fn, void *arg);
+
 /* disk.info/1 */
 MUST_USE enum status disk_info(struct cmd *cmd, const char *name, unsigned flags, struct why *why);
+/* disk_info() failed with st: tell that, and what of its chain can be told. Returns the exit code.
+ * */
+int disk_info_broken(struct cmd *cmd, const char *name, unsigned flags, enum status st,
+		     const struct why *why);
+struct disk_map_opts {		/* of the text */
+	uint8_t		tabs, exact;
+	const char	*fields;	/* NULL: all */
+	char		bad[64];	/* out, with ST_INVAL: the field that there is not */
+};
 /* disk.map/1: the keys of `qemu-img map` */
-MUST_USE enum status disk_map(struct cmd *cmd, const char *name, unsigned flags, struct why *why);
-/* disk.measure/1: what the disk would take in another format */
+MUST_USE enum status disk_map(struct cmd *cmd, const char *name, unsigned flags,
+			      struct disk_map_opts *opts, struct why *why);
+/* disk.measure/1: what the disk would take in another format; NULL: in each */
 MUST_USE enum status disk_measure(struct cmd *cmd, const char *name, unsigned flags,
 				  const struct disk_format *format, struct why *why);
-/* disk.compare/1 */
+/* disk.compare/1. code is that of `qemu-img compare`: 0 equal, 1 different; when it fails 2, a disk
+ * cannot be opened, or 4, cannot be read. */
 MUST_USE enum status disk_compare(struct cmd *cmd, const char *a, const char *b, unsigned a_flags,
-				  unsigned b_flags, int *different, struct why *why);
+				  unsigned b_flags, int *code, struct why *why);
 
 #endif

@@ -293,7 +293,8 @@ int vmk_info(struct cmd *cmd)
 int vmk_map(struct cmd *cmd)
 {
 	struct why why = { 0 };
-	enum status st = disk_map(cmd, vmk_target(cmd), read_flags(cmd), &why);
+	struct disk_map_opts opts = { 0 };
+	enum status st = disk_map(cmd, vmk_target(cmd), read_flags(cmd), &opts, &why);
 
 	return st == ST_OK ? EXIT_DONE : vmk_fail(cmd, "map", vmk_target(cmd), st, &why);
 }

@@ -19,40 +19,53 @@ struct vmdk_disk *vmdk_link(struct vmdk_disk *d, uint32_t depth)
 
 /* ---- links ----------------------------------------------------------------------------------- */
 
-static enum status check_link(struct chain *c, struct vmdk_disk *d, struct why *why)
+/* May d be the parent of the last of the links? */
+static enum status check_link(struct vmdk_disk *const *link, uint32_t count, struct vmdk_disk *d,
+			      struct why *why)
 {
-	struct vmdk_disk *top = c->link[0];
+	struct vmdk_disk *top = link[0];
 
-	for (uint32_t i = 0; i < c->link_count; i++)
-		if (parent_is_same(c->link[i], d))
+	for (uint32_t i = 0; i < count; i++)
+		if (parent_is_same(link[i], d))
 			return why_set(why, ST_CORRUPT,
 				       "%s: the chain is a ring: '%s' is the parent of '%s' and a "
 				       "child of it; its parentFileNameHint has to be corrected",
-				       top->path, d->path, c->link[c->link_count - 1]->path);
-	if (c->link_count == CHAIN_LINKS_MAX)
+				       top->path, d->path, link[count - 1]->path);
+	if (count == CHAIN_LINKS_MAX)
 		return why_set(why, ST_LIMIT,
 			       "%s: more than %u links; consolidate the chain on its host first",
 			       top->path, CHAIN_LINKS_MAX);
-	if (d->desc.sectors * SECTOR_BYTES != top->bytes)
+	if (d->desc.sectors != top->desc.sectors)
 		return why_set(why, ST_CORRUPT,
 			       "%s: capacity differs: it has %llu sectors and its parent '%s' "
 			       "%llu; one of them is not of this chain",
-			       c->link[c->link_count - 1]->path,
-			       (unsigned long long)(top->bytes / SECTOR_BYTES), d->path,
-			       (unsigned long long)d->desc.sectors);
+			       link[count - 1]->path, (unsigned long long)top->desc.sectors,
+			       d->path, (unsigned long long)d->desc.sectors);
 	return ST_OK;
+}
+
+/* The parent of the last of the links, its descriptor only. */
+static enum status next_link(struct vmdk_disk *const *link, uint32_t count, unsigned flags,
+			     struct vmdk_disk **parent, struct why *why)
+{
+	enum status st = parent_find(link[count - 1], flags, parent, why);
+
+	if (st != ST_OK)
+		return st;
+	st = check_link(link, count, *parent, why);
+	if (st != ST_OK)
+		(void)vmdk_close(*parent);
+	return st;
 }
 
 static enum status add_parent(struct chain *c, unsigned flags, struct why *why)
 {
-	struct vmdk_disk *child = c->link[c->link_count - 1], *d;
-	enum status st = parent_find(child, flags, &d, why);
+	struct vmdk_disk *d;
+	enum status st = next_link(c->link, c->link_count, flags, &d, why);
 
 	if (st != ST_OK)
 		return st;
-	st = check_link(c, d, why);
-	if (st == ST_OK)
-		st = disk_open_extents(d, flags, why);
+	st = disk_open_extents(d, flags, why);
 	if (st == ST_OK)
 		c->link[c->link_count++] = d;
 	else
@@ -151,5 +164,27 @@ enum status chain_close(struct chain *c)
 	}
 	port_free(c->sources);
 	port_free(c);
+	return st;
+}
+
+/* ---- looking at links ------------------------------------------------------------------------ */
+
+enum status vmdk_chain_walk(struct store *s, const char *path, unsigned flags,
+			    void (*fn)(void *arg, struct vmdk_disk *link, uint32_t depth),
+			    void *arg, struct why *why)
+{
+	struct vmdk_disk *link[CHAIN_LINKS_MAX], *d;
+	uint32_t count = 0;
+	enum status st = disk_load(s, path, &d, why);
+
+	while (st == ST_OK) {
+		link[count] = d;
+		fn(arg, d, count++);
+		if (d->desc.parent_cid == DESC_NO_PARENT)
+			break;
+		st = next_link(link, count, flags, &d, why);
+	}
+	while (count > 0)
+		(void)vmdk_close(link[--count]);
 	return st;
 }

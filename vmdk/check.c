@@ -14,7 +14,7 @@ struct disk_checker {
 
 static void tell(struct disk_checker *c, const char *path, const char *what)
 {
-	char text[300];
+	char text[WHY_TEXT_MAX + 100];
 
 	c->result->corruptions++;
 	c->result->unrepairable++;
@@ -112,6 +112,30 @@ static enum status check_extent(struct disk_checker *c, uint32_t i, struct why *
 	return st;
 }
 
+static void skip_link(void *arg, struct vmdk_disk *link, uint32_t depth)
+{
+	(void)arg;
+	(void)link;
+	(void)depth;
+}
+
+/* What lies below a delta belongs to it: a parent that is missing or does not fit is a fault. Its
+ * own structures are checked by its own name. */
+static enum status check_chain(struct disk_checker *c, struct why *why)
+{
+	struct why fault = { 0 };
+	enum status st;
+
+	if (c->d->desc.parent_cid == DESC_NO_PARENT)
+		return ST_OK;
+	st = vmdk_chain_walk(c->d->store, c->d->path, VMDK_READ, skip_link, NULL, &fault);
+	if (st == ST_NOMEM || st == ST_DEVICE)
+		return why_set(why, st, "%s", fault.text);
+	if (st != ST_OK)
+		tell(c, "chain", fault.text);
+	return ST_OK;
+}
+
 static enum status check_once(struct vmdk_disk *d, const struct sparse_check_opts *opts,
 			      struct vmdk_check_result *result, struct why *why)
 {
@@ -120,7 +144,7 @@ static enum status check_once(struct vmdk_disk *d, const struct sparse_check_opt
 
 	for (uint32_t i = 0; i < d->desc.extent_count && st == ST_OK; i++)
 		st = check_extent(&c, i, why);
-	return st;
+	return st == ST_OK ? check_chain(&c, why) : st;
 }
 
 enum status vmdk_check(struct store *s, const char *path, int repair,

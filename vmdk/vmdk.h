@@ -150,6 +150,13 @@ void vmdk_link_info(const struct vmdk_disk *link, struct vmdk_link_info *info);
 /* 0: there is no extent of that index. */
 int vmdk_link_extent(const struct vmdk_disk *link, uint32_t index, struct vmdk_link_extent *x);
 
+/* fn for the disk and each link below it, opened as by vmdk_link_open() until the walk ends. It
+ * ends at the base; or where a link's descriptor or its parent cannot be had, or the two do not
+ * fit: what vmdk_open() says of such a chain. Links before that were shown. */
+MUST_USE enum status vmdk_chain_walk(struct store *s, const char *path, unsigned flags,
+				     void (*fn)(void *arg, struct vmdk_disk *link, uint32_t depth),
+				     void *arg, struct why *why);
+
 /* Where `name` in the file `from` leads in the same store: relative to the directory of `from`, or
  * absolute; either slash separates; "/vmfs/volumes/X/rest" is "/rest" of the volume X, and it is
  * the caller who asks vmdk_path_volume() whether that is this one. ST_NAME: too long, or above the

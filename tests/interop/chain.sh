@@ -23,6 +23,31 @@ reads()
 	try "$1: qemu-img compare with ours" qemu-img compare -q -f vmdk -F raw "$L" "$T/out.raw"
 }
 
+# Data runs as "start length depth place", neighbours joined: of our map, of qemu-img's.
+runs='[.[] | select(.data and (.zero | not))] | reduce .[] as $r ([];
+	if length > 0 and (.[-1] | .start + .length == $r.start and .depth == $r.depth and .offset + .length == $r.offset)
+	then .[-1].length += $r.length else . + [$r] end) | .[] | "\(.start) \(.length) \(.depth) \(.offset)"'
+same_map()
+{
+	cairn disk map --json "$L" | jq -r ".items | $runs" >"$T/ours.map"
+	qemu-img map -f vmdk --output=json "$L" | jq -r "$runs" >"$T/theirs.map"
+	[ -s "$T/ours.map" ] || fail "$1: an empty map"
+	same "$1: the map is qemu-img's" "$T/ours.map" "$T/theirs.map"
+}
+
+# valid SCHEMA CODE COMMAND...: the JSON it prints is of that schema, and it ends with CODE.
+valid()
+{
+	local s=$1 want=$2 rc=0
+
+	shift 2
+	"$@" >"$T/doc" 2>/dev/null || rc=$?
+	[ $rc -eq "$want" ] || fail "$*: exit $rc, wanted $want"
+	jq -r --argjson s "$(cat "docs/schema/$s.json")" -f tests/interop/schema.jq "$T/doc" >"$T/faults" 2>&1 &&
+		[ ! -s "$T/faults" ] &&
+		pass "$*: fits $s" || fail "$*: $(head -3 "$T/faults")"
+}
+
 # ---- mixes ---------------------------------------------------------------------------------------
 seed=1
 for mix in flat,cowd flat,sesparse flat,cowd,cowd,cowd,cowd flat,sesparse,sesparse,sesparse,sesparse \
@@ -33,6 +58,7 @@ for mix in flat,cowd flat,sesparse flat,cowd,cowd,cowd,cowd flat,sesparse,sespar
 		chain -k $mix -l $order -S $seed -s 20481k -g $((1 << seed % 4))
 		reads "$mix in $order"
 		try "$mix in $order: check" cairn disk check "$L"
+		same_map "$mix in $order"
 	done
 done
 chain -k "flat$(printf ',sesparse,cowd%.0s' $(seq 15)),sesparse" -s 4M -r 3
@@ -62,6 +88,33 @@ done
 L=$C/d3.vmdk
 qemu-img convert -f vmdk -O raw "$L" "$T/exp.raw"
 reads "deltas that qemu-img made"
+
+# ---- what is said of a chain ----------------------------------------------------------------------
+chain -k flat,cowd,sesparse -S 7
+valid disk.info-1 0 cairn disk info --json "$L"
+valid disk.map-1 0 cairn disk map --json "$L"
+valid disk.measure-1 0 cairn disk measure --json "$L"
+try "info: three links" sh -c 'test "$(cairn disk info --json "$1" | jq ".items[0].chain | length")" = 3' - "$L"
+try "map -H: the runs cover the disk" sh -c \
+	'test "$(cairn disk map -H "$1" | awk -F "\t" "{ if (\$1 != at) exit 1; at += \$2 } END { print at }")" = 20971520' - "$L"
+expect 2 "map -o of no column" cairn disk map -o nonsense "$L"
+truncate -s 21M "$T/longer.raw"
+expect 1 "compare: different" cairn disk compare "$L" "$T/longer.raw"
+expect 2 "compare: cannot be opened" cairn disk compare "$L" "$T/none.raw"
+cairn disk convert -q -O raw "$L" "$T/measured.raw"
+cairn disk convert -q -O monosparse "$L" "$T/measured.vmdk"
+for f in raw:measured.raw monosparse:measured.vmdk; do	# an upper bound, and not far from it
+	want=$(cairn disk measure --json -O ${f%:*} "$L" | jq '.items[0].required_bytes')
+	have=$(($(stat -c %b "$T/${f#*:}") * 512))
+	[ "$have" -le $((want + 4096)) ] && [ $((have * 10)) -ge $((want * 8)) ] &&
+		pass "measure ${f%:*}: $have of $want" || fail "measure ${f%:*}: $have taken, $want said"
+done
+rm -f "$T"/measured.*
+mv "$C/vm.vmdk" "$C/gone"
+valid disk.info-1 1 cairn disk info --json "$L"
+try "info: of a broken chain the links that are there" sh -c \
+	'cairn disk info --json "$1" 2>/dev/null | jq -e ".items[0] | (.chain | length) == 2 and (.chain_fault | length) > 0"' - "$L"
+expect 2 "check: of a broken chain" cairn disk check "$L"
 
 # ---- into every format ---------------------------------------------------------------------------
 chain -k flat,cowd,sesparse -S 77
@@ -122,6 +175,7 @@ broken version:2 "version" 63
 for fault in gte:1 gte:2 gde:1 gde:2; do
 	chain -k flat,cowd,sesparse -f $fault
 	expect 1 "$fault: what is wrong is not read as data" cairn disk convert -O raw "$L" "$T/none.raw"
+	expect 4 "$fault: compare cannot read it" cairn disk compare "$L" "$T/exp.raw"
 	expect 2 "$fault: check finds it" cairn disk check "$C/vm-00000${fault#*:}.vmdk"
 done
 for link in 1 2; do
