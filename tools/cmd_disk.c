@@ -10,6 +10,8 @@
 #include "tools/disk_sum.h"
 #include "tools/live.h"
 
+#define PATIENCE_NS 2000000000ull
+
 #define FORMAT_OPT { "format", 'f', OPT_WORD, "raw|vmdk", "of the image; else its name tells" }
 #define CHAIN_OPT                                                                                  \
 	{ "ignore-cid", 0, OPT_NONE, NULL, "of a delta: take a parent of another content id" }
@@ -23,8 +25,9 @@
 	    { "level", 0, OPT_NUMBER, "1-9", "of streamoptimized: fast to small" },                \
 	    { "verify", 0, OPT_NONE, NULL, "read back and compare" },                              \
 	    { "checksum", 0, OPT_TEXT, "FILE", "write a manifest of SHA-256 sums, for `verify`" }, \
-	    { "resume", 0, OPT_NONE, NULL, "continue a copy that was interrupted" }, FORMAT_OPT,   \
-	    CHAIN_OPT, RATE_OPTS
+	    { "resume", 0, OPT_NONE, NULL, "stopped, leave what the next run can continue" },      \
+	    { "no-resume", 0, OPT_NONE, NULL, "do not continue what an earlier run has left" },    \
+	    FORMAT_OPT, CHAIN_OPT, RATE_OPTS
 
 static const char *operand(struct cmd *cmd, size_t n) { return cmd->args.operand[n]; }
 
@@ -327,7 +330,10 @@ static enum status copy_opts(struct cmd *cmd, const struct disk *src, struct vmd
 
 	*o = (struct vmdk_convert_opts){ .set_adapter = adapter != NULL,
 					 .verify = opt_has(&cmd->args, "verify") > 0,
-					 .resume = opt_has(&cmd->args, "resume") > 0,
+					 .remains = opt_has(&cmd->args, "no-resume") ?
+							    VMDK_REMAINS_ANEW :
+							    VMDK_REMAINS_CONTINUE,
+					 .keep = opt_has(&cmd->args, "resume") > 0,
 					 .level = (int)opt_number(&cmd->args, "level", 0) };
 	if (o->level > 9)
 		return why_set(why, ST_INVAL, "--level takes 1 to 9");
@@ -353,10 +359,30 @@ static void say_copied(struct cmd *cmd, const struct vmdk_job *job)
 {
 	char r[24], w[24], s[24];
 
+	if (job->resumed_bytes)
+		cmd_note(cmd, "went on behind the %s that an interrupted run had copied",
+			 out_size(r, sizeof(r), job->resumed_bytes, 0));
 	cmd_note(cmd, "%s read, %s written, %s known to be zeros",
 		 out_size(r, sizeof(r), job->bytes_read, 0),
 		 out_size(w, sizeof(w), job->bytes_written, 0),
 		 out_size(s, sizeof(s), job->bytes_skipped, 0));
+}
+
+/* The kernel takes a moment to let go of the files of a killed process, whose copy this may be. */
+static enum status convert_patiently(struct vmdk_disk *src, struct host_path *to,
+				     const struct vmdk_convert_opts *o, struct vmdk_job *job,
+				     struct why *why)
+{
+	uint64_t start = port_now_ns();
+	enum status st;
+
+	for (;;) {
+		st = vmdk_convert(src, to->store, to->path, o, job, why);
+		if (st != ST_BUSY || job->bytes_written || port_interrupted() ||
+		    port_now_ns() - start > PATIENCE_NS)
+			return st;
+		port_world_sleep_ns(PATIENCE_NS / 20);
+	}
 }
 
 static enum status copy(struct cmd *cmd, struct disk *src, struct host_path *to, struct disk_job *j,
@@ -375,7 +401,7 @@ static enum status copy(struct cmd *cmd, struct disk *src, struct host_path *to,
 		return ST_OK;
 	}
 	disk_job_start(cmd, j, NULL, "copy", src->at.name);
-	st = vmdk_convert(src->vmdk, to->store, to->path, &o, &j->job, why);
+	st = convert_patiently(src->vmdk, to, &o, &j->job, why);
 	if (st == ST_OK && manifest) {
 		progress_phase(&j->progress, "checksum", src->at.name, vmdk_bytes(src->vmdk));
 		st = disk_sum_write(cmd, src->vmdk, manifest, &j->job, why);

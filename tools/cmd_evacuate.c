@@ -127,18 +127,35 @@ static enum status make_folders(struct evac *e, struct why *why)
 	return st;
 }
 
-static enum status plan_volume(struct evac *e, struct evac_volume *v, struct why *why)
+/* The destination, made if only its last name is missing. */
+static enum status find_dest(struct evac *e, struct why *why)
 {
+	const struct opt_args *args = &e->cmd->args;
+	enum host_access access = e->cmd->dry_run ? HOST_READ : HOST_WRITE;
+	struct store *s;
 	struct store_stat ss;
-	enum status st = open_volume(e, v, why);
+	char up[HOST_PATH_MAX];
+	enum status st = host_resolve(e->cmd->host, args->operand[args->operand_count - 1], access,
+				      &e->dest, why);
 
 	if (st != ST_OK)
 		return st;
-	if (e->dest.store->ops->stat(e->dest.store, e->dest.path, &ss, NULL) != ST_OK)
-		st = why_set(why, ST_NOENT, "%s: there is no such directory; make it first",
-			     e->dest.name);
+	s = e->dest.store;
+	st = s->ops->stat(s, e->dest.path, &ss, NULL);
 	if (st == ST_OK && ss.kind != STORE_DIR)
-		st = why_set(why, ST_NOTDIR, "%s: is no directory", e->dest.name);
+		return why_set(why, ST_NOTDIR, "%s: is no directory", e->dest.name);
+	if (st == ST_OK)
+		return ST_OK;
+	path_parent(e->dest.path, up, sizeof(up));
+	if (s->ops->stat(s, up, &ss, NULL) != ST_OK || ss.kind != STORE_DIR)
+		return why_set(why, ST_NOENT, "%s: there is no such directory; make it first", up);
+	return e->cmd->dry_run ? ST_OK : make_dir(e, e->dest.path, why);
+}
+
+static enum status plan_volume(struct evac *e, struct evac_volume *v, struct why *why)
+{
+	enum status st = open_volume(e, v, why);
+
 	if (st == ST_OK && !e->cmd->dry_run)
 		st = make_dir(e, v->dst, why);
 	if (st == ST_OK)
@@ -182,13 +199,10 @@ static enum status enough_room(struct evac *e, struct why *why)
 
 static enum status plan(struct evac *e, struct why *why)
 {
-	const struct opt_args *args = &e->cmd->args;
-	enum host_access access = e->cmd->dry_run ? HOST_READ : HOST_WRITE;
 	enum status st = find_volumes(e, why);
 
 	if (st == ST_OK)
-		st = host_resolve(e->cmd->host, args->operand[args->operand_count - 1], access,
-				  &e->dest, why);
+		st = find_dest(e, why);
 	for (size_t i = 0; i < e->vol_count && st == ST_OK; i++)
 		st = plan_volume(e, &e->vol[i], why);
 	if (st != ST_OK)

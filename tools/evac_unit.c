@@ -400,10 +400,7 @@ static int on_moved(struct block_copy *bc, uint64_t read_bytes)
 	struct evac *e = j->e;
 
 	e->moved_bytes += read_bytes;
-	while (e->rate && !port_interrupted() && !e->stop &&
-	       (double)e->moved_bytes / (double)e->rate >
-		       (double)(port_now_ns() - e->start_ns) / 1e9)
-		port_world_sleep_ns(20000000);
+	progress_hold_back(e->start_ns, e->moved_bytes, e->rate);
 	progress_phase_object(&e->progress, j->u->name);
 	return progress_update(&e->progress, e->moved_bytes, MAX(e->todo_bytes, e->moved_bytes)) ||
 	       e->stop;

@@ -42,10 +42,7 @@ static int moved(struct copy_job *job, uint64_t bytes)
 	struct cp *cp = container_of(job, struct cp, job);
 
 	cp->moved_bytes += bytes;
-	while (cp->rate && !port_interrupted() &&
-	       (double)cp->moved_bytes / (double)cp->rate >
-		       (double)(port_now_ns() - cp->start_ns) / 1e9)
-		port_world_sleep_ns(20000000);
+	progress_hold_back(cp->start_ns, cp->moved_bytes, cp->rate);
 	return progress_update(&cp->progress, cp->moved_bytes,
 			       MAX(cp->total_bytes, cp->moved_bytes));
 }

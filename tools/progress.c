@@ -13,6 +13,7 @@
 #define REDRAW_NS	200000000ull	/* cr */
 #define LINE_NS		1000000000ull	/* lines, json: not more often, unless a percent passed */
 #define SILENCE_NS	5000000000ull	/* and not more rarely */
+#define NAP_NS		20000000ull
 #define SECOND_NS	1000000000ull
 
 enum progress_mode progress_mode(const char *word, enum progress_mode otherwise)
@@ -207,6 +208,13 @@ int progress_update(struct progress *p, uint64_t done, uint64_t total)
 	p->total = total;
 	look(p);
 	return port_interrupted();
+}
+
+void progress_hold_back(uint64_t start_ns, uint64_t done_bytes, uint64_t rate)
+{
+	while (rate && !port_interrupted() &&
+	       (double)done_bytes / (double)rate > (double)(port_now_ns() - start_ns) / SECOND_NS)
+		port_world_sleep_ns(NAP_NS);
 }
 
 void progress_end(struct progress *p, int complete)

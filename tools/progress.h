@@ -39,6 +39,9 @@ void progress_phase_object(struct progress *p, const char *object);
 /* Never goes back. Cheap: call it as often as you like. Returns non-zero once the user asked to
  * stop: end with ST_CANCELLED at the next safe point. */
 int progress_update(struct progress *p, uint64_t done, uint64_t total);
+/* Sleep until done_bytes since start_ns are no more than the rate (0: none) allows, or the user
+ * asks to stop. In a world. */
+void progress_hold_back(uint64_t start_ns, uint64_t done_bytes, uint64_t rate);
 /* complete 1: shows 100 %. Ends an open line. Stops the timer. */
 void progress_end(struct progress *p, int complete);
 

@@ -143,13 +143,14 @@ int vmk_clone(struct cmd *cmd)
 	const char *from = vmk_arg(cmd, "clonevirtualdisk");
 	struct vmdk_convert_opts o = { .set_adapter = vmk_arg(cmd, "adaptertype") != NULL,
 				       .verify = opt_has(&cmd->args, "verify") > 0,
-				       .resume = opt_has(&cmd->args, "resume") > 0 };
+				       .keep = opt_has(&cmd->args, "resume") > 0 };
 	const struct disk_format *f;
 	struct disk src = { 0 };
 	struct host_path to;
 	struct why why = { 0 };
 	enum status st = create_opts(cmd, &o.create, &f, &why);
 
+	o.remains = o.keep ? VMDK_REMAINS_CONTINUE : VMDK_REMAINS_REFUSE;
 	if (st == ST_OK)
 		st = target_path(cmd, &to, &why);	/* first: it is the one that is written */
 	if (st != ST_OK)

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* Any disk into a new one of any kind. Flat and raw destinations keep a journal while they grow, so
- * that a copy that was killed can go on; a clean failure, or the user's stop, leaves nothing,
- * unless the caller asked for `resume`: then what is there stays for the next try. */
+/* Any disk into a new one of any kind. A journal lies beside it from before its first file until
+ * after its last name: it says whose these files are, and for flat and raw destinations how far
+ * they are, so that a copy that was killed can go on. A clean failure, or the user's stop, leaves
+ * nothing, unless the caller asked to keep it for the next try. */
 #include "vmdk/journal_priv.h"
-
-#define JOURNAL_BYTES_MIN (64 * MIB)	/* smaller disks are copied before it would be of use */
 
 struct conversion {
 	struct target	t;
@@ -102,40 +101,45 @@ static enum status remove_remains(struct conversion *c, struct why *why)
 	return ST_OK;
 }
 
-static enum status look_for_journal(struct conversion *c, int resume, struct why *why)
+static enum status look_for_journal(struct conversion *c, enum vmdk_remains remains,
+				    struct why *why)
 {
 	struct target *t = &c->t;
-	const char *note;
-	uint64_t copied = journal_read(&c->journal, &note);
+	uint64_t copied;
+	enum journal_found found = journal_read(&c->journal, &copied);
 
-	if (!c->journal.written)
+	if (found == JOURNAL_NONE)
 		return ST_OK;
-	if (!resume)
+	if (remains == VMDK_REMAINS_REFUSE)
 		return why_set(why, ST_EXIST,
 			       "%s: an interrupted copy lies there: resume it, or remove "
 			       "%s and the extents",
 			       t->path, path_base(c->journal.path));
-	if (copied && copied <= t->opts.bytes && files_are_there(t)) {
+	if (remains == VMDK_REMAINS_CONTINUE && found == JOURNAL_SAME && copied &&
+	    copied <= t->opts.bytes && files_are_there(t)) {
 		c->start = copied;
 		t->reopen = 1;
 		return ST_OK;
 	}
-	log_line(LOG_INFO, "vmdk: %s: %s -> the copy starts anew", t->path,
-		 note ? note : "its files are not as the journal says");
+	if (remains == VMDK_REMAINS_CONTINUE && found == JOURNAL_OTHER)
+		log_line(LOG_WARN,
+			 "vmdk: %s: an interrupted copy of something else, or of what the source "
+			 "was -> the copy starts anew",
+			 t->path);
 	return remove_remains(c, why);
 }
 
-/* A large copy says from the start that its files are its own: killed before the first safe point,
- * it can at least be started again. */
+/* From now on the files are ours: killed before the first safe point, the copy can at least be
+ * started again. */
 static enum status first_entry(struct conversion *c, struct why *why)
 {
 	enum status st;
 
 	if (c->t.reopen)
 		return ST_OK;
-	st =
-	    c->t.opts.kind == VMDK_RAW ? ST_OK : file_absent(c->t.store, c->t.extents[0].path, why);
-	if (st != ST_OK || c->t.opts.bytes < JOURNAL_BYTES_MIN || !c->t.store->writable)
+	st = c->t.opts.kind == VMDK_RAW ? ST_OK :
+					  file_absent(c->t.store, c->t.extents[0].path, why);
+	if (st != ST_OK || !c->t.store->writable)
 		return st;
 	st = journal_write(&c->journal, 0);
 	if (st != ST_OK)
@@ -185,11 +189,52 @@ static enum status copy_and_commit(struct conversion *c, struct vmdk_disk *src,
 		st = target_commit(&c->t, why);
 	if (st != ST_OK)
 		return st;
-	journal_remove(&c->journal);
 	if (opts->verify)
 		st = verify(c, src, why);
+	journal_remove(&c->journal);
 	if (st != ST_OK)
 		remove_made(c);
+	return st;
+}
+
+/* The disk is there. With a journal of this very copy beside it, it is this copy, killed before it
+ * could take the journal away: the journal was begun when there was no disk. */
+static enum status there_already(struct conversion *c, struct vmdk_disk *src,
+				 const struct vmdk_convert_opts *opts, struct why *why)
+{
+	uint64_t copied;
+
+	if (opts->remains != VMDK_REMAINS_CONTINUE ||
+	    journal_read(&c->journal, &copied) != JOURNAL_SAME)
+		return ST_EXIST;
+	if (why)
+		*why = (struct why){ 0 };
+	if (c->job)
+		c->job->resumed_bytes = src->bytes;
+	journal_remove(&c->journal);
+	return opts->verify ? verify(c, src, why) : ST_OK;
+}
+
+static enum status fill(struct conversion *c, struct vmdk_disk *src,
+			const struct vmdk_convert_opts *opts, struct why *why)
+{
+	enum status st = look_for_journal(c, opts->remains, why);
+
+	if (st == ST_OK)
+		st = first_entry(c, why);
+	if (st != ST_OK)
+		return st;
+	if (c->job)
+		c->job->resumed_bytes = c->start;
+	st = target_begin(&c->t, why);
+	if (st == ST_OK)
+		st = copy_and_commit(c, src, opts, why);
+	if (st == ST_OK)
+		return ST_OK;
+	c->t.keep = opts->keep && c->journal.written && can_resume(c->t.opts.kind);
+	target_abort(&c->t);
+	if (!c->t.keep)
+		journal_remove(&c->journal);
 	return st;
 }
 
@@ -199,26 +244,13 @@ static enum status convert(struct conversion *c, struct vmdk_disk *src,
 	enum status st = plan(c, src, opts, why);
 
 	if (st == ST_OK)
-		st = file_absent(c->t.store, c->t.path, why);
-	if (st == ST_OK && can_resume(c->t.opts.kind)) {
 		st = journal_init(&c->journal, &c->t, src, why);
-		if (st == ST_OK)
-			st = look_for_journal(c, opts->resume, why);
-		if (st == ST_OK)
-			st = first_entry(c, why);
-	}
 	if (st != ST_OK)
 		return st;
-	st = target_begin(&c->t, why);
-	if (st == ST_OK)
-		st = copy_and_commit(c, src, opts, why);
-	if (st == ST_OK)
-		return ST_OK;
-	c->t.keep = opts->resume && c->journal.written;
-	target_abort(&c->t);
-	if (!c->t.keep)
-		journal_remove(&c->journal);
-	return st;
+	st = file_absent(c->t.store, c->t.path, why);
+	if (st == ST_EXIST)
+		return there_already(c, src, opts, why);
+	return st == ST_OK ? fill(c, src, opts, why) : st;
 }
 
 enum status vmdk_convert(struct vmdk_disk *src, struct store *dst, const char *path,

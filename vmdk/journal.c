@@ -58,29 +58,26 @@ enum status journal_init(struct journal *j, struct target *t, struct vmdk_disk *
 	return st;
 }
 
-uint64_t journal_read(struct journal *j, const char **note)
+enum journal_found journal_read(struct journal *j, uint64_t *copied)
 {
 	size_t n = strlen(j->identity);
+	enum journal_found found = JOURNAL_OTHER;
 	char *text, *end;
-	uint64_t bytes, copied = 0;
+	uint64_t bytes;
 
-	*note = "no journal of an earlier copy lies beside it";
+	*copied = 0;
 	if (store_read_all(j->store, j->path, JOURNAL_TEXT_MAX * 2, &text, &bytes, NULL) != ST_OK)
-		return 0;
+		return JOURNAL_NONE;
 	j->written = 1;
-	*note = "the journal beside it tells of another source or destination";
 	if (strncmp(text, j->identity, n) == 0 && strncmp(text + n, "copied=", 7) == 0) {
 		end = strchr(text + n + 7, '\n');
 		if (end)
 			*end = 0;
-		*note = NULL;
-		if (!end || fmt_parse_u64(text + n + 7, &copied) != ST_OK)
-			*note = "the journal beside it is damaged";
-		else if (!copied)
-			*note = "the earlier copy stopped before its first safe point";
+		if (end && fmt_parse_u64(text + n + 7, copied) == ST_OK)
+			found = JOURNAL_SAME;
 	}
 	port_free(text);
-	return copied;
+	return found;
 }
 
 enum status journal_write(struct journal *j, uint64_t copied)

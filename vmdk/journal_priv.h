@@ -17,8 +17,13 @@ struct journal {
 /* Name the journal of a target, and say what is copied to where. */
 MUST_USE enum status journal_init(struct journal *j, struct target *t, struct vmdk_disk *src,
 				  struct why *why);
-/* Bytes that a journal with the same identity says are there; 0: none. *note: why not, or NULL. */
-uint64_t journal_read(struct journal *j, const char **note);
+enum journal_found {
+	JOURNAL_NONE,
+	JOURNAL_OTHER,	/* of another source or destination, or damaged */
+	JOURNAL_SAME,
+};
+/* *copied: bytes that a journal with the same identity says are there. */
+enum journal_found journal_read(struct journal *j, uint64_t *copied);
 MUST_USE enum status journal_write(struct journal *j, uint64_t copied);
 void journal_remove(struct journal *j);
 

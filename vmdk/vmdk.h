@@ -182,6 +182,7 @@ struct vmdk_job {
 	uint32_t	depth;			/* requests in flight; 0: the default */
 	/* out, for the summary */
 	uint64_t	bytes_read, bytes_written, bytes_skipped;
+	uint64_t	resumed_bytes;	/* done by an interrupted run before */
 };
 
 struct vmdk_create_opts {
@@ -198,6 +199,13 @@ MUST_USE enum status vmdk_create(struct store *s, const char *path,
 				 const struct vmdk_create_opts *opts, struct vmdk_job *job,
 				 struct why *why);
 
+/* What to do with what an interrupted copy has left beside the destination. */
+enum vmdk_remains {
+	VMDK_REMAINS_REFUSE,	/* ST_EXIST */
+	VMDK_REMAINS_CONTINUE,
+	VMDK_REMAINS_ANEW,	/* take it away */
+};
+
 struct vmdk_convert_opts {
 	/* bytes 0: the source's; adapter is the source's unless set_adapter */
 	struct vmdk_create_opts	create;
@@ -205,14 +213,15 @@ struct vmdk_convert_opts {
 	uint8_t			verify;		/* read back and compare */
 	int			level;		/* stream: 0 the default, 1 fast ... 9 small */
 	uint8_t			no_sparse;	/* write zeros too */
-	/* continue a destination that a journal beside it describes */
-	uint8_t			resume;
+	enum vmdk_remains	remains;
+	uint8_t			keep;		/* stopped or failed, leave what can be continued */
 };
 /* Copy what the source shows into a new disk. Zeros stay holes where the kind can.
- * A failure, ST_CANCELLED included, leaves nothing. With `resume`, flat and raw destinations leave
- * their files and the journal instead, and the next call with `resume` goes on at the last safe
- * point (every five seconds), or from the start when the source has changed; a call without it
- * gives ST_EXIST. Streams and sparse kinds always start anew.
+ * A failure, ST_CANCELLED included, leaves nothing, unless `keep` is set. A process that is killed
+ * leaves files and a journal. VMDK_REMAINS_CONTINUE goes on: flat and raw destinations at the last
+ * safe point (every five seconds), streams and sparse kinds from the start, and so does a copy of a
+ * source that has changed; what was killed behind its very end is found complete. The job's
+ * resumed_bytes tells.
  *   ST_NAME ST_INVAL ST_EXIST ST_NOSPACE ST_READONLY ST_LIMIT (2 TiB of grains in one sparse file)
  * */
 MUST_USE enum status vmdk_convert(struct vmdk_disk *src, struct store *dst, const char *path,

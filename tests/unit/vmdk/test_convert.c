@@ -199,7 +199,8 @@ static int stop_at_half(struct vmdk_job *job, uint64_t done, uint64_t total)
 static void resume(struct disks *t, int change_source, uint64_t *read_again)
 {
 	struct vmdk_convert_opts opts = {
-		.create = { .kind = VMDK_VMFS, .alloc = VMDK_THIN }, .resume = 1,
+		.create = { .kind = VMDK_VMFS, .alloc = VMDK_THIN },
+		.remains = VMDK_REMAINS_CONTINUE, .keep = 1,
 	};
 	struct vmdk_job job = { .progress = stop_at_half, .rate_bytes_per_s = MIB / 8, .depth = 2 };
 	struct vmdk_disk *src = disks_open(t, DIR "/src", VMDK_FORMAT_RAW);
@@ -212,9 +213,9 @@ static void resume(struct disks *t, int change_source, uint64_t *read_again)
 		disks_put_raw(t, DIR "/src");
 	}
 	src = disks_open(t, DIR "/src", VMDK_FORMAT_RAW);
-	opts.resume = 0;
+	opts.remains = VMDK_REMAINS_REFUSE;
 	CU_ASSERT_EQUAL(vmdk_convert(src, t->s, DIR "/r.vmdk", &opts, NULL, &t->why), ST_EXIST);
-	opts.resume = 1;
+	opts.remains = VMDK_REMAINS_CONTINUE;
 	job = (struct vmdk_job){ 0 };
 	CU_ASSERT_EQUAL(vmdk_convert(src, t->s, DIR "/r.vmdk", &opts, &job, &t->why), ST_OK);
 	CU_ASSERT_EQUAL(vmdk_close(src), ST_OK);
