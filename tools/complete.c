@@ -2,32 +2,16 @@
 /* complete - candidates from the option tables, volumes and directories. */
 #include "tools/complete.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/time.h>
 #include <unistd.h>
 
 #include "tools/file.h"
 
-#define ANSWER_MS 150	/* of 200: the rest is the start of the process */
-
-static void too_late(int sig)
-{
-	(void)sig;
-	_exit(0);
-}
-
-static void limit_time(void)
-{
-	struct itimerval t = { .it_value = { 0, ANSWER_MS * 1000 } };
-
-	signal(SIGALRM, too_late);
-	setitimer(ITIMER_REAL, &t, NULL);
-	if (!freopen("/dev/null", "w", stderr))
-		_exit(0);
-}
+#define ANSWER_MS 150	/* of 200: the rest is the start of two processes */
 
 /* A candidate when it continues what was typed. */
 static void offer(const char *word, const char *candidate, const char *tail)
@@ -192,13 +176,12 @@ static void offer_verbs(const char *noun, const char *word)
 			offer(word, v->name, "");
 }
 
-int complete_run(struct cmd *cmd)
+int complete_candidates(struct cmd *cmd)
 {
 	const char *const *w = cmd->args.operand;
 	size_t count = cmd->args.operand_count;
 	const struct verb *verb;
 
-	limit_time();
 	if (count < 2)
 		return EXIT_DONE;
 	verb = commands_find(NULL, path_last(w[0]));
@@ -212,5 +195,78 @@ int complete_run(struct cmd *cmd)
 		offer_verbs(w[1], w[2]);
 	else if ((verb = commands_find(w[1], w[2])) != NULL)
 		offer_for_verb(cmd, verb, w[count - 2], w[count - 1]);
+	return EXIT_DONE;
+}
+
+/* ---- in time --------------------------------------------------------------------------------- */
+
+/* `cairn __candidates -- WORD ...` in place of this process. */
+static void become_candidates(const struct opt_args *args, int to)
+{
+	const char **argv = calloc(args->operand_count + 4, sizeof(*argv));
+
+	if (!argv || dup2(to, STDOUT_FILENO) < 0 || !freopen("/dev/null", "w", stderr))
+		_exit(1);
+	argv[0] = "cairn";
+	argv[1] = "__candidates";
+	argv[2] = "--";
+	memcpy(&argv[3], args->operand, args->operand_count * sizeof(*argv));
+	execv("/proc/self/exe", (char **)argv);
+	_exit(1);
+}
+
+/* All that comes until the end; NULL when it does not come in time. */
+static char *read_in_time(int from)
+{
+	uint64_t end = port_now_ns() + ANSWER_MS * 1000000ull;
+	char *text = NULL;
+	size_t used = 0;
+
+	for (;;) {
+		uint64_t now = port_now_ns();
+		struct pollfd p = { .fd = from, .events = POLLIN };
+		char *more = realloc(text, used + 4096);
+		ssize_t n;
+
+		if (!more)
+			break;
+		text = more;
+		if (now >= end || poll(&p, 1, (int)((end - now) / 1000000) + 1) != 1)
+			break;
+		n = read(from, text + used, 4095);
+		if (n < 0)
+			break;
+		used += (size_t)n;
+		text[used] = 0;
+		if (n == 0)
+			return text;
+	}
+	free(text);
+	return NULL;
+}
+
+/* A device whose paths are all dead keeps whoever opens it, and not even a signal brings him back.
+ * So a child looks, and has nothing of ours that the shell waits for. */
+int complete_run(struct cmd *cmd)
+{
+	char *text;
+	pid_t child;
+	int fd[2];
+
+	if (pipe(fd) != 0)
+		return EXIT_FAILED;
+	child = fork();
+	if (child == 0) {
+		close(fd[0]);
+		become_candidates(&cmd->args, fd[1]);
+	}
+	close(fd[1]);
+	text = child > 0 ? read_in_time(fd[0]) : NULL;
+	close(fd[0]);
+	if (text)
+		fputs(text, stdout);
+	else if (child > 0)
+		kill(child, SIGKILL);
+	free(text);
 	return EXIT_DONE;
 }

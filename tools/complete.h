@@ -8,5 +8,7 @@
 struct cmd;
 
 int complete_run(struct cmd *cmd);
+/* `cairn __candidates`, which it starts: the same without a limit of time. */
+int complete_candidates(struct cmd *cmd);
 
 #endif
