@@ -19,6 +19,7 @@ struct pass {
 	/* Called for every block in order; text NULL: all zeros. */
 	void		(*block)(struct pass *p, uint64_t block, const char *text);
 	char		all[SHA256_TEXT];	/* out */
+	uint64_t	start_ns, read_bytes;	/* for the rate */
 };
 
 static enum status read_block(struct pass *p, uint64_t at, uint64_t bytes, uint8_t *buf, int *zero)
@@ -26,10 +27,13 @@ static enum status read_block(struct pass *p, uint64_t at, uint64_t bytes, uint8
 	uint64_t zeros;
 	enum status st = content_zeros(&p->content, at, &zeros);
 
-	if (st == ST_OK && zeros < bytes)
+	if (st == ST_OK && zeros < bytes) {
 		st = content_read(&p->content, at, buf, bytes);
-	else if (st == ST_OK)
+		p->read_bytes += bytes;
+		progress_hold_back(p->start_ns, p->read_bytes, p->job->rate_bytes_per_s);
+	} else if (st == ST_OK) {
 		memset(buf, 0, bytes);
+	}
 	*zero = st == ST_OK && (zeros >= bytes || port_accel()->is_zero(buf, bytes));
 	return st;
 }
@@ -41,6 +45,7 @@ static enum status pass_run(struct pass *p)
 	struct sha256 all, one;
 	enum status st = buf ? ST_OK : ST_NOMEM;
 
+	p->start_ns = port_now_ns();
 	sha256_init(&all);
 	for (uint64_t at = 0; st == ST_OK && at < total; at += CONTENT_BLOCK) {
 		uint64_t n = MIN(total - at, CONTENT_BLOCK);

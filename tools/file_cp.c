@@ -422,6 +422,20 @@ static void put_item(struct item *it)
 	free(it->dst_name);
 }
 
+/* before: the counts of cp->job when the item's turn came. */
+static void add_json(struct cp *cp, const struct item *it, const struct copy_job *before)
+{
+	json_array_append_new(
+		cp->items,
+		json_pack("{s:o, s:o, s:b, s:o, s:o, s:o}", "source", out_json_name(it->src->name),
+			  "target", out_json_name(it->dst_name), "dry_run", cp->cmd->dry_run,
+			  "read_bytes", out_json_bytes(cp->job.bytes_read - before->bytes_read),
+			  "written_bytes",
+			  out_json_bytes(cp->job.bytes_written - before->bytes_written),
+			  "skipped_bytes",
+			  out_json_bytes(cp->job.bytes_skipped - before->bytes_skipped)));
+}
+
 static enum status copy_item(struct cp *cp, const struct item *it, struct why *why)
 {
 	struct place src = { it->src->store, it->src->path, it->src->name };
@@ -433,16 +447,7 @@ static enum status copy_item(struct cp *cp, const struct item *it, struct why *w
 	if (s != ST_OK)
 		return why->text[0] ? s : why_set(why, s, "%s: %s", it->src->name, status_text(s));
 	if (cp->items)
-		json_array_append_new(
-			cp->items,
-			json_pack("{s:o, s:o, s:o, s:o, s:o}", "source",
-				  out_json_name(it->src->name), "target",
-				  out_json_name(it->dst_name), "read_bytes",
-				  out_json_bytes(cp->job.bytes_read - before.bytes_read),
-				  "written_bytes",
-				  out_json_bytes(cp->job.bytes_written - before.bytes_written),
-				  "skipped_bytes",
-				  out_json_bytes(cp->job.bytes_skipped - before.bytes_skipped)));
+		add_json(cp, it, &before);
 	else if (cp->cmd->verbose)
 		cmd_note(cp->cmd, "%s -> %s: %s read, %s written, %s of holes skipped",
 			 it->src->name, it->dst_name,
@@ -470,13 +475,17 @@ static enum status move_item(struct cp *cp, const struct item *it, struct why *w
 
 static void say_plan(struct cp *cp, const struct item *it, int moving)
 {
-	char size[24];
+	char size[24], from[OUT_NAME_MAX], to[OUT_NAME_MAX];
 
-	if (moving && it->src->store == cp->target->store)
-		printf("would rename %s to %s\n", it->src->name, it->dst_name);
+	out_name(from, sizeof(from), it->src->name);
+	out_name(to, sizeof(to), it->dst_name);
+	if (cp->items)
+		add_json(cp, it, &cp->job);
+	else if (moving && it->src->store == cp->target->store)
+		printf("would rename %s to %s\n", from, to);
 	else
-		printf("would %s %s to %s, %s of data\n", moving ? "move" : "copy", it->src->name,
-		       it->dst_name, out_size(size, sizeof(size), cp->total_bytes, 0));
+		printf("would %s %s to %s, %s of data\n", moving ? "move" : "copy", from, to,
+		       out_size(size, sizeof(size), cp->total_bytes, 0));
 }
 
 /* The last operand: an existing directory takes all, anything else stands for one. */
