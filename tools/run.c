@@ -106,6 +106,23 @@ static int start(struct run *run)
 	return st == ST_OK ? run->code : cmd_fail(&run->cmd, NULL, st, &why);
 }
 
+/* The command line that could not be parsed asks for JSON. */
+static int wants_json(const struct verb *verb, int argc, char **argv)
+{
+	for (int i = 0; verb->flags & VERB_JSON && i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strncmp(argv[i], "--json", 6) == 0 || strcmp(argv[i], "-j") == 0)
+			return 1;
+	return 0;
+}
+
+static int usage_json(const struct verb *verb, const char *text)
+{
+	json_t *items, *doc = out_doc(verb->schema, &items);
+
+	out_doc_fail(doc, ST_INVAL, NULL, text);
+	return out_doc_print(doc) == 0 ? EXIT_USAGE : EXIT_FAILED;
+}
+
 static int usage_error(const struct verb *verb, const char *prog, const char *text)
 {
 	char name[80];
@@ -131,6 +148,8 @@ static int run_verb(const struct verb *verb, const char *prog, int argc, char **
 
 	if (opt_parse(verb, argc, argv, &cmd->args) != 0) {
 		code = usage_error(verb, prog, cmd->args.error);
+		if (wants_json(verb, argc, argv) && usage_json(verb, cmd->args.error) != EXIT_USAGE)
+			code = EXIT_FAILED;
 	} else if (given(&cmd->args, "help") && !(verb->flags & VERB_COMPAT)) {
 		opt_help(verb, stdout);
 		code = EXIT_DONE;

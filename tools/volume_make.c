@@ -92,6 +92,17 @@ static enum status make_volume(struct cmd *cmd, struct vmfs_mkfs_opts *opts, str
 	return st;
 }
 
+/* uuid NULL: a dry run, there is none. */
+static int create_json(struct cmd *cmd, const char *uuid, const char *label)
+{
+	json_t *items, *doc = out_doc(cmd->verb->schema, &items);
+
+	json_array_append_new(items, json_pack("{s:s?, s:o, s:b}", "uuid", uuid, "label",
+					       label ? out_json_name(label) : json_null(),
+					       "dry_run", cmd->dry_run));
+	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
 int volume_create(struct cmd *cmd)
 {
 	struct vmfs_mkfs_opts opts = { .label = opt_text(&cmd->args, "label", NULL) };
@@ -103,6 +114,8 @@ int volume_create(struct cmd *cmd)
 	if (!may_overwrite(cmd, &opts.force))
 		return EXIT_REFUSED;
 	out_name(label, sizeof(label), opts.label ? opts.label : "");
+	if (cmd->dry_run && cmd->json)
+		return create_json(cmd, NULL, opts.label);
 	if (cmd->dry_run) {
 		printf("would create VMFS-5 volume '%s' on %zu device(s)%s\n", label,
 		       cmd->args.operand_count, opts.force ? ", over what is there" : "");
@@ -112,14 +125,8 @@ int volume_create(struct cmd *cmd)
 	if (st != ST_OK)
 		return cmd_fail(cmd, cmd->args.operand[0], st, &why);
 	vmfs_uuid_format(&uuid, text);
-	if (cmd->json) {
-		json_t *items, *doc = out_doc(cmd->verb->schema, &items);
-
-		json_array_append_new(
-			items, json_pack("{s:s, s:o}", "uuid", text, "label",
-					 opts.label ? out_json_name(opts.label) : json_null()));
-		return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
-	}
+	if (cmd->json)
+		return create_json(cmd, text, opts.label);
 	printf("created volume %s%s%s\n", text, opts.label ? " labelled " : "", label);
 	return EXIT_DONE;
 }
