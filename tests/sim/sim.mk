@@ -3,7 +3,7 @@
 # SEED=n OPS=n of the environment are their own; see the top of model.c and crash.c.
 SIM_DIR := build/asan/tests/sim
 SIM_COMMON := tests/sim/tree.o tests/sim/volume.o
-SIM_PROGS := $(SIM_DIR)/model.sim $(SIM_DIR)/model.linux $(SIM_DIR)/crash.sim
+SIM_PROGS := $(SIM_DIR)/model.sim $(SIM_DIR)/model.linux $(SIM_DIR)/crash.sim $(SIM_DIR)/mutate.sim
 
 define sim_rules
 build/$(1)/tests/sim/model.sim build/$(1)/tests/sim/model.linux: $(addprefix build/$(1)/tests/sim/,\
@@ -13,6 +13,8 @@ build/$(1)/tests/sim/crash.sim: $(addprefix build/$(1)/tests/sim/,crash_scenario
 build/$(1)/tests/sim/model.sim build/$(1)/tests/sim/crash.sim: %.sim: %.o build/$(1)/tests/sim/backing_sim.o \
 		$$(SIM_COMMON:%=build/$(1)/%) build/$(1)/libcore.a build/$(1)/libport-sim.a
 	$$(CC) $$($(1)_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group
+build/$(1)/tests/sim/mutate.sim: %.sim: %.o build/$(1)/libcore.a build/$(1)/libport-sim.a
+	$$(CC) $$($(1)_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group
 build/$(1)/tests/sim/model.linux: %.linux: %.o build/$(1)/tests/sim/backing_linux.o \
 		$$(SIM_COMMON:%=build/$(1)/%) build/$(1)/libcore.a build/$(1)/libport-linux.a
 	$$(CC) $$($(1)_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
@@ -20,10 +22,11 @@ build/$(1)/tests/sim/model.linux: %.linux: %.o build/$(1)/tests/sim/backing_linu
 endef
 $(foreach c,release asan,$(eval $(call sim_rules,$(c))))
 
-# The whole of it: 200,000 operations over 20 seeds on both, and every crash point with five
-# choices of what is lost.
+# The whole of it: 200,000 operations over 20 seeds on both, 2,000 damaged images, and every crash
+# point with five choices of what is lost.
 check-long: $(SIM_PROGS)
 	SEEDS=20 OPS=200000 $(SIM_DIR)/model.sim
 	SEEDS=20 OPS=200000 $(SIM_DIR)/model.linux
+	CAIRN_LONG=1 $(SIM_DIR)/mutate.sim
 	for seed in 1 2 3 4 5; do SEED=$$seed $(SIM_DIR)/crash.sim || exit 1; done
 .PHONY: check-long
