@@ -10,44 +10,22 @@
 
 #define DESCRIPTOR_SIZE_USUAL (64 * KIB)	/* real ones are below 2 KiB; disks above 1 MiB */
 
-/* ---- names in descriptors -------------------------------------------------------------------- */
-
-/* The file that a descriptor names; as spelt first, then in UTF-8 when it is in another encoding.
- * *file NULL: there is none. */
-static enum status look_up(struct scan *s, const char *from, const char *name,
-			   const char *encoding, struct file **file)
+/* The file that a descriptor names. *file NULL: there is none. */
+static enum status look_up(struct scan *s, const char *from, const char *name, struct file **file)
 {
-	enum dict_encoding e = encoding ? dict_encoding_of(encoding, strlen(encoding)) : DICT_UTF8;
-	char path[INV_PATH_MAX], decoded[INV_PATH_MAX];
-	enum status st = ST_OK;
+	char path[INV_PATH_MAX];
 
 	*file = NULL;
-	if (vmdk_path_at(from, name, path, sizeof(path)) == ST_OK)
-		st = files_look(s, path, file);
-	if (st != ST_OK || *file || e != DICT_WINDOWS_1252)
-		return st;
-	if (dict_decode(e, name, strlen(name), decoded, sizeof(decoded)) < sizeof(decoded) &&
-	    vmdk_path_at(from, decoded, path, sizeof(path)) == ST_OK)
-		st = files_look(s, path, file);
-	return st;
+	if (vmdk_path_at(from, name, path, sizeof(path)) != ST_OK)
+		return ST_OK;
+	return files_look(s, path, file);
 }
 
-/* A text of a descriptor that is kept, in UTF-8. *copy NULL: absent. */
-static enum status keep(struct scan *s, const char *text, const char *encoding, const char **copy)
+/* A text of a descriptor that is kept. *copy NULL: absent. */
+static enum status keep(struct scan *s, const char *text, const char **copy)
 {
-	enum dict_encoding e = encoding ? dict_encoding_of(encoding, strlen(encoding)) : DICT_UTF8;
-	size_t n = text ? strlen(text) : 0, size = e == DICT_WINDOWS_1252 ? 3 * n + 1 : n + 1;
-	char *to;
-
-	*copy = NULL;
-	if (!text)
-		return ST_OK;
-	to = arena_alloc(&s->arena, size);
-	if (!to)
-		return scan_nomem(s);
-	dict_decode(e, text, n, to, size);
-	*copy = to;
-	return ST_OK;
+	*copy = text ? arena_text(&s->arena, text, strlen(text)) : NULL;
+	return *copy || !text ? ST_OK : scan_nomem(s);
 }
 
 /* ---- extents --------------------------------------------------------------------------------- */
@@ -76,18 +54,15 @@ static enum status own_file(struct scan *s, struct link *l, struct file *f)
 	return ptrs_add(&s->arena, &l->extents, &f->pub) == ST_OK ? ST_OK : scan_nomem(s);
 }
 
-static enum status take_extent(struct scan *s, struct link *l, const struct vmdk_link_extent *x,
-			       const char *encoding)
+static enum status take_extent(struct scan *s, struct link *l, const struct vmdk_link_extent *x)
 {
-	const char *name;
+	const char *name = x->file;
 	struct file *f;
 	enum status st;
 
 	if (!x->file || x->on_device)
 		return ST_OK;
-	st = look_up(s, l->pub.path, x->file, encoding, &f);
-	if (st == ST_OK)
-		st = keep(s, x->file, encoding, &name);
+	st = look_up(s, l->pub.path, name, &f);
 	if (st != ST_OK)
 		return st;
 	if (!f || f->is_absent)
@@ -115,9 +90,9 @@ static enum status take_extents(struct scan *s, struct link *l, struct vmdk_disk
 	if (i->embedded)
 		st = own_file(s, l, files_find(s, l->pub.path));
 	for (uint32_t n = i->embedded; st == ST_OK && vmdk_link_extent(d, n, &x); n++)
-		st = take_extent(s, l, &x, i->encoding);
+		st = take_extent(s, l, &x);
 	if (st == ST_OK && i->change_track)
-		st = look_up(s, l->pub.path, i->change_track, i->encoding, &track);
+		st = look_up(s, l->pub.path, i->change_track, &track);
 	if (track)
 		track->users++;
 	return st;
@@ -154,9 +129,9 @@ static enum status fill_link(struct scan *s, struct link *l, struct vmdk_disk *d
 	l->pub.cid = i.cid;
 	l->pub.parent_cid = i.parent_cid;
 	l->pub.capacity_bytes = i.bytes;
-	st = keep(s, i.adapter, NULL, &l->pub.adapter);
+	st = keep(s, i.adapter, &l->pub.adapter);
 	if (st == ST_OK)
-		st = keep(s, i.parent_hint, i.encoding, &l->pub.parent_hint);
+		st = keep(s, i.parent_hint, &l->pub.parent_hint);
 	return st == ST_OK ? take_extents(s, l, d, &i) : st;
 }
 

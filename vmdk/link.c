@@ -22,7 +22,7 @@ void vmdk_link_info(const struct vmdk_disk *link, struct vmdk_link_info *info)
 		.extent_count = d->extent_count, .is_delta = (uint8_t)is_delta,
 		.create_type = desc_get(d, "createType"),
 		.adapter = desc_get(d, "ddb.adapterType"), .uuid = desc_get(d, "ddb.uuid"),
-		.encoding = desc_get(d, "encoding"), .change_track = desc_get(d, "changeTrackPath"),
+		.change_track = desc_get(d, "changeTrackPath"),
 		.parent_hint = is_delta ? desc_get(d, "parentFileNameHint") : NULL,
 	};
 }

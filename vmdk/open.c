@@ -351,7 +351,7 @@ static enum status load(struct vmdk_disk *d, struct why *why)
 	if (st == ST_OK)
 		st = identify(d, f, stat.size_bytes, why);
 	(void)s->ops->file_close(f);
-	return st;
+	return st == ST_OK ? disk_decode_names(d, why) : st;
 }
 
 static enum status open_vmdk(struct vmdk_disk *d, unsigned flags, struct why *why)

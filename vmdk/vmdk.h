@@ -132,8 +132,8 @@ struct vmdk_link_info {
 	uint32_t	cid, parent_cid;
 	uint64_t	bytes;		/* virtual, of all extents */
 	uint32_t	extent_count;
-	/* As spelt; NULL: absent. */
-	const char	*create_type, *adapter, *uuid, *encoding, *change_track, *parent_hint;
+	/* As spelt, names in UTF-8; NULL: absent. */
+	const char	*create_type, *adapter, *uuid, *change_track, *parent_hint;
 };
 
 struct vmdk_link_extent {

@@ -119,6 +119,10 @@ MUST_USE enum status disk_open_extents(struct vmdk_disk *d, unsigned flags, stru
 MUST_USE enum status disk_load(struct store *s, const char *path, struct vmdk_disk **disk,
 			       struct why *why);
 
+/* ---- encoding.c ---- */
+/* Names of a descriptor in windows-1252 as UTF-8. */
+MUST_USE enum status disk_decode_names(struct vmdk_disk *d, struct why *why);
+
 /* ---- flat.c ---- */
 extern const struct vmdk_extent_ops flat_extent_ops, raw_extent_ops, zero_extent_ops;
 

@@ -2,6 +2,11 @@
 /* Links without opening them, where names lead, and descriptors that are written again. */
 #include "tests/unit/vmdk/disks.h"
 
+static void put(struct disks *t, const char *path, const void *data, size_t n)
+{
+	CU_ASSERT_EQUAL_FATAL(store_replace(t->s, path, 0600, data, n, &t->why), ST_OK);
+}
+
 static void leads_to(const char *from, const char *name, const char *want)
 {
 	char out[64];
@@ -57,6 +62,27 @@ static void test_parent_paths(void)
 	parents_are("../b.vmdk", above);
 }
 
+/* A descriptor in windows-1252 opens the file of that name in UTF-8; one that is called byte for
+ * byte as it says comes first. */
+static void test_encoding(void)
+{
+	static const char text[] = "version=1\nencoding=\"windows-1252\"\nCID=7\n"
+				   "parentCID=ffffffff\ncreateType=\"vmfs\"\n"
+				   "RW 4 VMFS \"\xfc-flat.vmdk\"\n";
+	uint8_t utf8[2048], bytes[2048];
+	struct disks t;
+
+	disks_begin(&t);
+	memset(utf8, 'u', sizeof(utf8));
+	memset(bytes, 'b', sizeof(bytes));
+	put(&t, DIR "/d.vmdk", text, sizeof(text) - 1);
+	put(&t, DIR "/\xc3\xbc-flat.vmdk", utf8, sizeof(utf8));
+	CU_ASSERT(disks_equal(&t, DIR "/d.vmdk", VMDK_READ, utf8, sizeof(utf8)));
+	put(&t, DIR "/\xfc-flat.vmdk", bytes, sizeof(bytes));
+	CU_ASSERT(disks_equal(&t, DIR "/d.vmdk", VMDK_READ, bytes, sizeof(bytes)));
+	disks_end(&t);
+}
+
 /* ---- rebuilding ------------------------------------------------------------------------------ */
 
 static enum status rebuild(struct disks *t, const char *extent, struct vmdk_rebuild_opts opts,
@@ -98,11 +124,6 @@ static void test_rebuild_flat(void)
 	CU_ASSERT_EQUAL(info.heads, 16);
 	CU_ASSERT_EQUAL(vmdk_close(d), ST_OK);
 	disks_end(&t);
-}
-
-static void put(struct disks *t, const char *path, const void *data, size_t n)
-{
-	CU_ASSERT_EQUAL_FATAL(store_replace(t->s, path, 0600, data, n, &t->why), ST_OK);
 }
 
 static void test_rebuild_refuses(void)
@@ -164,6 +185,7 @@ static void test_rebuild_without_memory(void)
 static const struct cu_case cases[] = {
 	{ "where names lead", test_paths },
 	{ "where parents may be", test_parent_paths },
+	{ "names in windows-1252", test_encoding },
 	{ "a flat disk gets a descriptor", test_rebuild_flat },
 	{ "what is refused", test_rebuild_refuses },
 	{ "each allocation fails", test_rebuild_without_memory },
