@@ -107,9 +107,9 @@ static int continues(const struct chain_run *a, uint64_t length, const struct ch
 
 static void emit(struct chain *c, const struct chain_run *run)
 {
-	struct chain_run *last = c->scratch + c->scratch_count - 1;
+	struct chain_run *last = c->scratch_count ? &c->scratch[c->scratch_count - 1] : NULL;
 
-	if (c->scratch_count && continues(last, run->start - last->start, run))
+	if (last && continues(last, run->start - last->start, run))
 		return;
 	c->scratch[c->scratch_count++] = *run;
 }

@@ -112,9 +112,9 @@ static void submit_alone(struct chain *c, struct io_req *req, const struct piece
 
 static void add_buffer(struct chain_sub *sub, void *base, size_t bytes)
 {
-	struct port_vec *last = &sub->vec[sub->vec_count - 1];
+	struct port_vec *last = sub->vec_count ? &sub->vec[sub->vec_count - 1] : NULL;
 
-	if (sub->vec_count && (char *)last->base + last->bytes == base)
+	if (last && (char *)last->base + last->bytes == base)
 		last->bytes += bytes;
 	else
 		sub->vec[sub->vec_count++] = (struct port_vec){ base, bytes };
