@@ -25,6 +25,8 @@ try "files and disks" sh -c "cairn file mkdir -p $V/dir/deep && cairn file cp f 
 	cairn disk create -q -O thin $V/d.vmdk 3M && cairn disk create -q -O thin $V/same.vmdk 3M &&
 	cairn disk create -q -O monosparse l.vmdk 1M &&
 	cairn disk convert -q --checksum image.sums -O raw $V/d.vmdk image.raw"
+printf 'displayName = "m"\nscsi0:0.fileName = "d.vmdk"\nscsi0:1.fileName = "same.vmdk"\n' >m.vmx
+try "a machine" cairn file cp m.vmx $V/
 
 # A working line of each command, without what an option of its own adds below.
 example()
@@ -49,6 +51,8 @@ example()
 	"cairn disk rename" | "cairn disk clone") echo "$1 $V/d.vmdk $V/e.vmdk" ;;
 	"cairn disk grow") echo "$1 $V/d.vmdk 4M" ;;
 	"cairn disk convert") echo "$1 -O raw $V/d.vmdk e.raw" ;;
+	"cairn vm list" | "cairn vm tree" | "cairn vm check") echo "$1" ;;
+	"cairn vm show") echo "$1 $V/m.vmx" ;;
 	"cairn evacuate") echo "$1 lun.img out" ;;
 	vmkfstools) echo "$1 -c 1M -d thin $V/e.vmdk" ;;
 	voma) echo "$1 -m vmfs -f check -d lun.img" ;;
