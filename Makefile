@@ -20,7 +20,7 @@ CSTD	= -std=gnu11 -D_GNU_SOURCE -I.
 WARN	= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
 	  -Wno-missing-field-initializers -Wno-dangling-pointer $(WERROR)
 WERROR	= -Werror
-LIBS	= -luring -laio -lisal -ldeflate -lpthread
+LIBS	= -luring -laio -lisal -ldeflate -lnbd -lpthread
 TOOL_LIBS = -lfdisk -ljansson
 
 # ---- modules: in dependency order ------------------------------------------------------------

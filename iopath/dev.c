@@ -194,7 +194,8 @@ enum status dev_disk_narrow(struct io_dev *dev, uint32_t number, struct why *why
 	p = part_find(&t, number);
 	if (!p) {
 		st = no_such_partition(dev, &t, number, why);
-	} else if (p->start > dev->size_bytes || p->bytes > dev->size_bytes - p->start) {
+	} else if (p->start >= dev->size_bytes ||
+		   (p->bytes > dev->size_bytes - p->start && dev->writable)) {
 		st = why_set(why, ST_CORRUPT,
 			     "%s: partition %u ends at byte %llu, the device at %llu: "
 			     "a cut-off image?",
@@ -203,7 +204,8 @@ enum status dev_disk_narrow(struct io_dev *dev, uint32_t number, struct why *why
 	} else {
 		d->start = p->start;
 		d->number = number;
-		dev->size_bytes = p->bytes;
+		/* Of a cut-off image that is only read, what is there. */
+		dev->size_bytes = MIN(p->bytes, dev->size_bytes - p->start);
 		dev->ops = &window_ops;
 	}
 	part_table_free(&t);

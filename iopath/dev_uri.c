@@ -4,18 +4,46 @@
 
 #define NUMBER_MAX 1024u	/* partitions: more than any table here holds */
 
+/* Of "scheme://host:port/...": where the place for a partition number begins. Behind the host there
+ * may be a port, so ":N" counts only behind that, or behind a path. */
+static const char *number_from(const char *uri)
+{
+	const char *p = uri, *colon;
+
+	if (!dev_uri_scheme(uri))
+		return uri;
+	while (*p != ':')
+		p++;
+	p += 3;
+	if (*p == '[')		/* an IPv6 address */
+		while (*p && *p != ']')
+			p++;
+	for (colon = NULL; *p && *p != '/'; p++)
+		if (*p == ':' && !colon)
+			colon = p;
+	return *p || !colon ? p : colon + 1;
+}
+
+int io_dev_names_partition(const char *uri)
+{
+	size_t path_bytes;
+	uint32_t number;
+
+	return dev_uri_split(uri, &path_bytes, &number);
+}
+
 int dev_uri_scheme(const char *uri)
 {
 	const char *p = uri;
 
-	while (*p >= 'a' && *p <= 'z')
+	while ((*p >= 'a' && *p <= 'z') || *p == '+')
 		p++;
 	return p > uri && p[0] == ':' && p[1] == '/' && p[2] == '/';
 }
 
 int dev_uri_split(const char *uri, size_t *path_bytes, uint32_t *number)
 {
-	const char *colon = strrchr(uri, ':');
+	const char *colon = strrchr(number_from(uri), ':');
 	uint32_t n = 0;
 
 	if (!colon || colon == uri || !colon[1])
@@ -62,9 +90,9 @@ enum status io_dev_open(const char *uri, unsigned flags, struct io_dev **dev, st
 	size_t path_bytes;
 	uint32_t number;
 
-	if (dev_uri_scheme(uri))
+	if (dev_uri_scheme(uri) && strncmp(uri, "nbd", 3) != 0)
 		return why_set(why, ST_UNSUPPORTED,
-			       "%s: this release opens files and block devices only", uri);
+			       "%s: this release opens files, block devices and NBD only", uri);
 	if (!*uri || strlen(uri) >= sizeof((*dev)->name))
 		return why_set(why, ST_NAME, "%.60s: a device name has 1 to %zu bytes", uri,
 			       sizeof((*dev)->name) - 1);

@@ -131,11 +131,13 @@ enum io_open {
 	IO_OPEN_CACHED = PORT_OPEN_CACHED,
 };
 
-/* Open a device URI: a path or block device, with ":N" for partition N of its GPT or MBR. (iSCSI
- * and others come with psa.) A path that itself ends in ":<digits>" and exists wins over the
+/* Open a device URI: a path, a block device, or nbd://, nbd+unix:// (to read), with ":N" for
+ * partition N of its GPT or MBR. (iSCSI and others come with psa.) A path that itself ends in ":<digits>" and exists wins over the
  * partition. */
 MUST_USE enum status io_dev_open(const char *uri, unsigned flags, struct io_dev **dev,
 				 struct why *why);
+/* 1 when the URI ends in the number of a partition: "disk:3", "nbd://host/export:1". */
+int io_dev_names_partition(const char *uri);
 void io_dev_close(struct io_dev *dev);
 
 /* ---- waiting --------------------------------------------------------------------------------- */

@@ -5,7 +5,7 @@
 # The one list of packages is here. --list prints the names and installs nothing.
 set -eu
 
-build="gcc make libc6-dev libaio-dev liburing-dev libisal-dev libdeflate-dev libfdisk-dev libjansson-dev
+build="gcc make libc6-dev libaio-dev liburing-dev libisal-dev libdeflate-dev libnbd-dev libfdisk-dev libjansson-dev
 	nbdkit-plugin-dev pkg-config"
 demo="e2fsprogs fdisk qemu-utils vmfs-tools busybox-static"
 check="git libcunit1-dev clang-14 libclang-rt-14-dev clang-format-14 libvmdk-utils 7zip mandoc jq

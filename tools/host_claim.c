@@ -18,12 +18,7 @@ static const char *const disk_dirs[] = { "/vmfs/devices/disks/", "/dev/disks/" }
 /* ---- device names ---------------------------------------------------------------------------- */
 
 /* A URI that names a partition already: "disk:3". */
-static int names_partition(const char *uri)
-{
-	const char *colon = strrchr(uri, ':');
-
-	return colon && colon[1] && colon[1 + strspn(colon + 1, "0123456789")] == 0;
-}
+static int names_partition(const char *uri) { return io_dev_names_partition(uri); }
 
 static size_t base_length(const char *uri)
 {

@@ -311,8 +311,10 @@ static void put(struct bed *b, struct damage *d, uint64_t at, const uint8_t *byt
 /* Numbers that parsers get wrong. */
 static uint64_t odd_number(struct rnd *r)
 {
-	static const uint64_t odd[] = { 0, 1, 2, 3, 0x7f, 0xff, 0x100, 0xffff, 0x7fffffff, 0x80000000,
-					0xffffffff, 0x10d0, 0x10d1, 1ull << 40, 1ull << 63, ~0ull };
+	static const uint64_t odd[] = {
+		0, 1, 2, 3, 0x7f, 0xff, 0x100, 0xffff, 0x7fffffff, 0x80000000, 0xffffffff, 0x10d0,
+		0x10d1, 1ull << 40, 1ull << 63, ~0ull
+	};
 
 	return rnd(r, 3) ? odd[rnd(r, ARRAY_COUNT(odd))] : rnd(r, ~0ull >> 20);
 }
@@ -557,7 +559,7 @@ int main(void)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	signal(SIGALRM, on_signal);
 	signal(SIGABRT, on_signal);
-	stderr = fopen("/dev/null", "w");	/* thousands of lines about damage, as they should */
+	stderr = fopen("/dev/null", "w");	/* thousands of lines about damage */
 	if (port_run(&config, run_world, &run, &why) != ST_OK) {
 		printf("%s\n", why.text);
 		return 1;

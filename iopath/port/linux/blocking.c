@@ -102,6 +102,8 @@ static int64_t unmap(struct port_io *io)
 
 static int64_t run_once(struct port_io *io)
 {
+	if (io->disk->nbd)
+		return nbd_disk_run(io);
 	switch (io->op) {
 	case PORT_READ:
 	case PORT_WRITE:

@@ -111,8 +111,11 @@ static enum status open_fds(struct port_disk *disk, const char *path, unsigned f
 			    struct why *why)
 {
 	int f = open_flags(flags), is_device;
-	enum status st = check_kind(path, &is_device, why);
+	enum status st;
 
+	if (nbd_is_uri(path))
+		return nbd_disk_open(disk, path, flags, why);
+	st = check_kind(path, &is_device, why);
 	if (st != ST_OK)
 		return st;
 	if (!(flags & PORT_OPEN_CACHED) && (is_device || flags & PORT_OPEN_DIRECT)) {
@@ -137,6 +140,8 @@ static enum status open_fds(struct port_disk *disk, const char *path, unsigned f
 
 static void close_fds(struct port_disk *disk)
 {
+	if (disk->nbd)
+		nbd_disk_close(disk);
 	if (disk->cached_fd >= 0)
 		close(disk->cached_fd);
 	if (disk->fd >= 0)
@@ -159,8 +164,9 @@ enum status port_disk_open(const char *path, unsigned flags, struct port_disk **
 	st = open_fds(disk, path, flags, why);
 	if (st != ST_OK)
 		goto close_fds;
-	disk_probe(disk);
-	if (disk->pcpu->engine->disk_opened)
+	if (!disk->nbd)
+		disk_probe(disk);
+	if (!disk->nbd && disk->pcpu->engine->disk_opened)
 		disk->pcpu->engine->disk_opened(disk->pcpu, disk);
 	*out = disk;
 	return ST_OK;
@@ -173,7 +179,7 @@ close_fds:
 void port_disk_close(struct port_disk *disk)
 {
 	VERIFY(list_empty(&disk->in_flight));
-	if (disk->pcpu->engine->disk_closed)
+	if (!disk->nbd && disk->pcpu->engine->disk_closed)
 		disk->pcpu->engine->disk_closed(disk->pcpu, disk);
 	close_fds(disk);
 	free(disk);
@@ -250,10 +256,10 @@ enum status port_disk_lock(struct port_disk *disk, uint64_t offset, uint64_t byt
 {
 	if (exclusive && !disk->info.writable)
 		return ST_READONLY;
-	return set_lock(disk, offset, bytes, exclusive ? F_WRLCK : F_RDLCK);
+	return disk->nbd ? ST_OK : set_lock(disk, offset, bytes, exclusive ? F_WRLCK : F_RDLCK);
 }
 
 void port_disk_unlock(struct port_disk *disk, uint64_t offset, uint64_t bytes)
 {
-	VERIFY(set_lock(disk, offset, bytes, F_UNLCK) == ST_OK);
+	VERIFY(disk->nbd || set_lock(disk, offset, bytes, F_UNLCK) == ST_OK);
 }

@@ -127,6 +127,8 @@ void port_disk_info(struct port_disk *disk, struct port_disk_info *info)
 	uint64_t bytes = 0;
 
 	*info = disk->info;
+	if (disk->nbd)
+		return;
 	if (info->is_device) {
 		if (ioctl(disk->fd, BLKGETSIZE64, &bytes) != 0)
 			bytes = 0;

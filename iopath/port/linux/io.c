@@ -160,6 +160,15 @@ static int copy_now(struct pcpu *p, struct port_io *io)
 	return 1;
 }
 
+/* What has no descriptor waits on a helper thread, whatever the engine. */
+static void submit(struct pcpu *p, struct port_io *io)
+{
+	if (io->disk->nbd)
+		pool_submit(p, io);
+	else
+		p->engine->submit(p, io);
+}
+
 static void start(struct pcpu *p, struct port_io *io)
 {
 	if (!io->disk->info.direct && moves_data(io) && copy_now(p, io))
@@ -169,7 +178,7 @@ static void start(struct pcpu *p, struct port_io *io)
 	if (io->op == PORT_FLUSH && !io->disk->info.is_device && p->flush == NULL)
 		p->flush = io;
 	else
-		p->engine->submit(p, io);
+		submit(p, io);
 }
 
 /* A flush of a file that nothing else is going on beside is carried out here: a worker thread would
@@ -183,7 +192,7 @@ void io_start_flush(struct pcpu *p, int idle)
 	if (idle && p->in_flight == 1)
 		io_ended(p, io, io_run_blocking(io));
 	else
-		p->engine->submit(p, io);
+		submit(p, io);
 }
 
 /* The rare cases: no room in the engine, or a partial transfer about. */
@@ -329,12 +338,12 @@ void io_ended(struct pcpu *p, struct port_io *io, int64_t result)
 			/* Nothing moved: the end of the file, or of the device. */
 			io_ended_with(p, io, io->op == PORT_READ ? ST_RANGE : ST_NOSPACE);
 		} else {
-			p->engine->submit(p, io);
+			submit(p, io);
 		}
 		return;
 	}
 	if (result == -EINTR || result == -EAGAIN) {
-		p->engine->submit(p, io);
+		submit(p, io);
 		return;
 	}
 	if (io->op == PORT_FLUSH && result >= 0)

@@ -149,10 +149,21 @@ struct port_disk {
 	int		read_flags;	/* of a read from the page cache: RWF_NOWAIT, or 0 */
 	uint32_t	partials;	/* transfers in flight that are not aligned */
 	uint8_t		cache_used;	/* some went through cached_fd since the last flush */
+	struct nbd_disk	*nbd;		/* behind an NBD server: no descriptor; else NULL */
 	struct pcpu	*pcpu;
 	struct list	in_flight;	/* transfers, from start to end */
 	struct list	waiting;	/* transfers that an overlapping one holds back */
 };
+
+/* disk_nbd.c: disks behind an NBD server. nbd_disk_close() also after a failed open that set
+ * disk->nbd. */
+int nbd_is_uri(const char *path);
+enum status nbd_disk_open(struct port_disk *disk, const char *uri, unsigned flags,
+			  struct why *why);
+void nbd_disk_close(struct port_disk *disk);
+/* Any thread: 0 or -errno; a transfer: bytes moved or -errno. */
+int64_t nbd_disk_read(struct port_disk *disk, uint64_t offset, void *buf, uint64_t bytes);
+int64_t nbd_disk_run(struct port_io *io);
 
 /* Ask the kernel what the disk is and can do. */
 void disk_probe(struct port_disk *disk);

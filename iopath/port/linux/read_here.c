@@ -74,7 +74,9 @@ enum status port_disk_read_here(struct port_disk *disk, uint64_t offset, void *b
 
 	if (offset > INT64_MAX || bytes > INT64_MAX - offset)
 		return ST_RANGE;
-	if (disk->cached_fd < 0 && !io_is_aligned(disk, &io))
+	if (disk->nbd)
+		error = nbd_disk_read(disk, offset, buf, bytes);
+	else if (disk->cached_fd < 0 && !io_is_aligned(disk, &io))
 		error = read_bounced(disk, buf, bytes, offset);
 	else
 		error = read_all(io_fd(disk, &io), buf, bytes, offset);

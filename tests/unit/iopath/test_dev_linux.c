@@ -80,7 +80,7 @@ static void device_does_not_grow_by_writing(void)
 static void names_that_cannot_be_opened_are_told_apart(void)
 {
 	static const struct { const char *name; enum status st; } bad[] = {
-		{ "disk:3", ST_NOENT }, { "disk:0", ST_INVAL }, { "disk:2", ST_CORRUPT },
+		{ "disk:3", ST_NOENT }, { "disk:0", ST_INVAL },
 		{ "plain:1", ST_NOENT }, { "absent", ST_NOENT }, { "absent:1", ST_NOENT },
 		{ "disk:x", ST_NOENT }, { "disk:99999", ST_NOENT },
 	};
@@ -98,6 +98,13 @@ static void names_that_cannot_be_opened_are_told_apart(void)
 		CU_ASSERT(strstr(why.text, strncmp(bad[i].name, "disk", 4) ? "" : "disk") != NULL);
 		CU_ASSERT(why.text[0] != 0);
 	}
+	/* One that ends behind the disk: read up to there, never written. */
+	CU_ASSERT_EQUAL(io_dev_open(tmp_in(&d, "disk:2"), IO_OPEN_WRITE, &dev, &why), ST_CORRUPT);
+	CU_ASSERT_EQUAL_FATAL(io_dev_open(tmp_in(&d, "disk:2"), 0, &dev, &why), ST_OK);
+	CU_ASSERT(dev->size_bytes < DISK_BYTES);
+	CU_ASSERT_EQUAL(io_dev_read(dev, dev->size_bytes - 512, zeros, 512), ST_OK);
+	CU_ASSERT_EQUAL(io_dev_read(dev, dev->size_bytes, zeros, 512), ST_RANGE);
+	io_dev_close(dev);
 	CU_ASSERT_EQUAL(io_dev_open("iscsi://h/iqn/0", 0, &dev, &why), ST_UNSUPPORTED);
 	CU_ASSERT_EQUAL(io_dev_open("", 0, &dev, &why), ST_NAME);
 	tmp_dir_remove(&d);
