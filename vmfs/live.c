@@ -461,15 +461,19 @@ void vmfs_live_dir(struct vmfs_volume *vol, const struct vmfs_fd *dir)
 	l->held_token = le64_get(lock.token);
 }
 
-/* The same bytes for longer than any transaction lasts: the lock is held for another reason. */
-static int bear(struct vmfs_live *l, uint64_t still_ns)
+/* A transaction that is half in its place can stand still between two looks, and look like damage.
+ * The same bytes for longer than any transaction lasts: the damage is one, and a lock is held for
+ * another reason. */
+static int bear(struct vmfs_live *l, enum status st, uint64_t still_ns)
 {
-	if (!l->held)
+	if (!l->held && st != ST_CORRUPT)
 		return 1;
 	if (port_now_ns() - still_ns < HELD_NS)
 		return 0;
-	l->bore_at = l->held_at;
-	l->bore_token = l->held_token;
+	if (l->held) {
+		l->bore_at = l->held_at;
+		l->bore_token = l->held_token;
+	}
 	return 1;
 }
 
@@ -491,7 +495,7 @@ enum status vmfs_look(struct vmfs_volume *vol, vmfs_op_fn *fn, void *arg)
 		end_st = end(vol, &changed);
 		if (end_st != ST_OK)
 			return end_st;
-		if (!changed && bear(&vol->live, still))
+		if (!changed && bear(&vol->live, st, still))
 			return believe(vol, st);
 		if (changed)
 			still = port_now_ns();
