@@ -24,7 +24,7 @@ LIBS	= -luring -laio -lisal -ldeflate -lnbd -lpthread
 TOOL_LIBS = -lfdisk -ljansson
 
 # ---- modules: in dependency order ------------------------------------------------------------
-CORE	:= iopath/base iopath vmfs vmdk snapshots
+CORE	:= iopath/base iopath vaai vmfs vmdk snapshots
 PORTS	:= iopath/port iopath/port/linux iopath/port/sim
 MODULES	:= $(CORE) $(PORTS) tools tools/libcairn tools/nbdkit
 include $(wildcard $(addsuffix /module.mk,$(MODULES) tests))

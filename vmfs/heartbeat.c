@@ -12,7 +12,9 @@
  * that is empty and freed. So a full volume can be recovered, and a crash in the middle starts
  * over.
  *
- * A beat reads the slot, compares it with what was written last, and writes a new stamp. */
+ * Every change of a slot is an ATS from the image that was read or written last, so of two hosts
+ * that want one slot, or want to recover it, one has it; and a beat that comes after another host
+ * has taken the slot away finds that out and writes nothing. */
 #include "vmfs/vmfs_priv.h"
 
 #define SLOT_BYTES	((uint32_t)sizeof(struct vmfs_hb_disk))	/* of a slot, what has a meaning */
@@ -69,11 +71,18 @@ static void describe(const struct vmfs_hb_disk *s, char *text, size_t size)
 	fmt(text, size, "host %s (%.46s)", uuid, (const char *)s->ip);
 }
 
-static enum status write_slot(struct vmfs_volume *vol, const struct vmfs_hb_disk *s)
+/* From the image `s` to beat.next, which then is the image. ST_BUSY: the slot has changed. */
+static enum status swap_slot(struct vmfs_volume *vol, struct vmfs_hb_disk *s)
 {
-	enum status st = lvm_write(&vol->lvm, le64_get(s->at), s, sizeof(*s));
+	struct vmfs_beat *b = &vol->beat;
+	struct lvm_swap swap = { .old = s, .new = b->next, .seen = b->seen, .bytes = SLOT_BYTES };
+	enum vaai_ats_result result;
+	enum status st = lvm_ats(&vol->lvm, le64_get(s->at), &swap, &result);
 
-	return st == ST_OK ? lvm_flush(&vol->lvm) : st;
+	if (st != ST_OK || result == VAAI_ATS_DIFFERS)
+		return st == ST_OK ? ST_BUSY : st;
+	*s = *b->next;
+	return lvm_flush(&vol->lvm);
 }
 
 /* ---- recovery -------------------------------------------------------------------------------- */
@@ -81,22 +90,28 @@ static enum status write_slot(struct vmfs_volume *vol, const struct vmfs_hb_disk
 /* From here on a beat of the dead host miscompares (14.6 step 5). */
 static enum status fence(struct vmfs_volume *vol, struct vmfs_hb_disk *s)
 {
-	le64_set(&s->stamp_us, stamp_now());
-	memcpy(&s->replay_host, &vol->beat.host, sizeof(s->replay_host));
-	return write_slot(vol, s);
+	struct vmfs_hb_disk *next = vol->beat.next;
+
+	*next = *s;
+	le64_set(&next->stamp_us, stamp_now());
+	memcpy(&next->replay_host, &vol->beat.host, sizeof(next->replay_host));
+	return swap_slot(vol, s);
 }
 
 static enum status clear_slot(struct vmfs_volume *vol, struct vmfs_hb_disk *s, uint64_t gen)
 {
-	le32_set(&s->state, VMFS_HB_FREE);
-	le64_set(&s->gen, gen);
-	memset(&s->owner, 0, sizeof(s->owner));
-	le32_set(&s->journal_fb, 0);
-	le64_set(&s->journal_at, 0);
-	memset(&s->replay_host, 0, sizeof(s->replay_host));
-	le64_set(&s->replay_hb_at, 0);
-	le64_set(&s->replay_hb_gen, 0);
-	return write_slot(vol, s);
+	struct vmfs_hb_disk *next = vol->beat.next;
+
+	*next = *s;
+	le32_set(&next->state, VMFS_HB_FREE);
+	le64_set(&next->gen, gen);
+	memset(&next->owner, 0, sizeof(next->owner));
+	le32_set(&next->journal_fb, 0);
+	le64_set(&next->journal_at, 0);
+	memset(&next->replay_host, 0, sizeof(next->replay_host));
+	le64_set(&next->replay_hb_at, 0);
+	le64_set(&next->replay_hb_gen, 0);
+	return swap_slot(vol, s);
 }
 
 static enum status replay_as(struct vmfs_volume *vol, const struct vmfs_hb_disk *s)
@@ -303,19 +318,6 @@ int vmfs_beat_is_ours(const struct vmfs_volume *vol, const struct vmfs_hb_disk *
 
 /* ---- the beat -------------------------------------------------------------------------------- */
 
-static void beat_ended(struct vmfs_volume *vol)
-{
-	struct vmfs_beat *b = &vol->beat;
-	struct port_world *w = b->waiter;
-
-	b->busy = 0;
-	if (!b->stopping)
-		port_timer_start(&b->timer, b->began_ns + VMFS_BEAT_NS);
-	b->waiter = NULL;
-	if (w)
-		port_world_wake(w);
-}
-
 static void beat_failed(struct vmfs_volume *vol, enum status st)
 {
 	if (port_now_ns() - vol->beat.ok_ns >= VMFS_LEASE_NS)
@@ -323,66 +325,82 @@ static void beat_failed(struct vmfs_volume *vol, enum status st)
 	else
 		log_line(LOG_WARN, "vmfs: %s: heartbeat: %s -> trying again", vol->store.name,
 			 status_text(st));
-	beat_ended(vol);
 }
 
-static void beat_written(struct io_req *req)
+/* A new stamp, from the image `old`. */
+static enum status stamp_slot(struct vmfs_volume *vol, const struct vmfs_hb_disk *old,
+			      enum vaai_ats_result *result)
 {
-	struct vmfs_volume *vol = container_of(req, struct vmfs_volume, beat.req);
 	struct vmfs_beat *b = &vol->beat;
+	struct lvm_swap swap = { .old = old, .new = b->next, .seen = b->seen,
+				 .bytes = SLOT_BYTES };
 
-	if (req->status != ST_OK) {
-		beat_failed(vol, req->status);
-		return;
-	}
-	*b->image = *b->tried;
-	b->ok_ns = b->began_ns;
-	beat_ended(vol);
+	*b->next = *old;
+	le64_set(&b->next->stamp_us, stamp_now());
+	return lvm_ats(&vol->lvm, b->at, &swap, result);
 }
 
-static void beat_read(struct io_req *req)
-{
-	struct vmfs_volume *vol = container_of(req, struct vmfs_volume, beat.req);
-	struct vmfs_beat *b = &vol->beat;
-
-	if (req->status != ST_OK) {
-		beat_failed(vol, req->status);
-		return;
-	}
-	if (memcmp(b->seen, b->image, SLOT_BYTES) && memcmp(b->seen, b->tried, SLOT_BYTES)) {
-		vmfs_fail(vol, ST_LOST, "another host has taken our heartbeat slot");
-		beat_ended(vol);
-		return;
-	}
-	*b->tried = *b->seen;
-	le64_set(&b->tried->stamp_us, stamp_now());
-	io_req_init(&b->req, PORT_WRITE, b->at, b->tried, SLOT_BYTES, beat_written);
-	lvm_submit(&vol->lvm, &b->req);
-}
-
+/* The slot may also hold what a beat tried whose answer never came. */
 static void beat(struct vmfs_volume *vol)
 {
 	struct vmfs_beat *b = &vol->beat;
+	enum vaai_ats_result result;
+	enum status st;
 
-	if (b->busy || b->stopping || vol->failed == ST_LOST)
-		return;
-	b->busy = 1;
 	b->began_ns = port_now_ns();
-	io_req_init(&b->req, PORT_READ, b->at, b->seen, SLOT_BYTES, beat_read);
-	lvm_submit(&vol->lvm, &b->req);
+	st = stamp_slot(vol, b->image, &result);
+	if (st == ST_OK && result == VAAI_ATS_DIFFERS && !memcmp(b->seen, b->tried, SLOT_BYTES))
+		st = stamp_slot(vol, b->tried, &result);
+	if (st != ST_OK) {
+		*b->tried = *b->next;
+		beat_failed(vol, st);
+	} else if (result == VAAI_ATS_DIFFERS) {
+		vmfs_fail(vol, ST_LOST, "another host has taken our heartbeat slot");
+	} else {
+		*b->image = *b->tried = *b->next;
+		b->ok_ns = b->began_ns;
+	}
+}
+
+static void wake_waiter(struct vmfs_beat *b)
+{
+	struct port_world *w = b->waiter;
+
+	b->waiter = NULL;
+	if (w)
+		port_world_wake(w);
+}
+
+static void beat_main(void *arg)
+{
+	struct vmfs_volume *vol = arg;
+	struct vmfs_beat *b = &vol->beat;
+
+	while (!b->stopping && vol->failed != ST_LOST) {
+		if (!b->due) {
+			port_world_park();
+			continue;
+		}
+		beat(vol);
+		b->due = 0;
+		if (!b->stopping)
+			port_timer_start(&b->timer, b->began_ns + VMFS_BEAT_NS);
+		wake_waiter(b);
+	}
+	b->world = NULL;
+	wake_waiter(b);
+}
+
+static void beat_now(struct vmfs_beat *b)
+{
+	b->due = 1;
+	if (b->world)
+		port_world_wake(b->world);
 }
 
 static void beat_timer(struct port_timer *timer)
 {
-	beat(container_of(timer, struct vmfs_volume, beat.timer));
-}
-
-static void wait_beat(struct vmfs_volume *vol)
-{
-	while (vol->beat.busy) {
-		vol->beat.waiter = port_world_self();
-		port_world_park();
-	}
+	beat_now(container_of(timer, struct vmfs_beat, timer));
 }
 
 /* A process that was stopped for a while, or starved, finds out here whether its slot still
@@ -393,9 +411,10 @@ enum status vmfs_beat_check(struct vmfs_volume *vol)
 
 	if (!b->at || port_now_ns() - b->ok_ns < VMFS_LEASE_NS - VMFS_BEAT_NS)
 		return vol->failed;
-	wait_beat(vol);
-	beat(vol);
-	wait_beat(vol);
+	for (beat_now(b); b->world && b->due;) {
+		b->waiter = port_world_self();
+		port_world_park();
+	}
 	if (vol->failed == ST_OK && port_now_ns() - b->ok_ns >= VMFS_LEASE_NS)
 		return vmfs_fail(vol, ST_LOST, "the heartbeat is late and could not be written");
 	return vol->failed;
@@ -426,7 +445,7 @@ static enum status choose_slot(struct vmfs_volume *vol, struct why *why)
 		st = why_set(why, ST_LIMIT, "%s: all %u heartbeat slots are in use",
 			     vol->store.name, slots);
 	if (st == ST_OK) {
-		*vol->beat.image = *slot_of(vol, region, found);
+		*vol->beat.image = *vol->beat.next = *slot_of(vol, region, found);
 		vol->beat.at = slot_at(vol, found);
 	}
 	if (region)
@@ -465,12 +484,13 @@ static enum status take_journal(struct vmfs_volume *vol, struct why *why)
 		at = vmfs_layout_addr_at(&vol->layout, addr);
 	if (st == ST_OK && !lvm_known_zero(&vol->lvm, at, size))
 		st = lvm_zero(&vol->lvm, at, size);
-	le32_set(&b->image->journal_fb, (uint32_t)addr);
-	le64_set(&b->image->journal_at, at);
+	*b->next = *b->image;
+	le32_set(&b->next->journal_fb, (uint32_t)addr);
+	le64_set(&b->next->journal_at, at);
 	if (st == ST_OK)
 		st = lvm_flush(&vol->lvm);
 	if (st == ST_OK)
-		st = write_slot(vol, b->image);
+		st = swap_slot(vol, b->image);
 	if (st == ST_OK)
 		st = vmfs_alloc_take_now(vol, addr);
 	if (st != ST_OK)
@@ -501,36 +521,61 @@ static void give_up(struct vmfs_volume *vol)
 	b->at = 0;
 }
 
+/* Take a free slot; of several hosts that want the same one, the others choose again. */
+static enum status take_slot(struct vmfs_volume *vol, struct why *why)
+{
+	struct vmfs_beat *b = &vol->beat;
+	enum status st = ST_BUSY;
+
+	while (st == ST_BUSY) {
+		st = choose_slot(vol, why);
+		if (st != ST_OK)
+			return st;
+		fill_slot(vol, b->next);
+		st = swap_slot(vol, b->image);
+	}
+	if (st == ST_OK)
+		return ST_OK;
+	b->at = 0;
+	return why_set(why, st, "%s: writing a heartbeat: %s", vol->store.name, status_text(st));
+}
+
 enum status vmfs_beat_start(struct vmfs_volume *vol, struct why *why)
 {
 	struct vmfs_beat *b = &vol->beat;
-	enum status st = choose_slot(vol, why);
+	enum status st = take_slot(vol, why);
 
 	if (st != ST_OK)
 		return st;
-	fill_slot(vol, b->image);
-	st = write_slot(vol, b->image);
-	if (st != ST_OK) {
-		b->at = 0;
-		return why_set(why, st, "%s: writing a heartbeat: %s", vol->store.name,
-			       status_text(st));
-	}
 	st = take_journal(vol, why);
+	if (st == ST_OK) {
+		*b->tried = *b->image;
+		b->ok_ns = b->began_ns = port_now_ns();
+		b->world = port_world_start("heartbeat", beat_main, vol);
+		if (!b->world)
+			st = why_set(why, ST_NOMEM, "%s: no memory for the heartbeat",
+				     vol->store.name);
+	}
 	if (st != ST_OK) {
 		give_up(vol);
 		return st;
 	}
-	*b->tried = *b->image;
-	b->ok_ns = b->began_ns = port_now_ns();
 	port_timer_start(&b->timer, b->ok_ns + VMFS_BEAT_NS);
 	return ST_OK;
 }
 
 void vmfs_beat_stop(struct vmfs_volume *vol)
 {
-	vol->beat.stopping = 1;
-	port_timer_stop(&vol->beat.timer);
-	wait_beat(vol);
+	struct vmfs_beat *b = &vol->beat;
+
+	b->stopping = 1;
+	port_timer_stop(&b->timer);
+	if (b->world)
+		port_world_wake(b->world);
+	while (b->world) {
+		b->waiter = port_world_self();
+		port_world_park();
+	}
 }
 
 enum status vmfs_beat_end(struct vmfs_volume *vol)
@@ -559,7 +604,8 @@ enum status vmfs_beat_init(struct vmfs_volume *vol)
 	if (!b->image)
 		return ST_NOMEM;
 	b->tried = b->image + 1;
-	b->seen = b->image + 2;
+	b->next = b->image + 2;
+	b->seen = b->image + 3;
 	return ST_OK;
 }
 

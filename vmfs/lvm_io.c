@@ -124,6 +124,20 @@ enum status lvm_flush(struct lvm *lvm)
 	return submit_wait(lvm, PORT_FLUSH, 0, NULL, 0);
 }
 
+enum status lvm_ats(struct lvm *lvm, uint64_t at, const struct lvm_swap *swap,
+		    enum vaai_ats_result *result)
+{
+	const struct lvm_run *run;
+
+	if (at >= lvm->bytes || swap->bytes > lvm->bytes - at)
+		return ST_RANGE;
+	run = lvm_find(lvm, at);
+	if (swap->bytes > run->at + run->bytes - at)
+		return ST_RANGE;	/* no record of the format lies over a seam */
+	return vaai_ats(lvm->dev[run->dev].dev, run->physical + (at - run->at), swap->bytes,
+			swap->old, swap->new, swap->seen, result);
+}
+
 enum status lvm_zero(struct lvm *lvm, uint64_t at, uint64_t bytes)
 {
 	enum status st = ST_OK;

@@ -7,6 +7,7 @@
 #ifndef CAIRN_VMFS_LVM_PRIV_H
 #define CAIRN_VMFS_LVM_PRIV_H
 
+#include "vaai/vaai.h"
 #include "vmfs/vmfs.h"
 #include "vmfs/vmfs_format.h"
 
@@ -85,6 +86,10 @@ MUST_USE enum status lvm_read(struct lvm *lvm, uint64_t at, void *buf, uint64_t 
 MUST_USE enum status lvm_write(struct lvm *lvm, uint64_t at, const void *buf, uint64_t bytes);
 MUST_USE enum status lvm_zero(struct lvm *lvm, uint64_t at, uint64_t bytes);
 MUST_USE enum status lvm_flush(struct lvm *lvm);
+/* As vaai_ats(), in volume offsets. */
+struct lvm_swap { const void *old, *new; void *seen; uint32_t bytes; };
+MUST_USE enum status lvm_ats(struct lvm *lvm, uint64_t at, const struct lvm_swap *swap,
+			     enum vaai_ats_result *result);
 /* 1 when the range is known to read as zeros without reading it (a hole of a sparse image). */
 int lvm_known_zero(struct lvm *lvm, uint64_t at, uint64_t bytes);
 

@@ -249,13 +249,13 @@ struct vmfs_beat {
 	struct vmfs_uuid	host;
 	struct vmfs_hb_disk	*image;		/* the slot as it was last written */
 	struct vmfs_hb_disk	*tried;		/* as it may be after a write that failed */
-	struct vmfs_hb_disk	*seen;		/* as a beat finds it */
+	struct vmfs_hb_disk	*next, *seen;	/* of an ATS: what it writes, what it finds */
 	uint64_t		ok_ns;		/* start of the last beat that succeeded */
 	uint64_t		began_ns;	/* start of the one under way */
-	uint8_t			busy, stopping;
-	struct io_req		req;
+	uint8_t			due, stopping;
 	struct port_timer	timer;
-	struct port_world	*waiter;
+	struct port_world	*world;		/* beats; NULL: none is running */
+	struct port_world	*waiter;	/* for the beat that is due, or the world's end */
 };
 
 MUST_USE enum status vmfs_beat_init(struct vmfs_volume *vol);

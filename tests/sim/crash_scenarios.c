@@ -195,7 +195,7 @@ static void reuse_steps(struct scenario *s)
 	}
 	/* Put in place as copying tools do, without a flush. */
 	for (int i = 0; i < 10; i += 3) {
-		char name[16];
+		char name[32];
 
 		add(s, CREATE, "/dir/tmp");
 		range(add(s, WRITE, "/dir/tmp"), 0, 300000 * (uint64_t)i + 700);

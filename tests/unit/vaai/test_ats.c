@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: BSD-2-Clause-Patent */
+/* Hosts that only share a disk count up one sector together: no step is lost and none is done
+ * twice, also when they die in the middle of one. */
+#include "tests/unit/cu.h"
+
+#include "iopath/port/sim/sim.h"
+#include "vaai/vaai.h"
+
+#define HOSTS	8u
+#define STEPS	60u
+#define PLACE	(7 * 512ull)
+
+struct sector { uint64_t count; uint8_t rest[504]; };
+
+struct counter { uint64_t steps, lost; };	/* acknowledged; raced for and lost */
+
+static struct io_dev *open_dev(void)
+{
+	struct io_dev *dev;
+
+	VERIFY(io_dev_open("lun", IO_OPEN_WRITE, &dev, NULL) == ST_OK);
+	return dev;
+}
+
+static void new_lun(void)
+{
+	(void)!port_path_remove("lun");
+	VERIFY(sim_disk_create("lun", 1 << 20, 1) == ST_OK);
+}
+
+static uint64_t count_on_disk(void)
+{
+	struct sector s;
+
+	VERIFY(sim_disk_peek("lun", PLACE, &s, sizeof(s)) == ST_OK);
+	for (size_t i = 0; i < sizeof(s.rest); i++)
+		CU_ASSERT_EQUAL(s.rest[i], (uint8_t)s.count);	/* one image, never a mix */
+	return s.count;
+}
+
+static void set_image(struct sector *s, uint64_t count)
+{
+	s->count = count;
+	memset(s->rest, (uint8_t)count, sizeof(s->rest));
+}
+
+/* Count up until `STEPS` of ours have worked. */
+static void count_up(void *arg)
+{
+	struct sector *old = port_dma_alloc(512), *new = port_dma_alloc(512);
+	struct sector *seen = port_dma_alloc(512);
+	struct io_dev *dev = open_dev();
+	struct counter *c = arg;
+
+	VERIFY(old && new && seen && io_dev_read(dev, PLACE, old, 512) == ST_OK);
+	for (uint64_t mine = 0; mine < STEPS;) {
+		enum vaai_ats_result result;
+
+		set_image(new, old->count + 1);
+		VERIFY(vaai_ats(dev, PLACE, 512, old, new, seen, &result) == ST_OK);
+		mine += result == VAAI_ATS_WRITTEN;
+		c->steps += result == VAAI_ATS_WRITTEN;
+		c->lost += result == VAAI_ATS_DIFFERS;
+		memcpy(old, result == VAAI_ATS_WRITTEN ? new : seen, 512);
+	}
+	io_dev_close(dev);
+	port_dma_free(old, 512);
+	port_dma_free(new, 512);
+	port_dma_free(seen, 512);
+}
+
+static void add_hosts(uint32_t host[HOSTS])
+{
+	char name[] = "host0";
+
+	for (uint32_t i = 0; i < HOSTS; i++) {
+		name[4] = (char)('0' + i);
+		host[i] = sim_host_add(name);
+	}
+}
+
+static int any_on(const uint32_t host[HOSTS])
+{
+	for (uint32_t i = 0; i < HOSTS; i++)
+		if (sim_host_is_on(host[i]))
+			return 1;
+	return 0;
+}
+
+static void test_no_step_is_lost(void)
+{
+	struct counter c[HOSTS] = { 0 };
+	uint64_t lost = 0;
+	uint32_t host[HOSTS];
+
+	new_lun();
+	add_hosts(host);
+	for (uint32_t i = 0; i < HOSTS; i++)
+		CU_ASSERT_EQUAL(sim_host_boot(host[i], count_up, &c[i]), ST_OK);
+	while (any_on(host))
+		port_world_sleep_ns(1000000);
+	CU_ASSERT_EQUAL(count_on_disk(), HOSTS * STEPS);
+	for (uint32_t i = 0; i < HOSTS; i++)
+		lost += c[i].lost;
+	CU_ASSERT(lost >= HOSTS - 1);	/* they did meet */
+}
+
+/* A host that dies has done at most the one step more that it was at. */
+static void test_death_in_the_middle(void)
+{
+	uint32_t host[HOSTS];
+	uint64_t deaths = 0;
+
+	add_hosts(host);
+	for (uint64_t round = 1; round <= 20; round++) {
+		struct counter c[HOSTS] = { 0 };
+		uint64_t acknowledged = 0, count;
+
+		new_lun();
+		for (uint32_t i = 0; i < HOSTS; i++)
+			CU_ASSERT_EQUAL(sim_host_boot(host[i], count_up, &c[i]), ST_OK);
+		for (uint32_t i = 0; i < HOSTS / 2; i++) {
+			port_world_sleep_ns(300000 * round);
+			deaths += (uint64_t)sim_host_is_on(host[i]);
+			sim_host_kill(host[i]);
+		}
+		while (any_on(host))
+			port_world_sleep_ns(1000000);
+		for (uint32_t i = 0; i < HOSTS; i++)
+			acknowledged += c[i].steps;
+		count = count_on_disk();
+		CU_ASSERT(count >= acknowledged && count <= acknowledged + HOSTS / 2);
+	}
+	CU_ASSERT(deaths > 20);
+}
+
+/* Who holds the place for longer than a second keeps it; places beside it are free. */
+static void test_a_frozen_host_is_busy(void)
+{
+	uint8_t *old = port_dma_alloc(512), *new = port_dma_alloc(512), *seen = port_dma_alloc(512);
+	struct io_dev *holder, *dev;
+	enum vaai_ats_result result;
+	uint64_t began;
+
+	new_lun();
+	holder = open_dev();
+	dev = open_dev();
+	CU_ASSERT_EQUAL(holder->ops->lock(holder, PLACE, 512, 1), ST_OK);
+	began = port_now_ns();
+	CU_ASSERT_EQUAL(vaai_ats(dev, PLACE, 512, old, new, seen, &result), ST_BUSY);
+	CU_ASSERT(port_now_ns() - began < 1100000000);
+	CU_ASSERT_EQUAL(vaai_ats(dev, PLACE + 512, 512, old, new, seen, &result), ST_OK);
+	io_dev_close(holder);
+	CU_ASSERT_EQUAL(vaai_ats(dev, PLACE, 512, old, new, seen, &result), ST_OK);
+	CU_ASSERT_EQUAL(result, VAAI_ATS_WRITTEN);
+	io_dev_close(dev);
+	port_dma_free(old, 512);
+	port_dma_free(new, 512);
+	port_dma_free(seen, 512);
+}
+
+static const struct cu_case cases[] = {
+	{ "no step is lost", test_no_step_is_lost },
+	{ "death in the middle", test_death_in_the_middle },
+	{ "a frozen host is busy", test_a_frozen_host_is_busy },
+};
+
+CU_MAIN("vaai/ats", cases)
