@@ -319,6 +319,7 @@ static int volume_show(struct cmd *cmd)
 
 static const struct opt create_opts[] = {
 	{ "label", 'l', OPT_TEXT, "NAME", "the volume's name, up to 128 bytes" },
+	{ "type", 't', OPT_WORD, "vmfs5|vmfs6", "which file system; vmfs5 when it is not said" },
 };
 
 static const struct verb volume_verbs[] = {
@@ -333,7 +334,7 @@ static const struct verb volume_verbs[] = {
 	{ .noun = "volume", .name = "create", .operands = "DEVICE ...", .operands_min = 1,
 	  .operands_max = HOST_DEVICES_MAX,
 	  .flags = VERB_DEVICES | VERB_JSON | VERB_WRITES | VERB_ASKS | VERB_PROGRESS,
-	  .brief = "make a VMFS-5 volume on one or more devices", VERB_OPTS(create_opts),
+	  .brief = "make a VMFS volume on one or more devices", VERB_OPTS(create_opts),
 	  .writes = "the devices named", .schema = "volume.create/1", .operand_kind = "device",
 	  .run = volume_create },
 	{ .noun = "volume", .name = "grow", .operands = "[VOLUME]", .operands_max = 1,

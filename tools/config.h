@@ -27,6 +27,7 @@ struct config {
 	char			*engine;	/* NULL: the port chooses */
 	uint8_t			join;
 	uint8_t			live;	/* files that a live host has open are read all the same */
+	uint8_t			join_foreign;	/* of the command line only */
 
 	/* What a library does otherwise than a tool; zero: as a tool. */
 	uint8_t			cached;		/* image files are read through the page cache */

@@ -178,6 +178,7 @@ enum status host_volume_mount(struct host_volume *v, enum host_access access,
 {
 	struct vmfs_mount_opts opts = { .write = access == HOST_WRITE,
 					.join = v->host->config->join,
+					.join_foreign = v->host->config->join_foreign,
 					.quiet_ns = access == HOST_READ ? host_quiet_ns(v) : 0 };
 	unsigned flags = (v->host->config->cached ? 0 : IO_OPEN_DIRECT) |
 			 (access == HOST_WRITE ? IO_OPEN_WRITE : 0);

@@ -26,6 +26,8 @@ static const struct opt shared_devices[] = {
 static const struct opt shared_writes[] = {
 	{ "dry-run", 'n', OPT_NONE, NULL, "say what would be done, write nothing" },
 	{ "join", 0, OPT_NONE, NULL, "accepted for a later release: no effect yet" },
+	{ "join-foreign", 0, OPT_NONE, NULL,
+	  "write to a VMFS-6 volume that another system made: what is not public is guessed" },
 };
 static const struct opt shared_asks[] = {
 	{ "yes", 'y', OPT_NONE, NULL, "do not ask" },

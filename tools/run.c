@@ -78,6 +78,8 @@ static enum status add_options(struct run *run)
 		run->config.join = 1;
 	if (given(args, "live"))
 		run->config.live = 1;
+	if (given(args, "join-foreign"))
+		run->config.join_foreign = 1;
 	if (!(args->verb->flags & VERB_DEVICES))
 		return ST_OK;	/* voma's --device is something else */
 	for (size_t i = 0; st == ST_OK && (uri = opt_nth(args, "device", i)) != NULL; i++)

@@ -13,8 +13,7 @@
 
 static const struct opt file_system_opts_and_more[] = {
 	/* file systems */
-	{ "createfs", 'C', OPT_TEXT, "vmfs5",
-	  "make a file system; vmfs6 comes with a later release" },
+	{ "createfs", 'C', OPT_TEXT, "vmfs5|vmfs6", "make a file system" },
 	{ "blocksize", 'b', OPT_TEXT, "#[mMkK]", "size of a file block: 1m" },
 	{ "setfsname", 'S', OPT_TEXT, "NAME", "label of the new file system" },
 	{ "unmapGranularity", 'Y', OPT_TEXT, SIZE_ARG, "VMFS-6 only" },

@@ -30,18 +30,18 @@ static enum status check_type(struct cmd *cmd, struct why *why)
 {
 	const char *type = vmk_arg(cmd, "createfs");
 
-	if (strcmp(type, "vmfs5") == 0)
+	if (strcmp(type, "vmfs5") == 0 || strcmp(type, "vmfs6") == 0)
 		return ST_OK;
-	if (strcmp(type, "vmfs6") == 0)
-		return why_set(why, ST_UNSUPPORTED,
-			       "VMFS-6 comes with a later release; use -C vmfs5");
 	if (strcmp(type, "vmfs3") == 0 || strcmp(type, "vfat") == 0)
-		return why_set(why, ST_UNSUPPORTED, "%s is not made by this version; use -C vmfs5",
-			       type);
+		return why_set(why, ST_UNSUPPORTED,
+			       "%s is not made by this version; use -C vmfs5 or -C vmfs6", type);
 	return why_set(why, ST_INVAL,
-		       "'%.60s' is not a file system type. ESXi takes vmfs6 when -C has none; "
-		       "that comes with a later release, so say -C vmfs5",
-		       type);
+		       "'%.60s' is not a file system type; say -C vmfs5 or -C vmfs6", type);
+}
+
+static uint32_t version_of(struct cmd *cmd)
+{
+	return strcmp(vmk_arg(cmd, "createfs"), "vmfs6") == 0 ? 6 : 5;
 }
 
 /* ESXi trims nothing: a label with a blank at either end is refused. */
@@ -66,11 +66,12 @@ static enum status check_sizes(struct cmd *cmd, struct why *why)
 	uint64_t bytes;
 
 	if (vmk_arg(cmd, "unmapGranularity") || vmk_arg(cmd, "unmapPriority"))
-		return why_set(why, ST_UNSUPPORTED, "unmap options belong to VMFS-6");
+		return why_set(why, ST_UNSUPPORTED,
+			       "unmap options are not supported: a VMFS-6 gets 1 MiB and low");
 	if (!block)
 		return ST_OK;
 	if (fmt_parse_size(block, 1, &bytes) != ST_OK || bytes != MIB)
-		return why_set(why, ST_INVAL, "block size '%.40s': VMFS-5 has 1m", block);
+		return why_set(why, ST_INVAL, "block size '%.40s': VMFS has 1m", block);
 	return ST_OK;
 }
 
@@ -119,7 +120,7 @@ static enum status format(struct cmd *cmd, struct io_dev *dev, struct vmfs_uuid 
 			  struct why *why)
 {
 	struct vmfs_mkfs_opts o = { .label = vmk_arg(cmd, "setfsname"),
-				    .block_bytes = (uint32_t)MIB };
+				    .version = version_of(cmd), .block_bytes = (uint32_t)MIB };
 	char size[24];
 	enum status st = check_consent(cmd, dev, &o.force, why);
 
@@ -129,7 +130,7 @@ static enum status format(struct cmd *cmd, struct io_dev *dev, struct vmfs_uuid 
 		say(cmd, "Creating file system on \"%s\", %s, label \"%s\".\n", dev->name,
 		    out_size(size, sizeof(size), dev->size_bytes, 0), o.label ? o.label : "");
 	if (cmd->dry_run) {
-		say(cmd, "would create VMFS-5 on '%s'\n", dev->name);
+		say(cmd, "would create VMFS-%u on '%s'\n", o.version, dev->name);
 		return ST_OK;
 	}
 	return vmfs_mkfs(&dev, 1, &o, uuid, why);

@@ -4,6 +4,7 @@
 #include "tools/volume.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* ---- create ---------------------------------------------------------------------------------- */
 
@@ -105,7 +106,9 @@ static int create_json(struct cmd *cmd, const char *uuid, const char *label)
 
 int volume_create(struct cmd *cmd)
 {
-	struct vmfs_mkfs_opts opts = { .label = opt_text(&cmd->args, "label", NULL) };
+	const char *type = opt_text(&cmd->args, "type", "vmfs5");
+	struct vmfs_mkfs_opts opts = { .label = opt_text(&cmd->args, "label", NULL),
+				       .version = strcmp(type, "vmfs6") == 0 ? 6 : 5 };
 	char text[VMFS_UUID_TEXT], label[OUT_NAME_MAX];
 	struct why why = { 0 };
 	struct vmfs_uuid uuid;
@@ -117,8 +120,8 @@ int volume_create(struct cmd *cmd)
 	if (cmd->dry_run && cmd->json)
 		return create_json(cmd, NULL, opts.label);
 	if (cmd->dry_run) {
-		printf("would create VMFS-5 volume '%s' on %zu device(s)%s\n", label,
-		       cmd->args.operand_count, opts.force ? ", over what is there" : "");
+		printf("would create VMFS-%u volume '%s' on %zu device(s)%s\n", opts.version,
+		       label, cmd->args.operand_count, opts.force ? ", over what is there" : "");
 		return EXIT_DONE;
 	}
 	st = make_volume(cmd, &opts, &uuid, &why);

@@ -196,6 +196,10 @@ static enum status open_volume(struct check *c)
 	st = vmfs_layout_read(&c->lvm, &c->layout, 0, c->why);
 	if (st != ST_OK)
 		return as_finding(c, st, "D1", VMFS_FS_AT);
+	if (c->layout.version > 5)
+		return why_set(c->why, ST_UNSUPPORTED,
+			       "%s: a VMFS-6: this version checks VMFS-3 and VMFS-5",
+			       c->devs[0]->name);
 	return check_descriptor(c);
 }
 

@@ -32,7 +32,8 @@ static enum status fix_bitmaps(struct check *c, struct lvm_device *d)
 			for (uint32_t b = 0; b < n; b++)
 				bit_set(map, b);
 			st = io_dev_write(d->dev,
-					  d->region[i].at + LVM_PE_MAP_AT(k / LVM_PES_PER_MAP), map,
+					  d->region[i].at + d->form->map_at +
+					      (uint64_t)(k / LVM_PES_PER_MAP) * d->form->stride, map,
 					  LVM_PES_PER_MAP / 8);
 		}
 	return st;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* dir - directories, whatever shape their file has (dir_array.c). */
+/* dir - directories, whatever shape their file has (dir_array.c, dir_hash.c). */
 #include "vmfs/vmfs_priv.h"
 
 /* .sdd.sf is a directory though its type says system file. */
@@ -47,10 +47,27 @@ enum status vmfs_dir_init(struct vmfs_volume *vol, const struct vmfs_fd *dir, ui
 	return st == ST_OK ? vmfs_form(vol)->dir->init(vol, dir, &up) : st;
 }
 
+/* VMFS-6: a descriptor knows the directory that names it. */
+static enum status set_parent(struct vmfs_volume *vol, const struct vmfs_fd *dir,
+			      const struct vmfs_fd *child)
+{
+	struct vmfs_fd_disk *m;
+
+	if (!vmfs_form(vol)->fd_signature || le32_get(vmfs_fd_meta(child)->parent_fd) == dir->addr)
+		return ST_OK;
+	m = vmfs_fd_edit(vol, child);
+	if (!m)
+		return ST_NOMEM;
+	le32_set(&m->parent_fd, dir->addr);
+	return ST_OK;
+}
+
 enum status vmfs_dir_add(struct vmfs_volume *vol, const struct vmfs_fd *dir, const char *name,
 			 const struct vmfs_fd *child)
 {
-	return vmfs_form(vol)->dir->add(vol, dir, name, child);
+	enum status st = vmfs_form(vol)->dir->add(vol, dir, name, child);
+
+	return st == ST_OK ? set_parent(vol, dir, child) : st;
 }
 
 enum status vmfs_dir_remove(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t number)
@@ -61,5 +78,7 @@ enum status vmfs_dir_remove(struct vmfs_volume *vol, const struct vmfs_fd *dir, 
 enum status vmfs_dir_point(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t number,
 			   const struct vmfs_fd *child)
 {
-	return vmfs_form(vol)->dir->point(vol, dir, number, child);
+	enum status st = vmfs_form(vol)->dir->point(vol, dir, number, child);
+
+	return st == ST_OK && number > 1 ? set_parent(vol, dir, child) : st;
 }

@@ -378,6 +378,9 @@ static enum status make_lock(struct vmfs_volume *vol, const struct vmfs_fd *fd, 
 static void make_meta(const struct vmfs_volume *vol, struct vmfs_fd_disk *m,
 		      const struct vmfs_fd *fd, enum vmfs_type type, uint32_t mode)
 {
+	const struct vmfs_form *form = vmfs_form(vol);
+	int resident = type == VMFS_TYPE_FILE ||
+		       (type == VMFS_TYPE_SYMLINK && form->fd_signature);	/* VMFS-6: links, too */
 	uint32_t shift = 0;
 
 	memset(m, 0, sizeof(*m));
@@ -390,9 +393,11 @@ static void make_meta(const struct vmfs_volume *vol, struct vmfs_fd_disk *m,
 	le32_set(&m->mtime, vmfs_now_s());
 	m->ctime = m->atime = m->mtime;
 	le32_set(&m->mode, mode & 07777);
-	le32_set(&m->zla, type == VMFS_TYPE_FILE ? VMFS_ZLA_RESIDENT : VMFS_ZLA_SB);
+	le32_set(&m->zla, resident ? VMFS_ZLA_RESIDENT : VMFS_ZLA_SB);
+	le32_set(&m->signature, form->fd_signature);
 	le32_set(&m->affinity_fd, fd->addr);
-	le32_set(&m->tbz_shift, type == VMFS_TYPE_DIR ? shift : vol->layout.block_shift);
+	le32_set(&m->tbz_shift, type == VMFS_TYPE_DIR && !form->fd_signature
+				    ? shift : vol->layout.block_shift);
 	m->block_shift = (uint8_t)shift;
 }
 

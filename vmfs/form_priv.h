@@ -28,8 +28,10 @@ struct vmfs_field { uint16_t at; uint8_t bytes; };
 /* The bitmap record of a cluster. All of it that is used lies in its first sector. */
 struct vmfs_cluster_form {
 	struct vmfs_field	number, total, free, next_free, fd_generation;
+	struct vmfs_field	signature;	/* bytes 0: it has none */
+	uint32_t		signed_as;
 	uint16_t		bitmap_at;
-	uint16_t		bitmap_bytes;	/* at most */
+	uint16_t		bitmap_bytes;	/* 0: as many as its resources need */
 };
 
 struct vmfs_form {
@@ -38,6 +40,7 @@ struct vmfs_form {
 	uint32_t	hb_slots;
 	/* descriptors: a lock of md_bytes, then the metadata record, to which these are relative */
 	uint32_t	fd_bytes;		/* all of a descriptor */
+	uint32_t	fd_signature;		/* 0: none */
 	uint32_t	ptrs_at;		/* its pointers */
 	uint32_t	ptrs, ptr_bytes;
 	uint32_t	resident_max;		/* content in their place, at VMFS_FD_INLINE_AT */
@@ -64,9 +67,11 @@ struct vmfs_form {
 	} res[VMFS_RES_COUNT];
 	/* in which order the files can be read: what locates pointer blocks goes first */
 	uint8_t		read_order[VMFS_RES_COUNT], read_count;
+	uint32_t	header_at[VMFS_RES_COUNT];	/* of the header in the file */
+	enum vmfs_res	parent_of_fb;	/* whose resources are the headers of block clusters; FB: none */
 	/* NULL: the header ends after its 32 common bytes */
 	void		(*encode_tail)(const struct vmfs_geom *g, enum vmfs_res kind, void *header);
-	/* NULL: nothing. What a new bitmap record has besides counts and bits. */
+	/* NULL: nothing. What a new bitmap record has besides counts and free resources. */
 	void		(*init)(const struct vmfs_geom *g, enum vmfs_res kind, void *record);
 	/* NULL: nothing. A bitmap record is about to be changed. */
 	void		(*stamp)(void *record);
@@ -79,6 +84,9 @@ struct vmfs_form {
 
 extern const struct vmfs_dir_ops vmfs_dir_array;	/* dir_array.c */
 extern const struct vmfs_form vmfs_form_5;	/* and VMFS-3, which is read only */
+
+extern const struct vmfs_form vmfs_form_6;
+extern const struct vmfs_dir_ops vmfs_dir_hash;		/* dir_hash.c */
 
 /* The table for a descriptor's major version; NULL: unknown. */
 const struct vmfs_form *vmfs_form_of(uint32_t fs_major);

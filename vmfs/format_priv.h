@@ -9,7 +9,7 @@
 /* ---- LVM headers ----------------------------------------------------------------------------- */
 
 /* How many PEs of 256 MiB a device has room for, chained metadata regions taken off. */
-uint32_t lvm_room_pes(uint64_t device_bytes);
+uint32_t lvm_room_pes(const struct lvm_form *form, uint64_t device_bytes);
 /* Where we put PE `number` of a device, and metadata region `index` (1 and up). */
 uint64_t lvm_pe_place(uint32_t number);
 uint64_t lvm_region_place(uint32_t index);
@@ -18,15 +18,18 @@ uint64_t lvm_region_place(uint32_t index);
  * there. */
 MUST_USE enum status lvm_write_pes(struct io_dev *dev, uint32_t first, uint32_t count,
 				   uint64_t logical, uint64_t pe_bytes, struct why *why);
+/* All records of a new device; pe_bytes: 256 MiB but for a test volume of LVM5. */
+MUST_USE enum status lvm_write_device_pes(const struct lvm_device *d, uint64_t pe_bytes,
+					  struct why *why);
 /* Fields of the device record and volume entry that follow from the number of PEs. */
 void lvm_set_pes(struct lvm_device *d, uint32_t pes);
 /* Write the name that device `index` of the volume has into the head's table. */
-MUST_USE enum status lvm_write_name(struct io_dev *head, uint32_t index, const char *name);
+MUST_USE enum status lvm_write_name(const struct lvm_device *head, uint32_t index, const char *name);
 MUST_USE enum status lvm_write_volume(const struct lvm_device *d);
 MUST_USE enum status lvm_write_record(const struct lvm_device *d);
 /* A new device's record and entry in memory; `pes` of them from logical PE `first` on. */
 void lvm_new_device(struct lvm_device *d, struct io_dev *dev, const struct vmfs_uuid *dev_id,
-		    uint64_t now_us, const char *disk_id);
+		    uint64_t now_us, const char *disk_id, const struct lvm_form *form);
 /* Make [at, at + bytes) of a device read as zeros; holes are left holes. */
 MUST_USE enum status lvm_clear(struct io_dev *dev, uint64_t at, uint64_t bytes);
 /* The lvm of devices whose records are in memory already (dev[].region is filled in). */
@@ -59,6 +62,20 @@ void vmfs_res_fill_block(const struct vmfs_res_fill *fill, uint32_t index, uint8
 /* The file system takes the room that the logical volume has behind its blocks (grow_fs.c). The
  * volume is not mounted and its devices are locked. *added_bytes: 0 when there was none. */
 MUST_USE enum status vmfs_fs_grow(struct lvm *lvm, uint64_t *added_bytes, struct why *why);
+
+/* ---- hashed directories: dir_hash.c ---------------------------------------------------------- */
+
+/* A new directory into a zeroed image: its header, the allocation map, and with `entries` a block of
+ * entries, block 1. */
+void vmfs_dir_hash_make(uint8_t *image, int entries, uint32_t type, uint32_t fd,
+			uint32_t generation, uint32_t parent, uint32_t parent_generation);
+/* A system file into a slot of block 1; returns its place, for the caller's choice of a bucket. */
+uint32_t vmfs_dir_hash_put(uint8_t *image, uint32_t slot, uint32_t type, uint32_t fd,
+			   const char *name);
+
+/* The trace that tells our own VMFS-6 (foreign.c). */
+MUST_USE enum status vmfs_mark_write(struct lvm *lvm, const struct vmfs_layout *layout,
+				     const struct vmfs_uuid *fs_uuid);
 
 /* ---- writer: a few large writes in flight ---------------------------------------------------- */
 

@@ -12,13 +12,15 @@ const struct vmfs_res_traits vmfs_res_traits[VMFS_RES_COUNT] = {
 	[VMFS_RES_SB] = { ".sbc.sf", VMFS_FD_SBC, VMFS_LOCK_SBC, VMFS_ADDR_SB },
 	[VMFS_RES_PB] = { ".pbc.sf", VMFS_FD_PBC, VMFS_LOCK_PBC, VMFS_ADDR_PB },
 	[VMFS_RES_PB2] = { ".pb2.sf", VMFS_FD_PB2, VMFS_LOCK_PB2, VMFS_ADDR_PB2 },
+	[VMFS_RES_JB] = { ".jbc.sf", VMFS_FD_JBC, VMFS_LOCK_JBC, VMFS_ADDR_JB },
+	[VMFS_RES_LFB] = { ".fbb.sf", VMFS_FD_FBB, VMFS_LOCK_LFBC, VMFS_ADDR_LFB },
 };
 
 void vmfs_geom_derive(struct vmfs_geom *g)
 {
 	uint64_t headers = (uint64_t)g->clusters_per_group * vmfs_header_bytes(g->form);
 
-	g->clusters = (uint32_t)div_round_up(g->count, g->per_cluster);
+	g->clusters = g->count ? (uint32_t)div_round_up(g->count, g->per_cluster) : 0;
 	g->groups = (uint32_t)div_round_up(g->clusters, g->clusters_per_group);
 	g->group_bytes =
 	    headers + (uint64_t)g->clusters_per_group * g->per_cluster * g->resource_bytes;
@@ -55,6 +57,49 @@ void vmfs_geom_for_volume(struct vmfs_geom g[VMFS_RES_COUNT], uint64_t blocks)
 		g[kind].clusters_per_group = 64;
 		vmfs_geom_derive(&g[kind]);
 	}
+}
+
+#define SB_BLOCKS_MAX	320u	/* as many as the descriptor of .sbc.sf points to */
+#define FDS_6		16384u
+#define JBS_6		128u
+
+/* All counts but that of sub-blocks are what the genuine volume had when it was made; 5116
+ * sub-blocks there are what fits 320 blocks. On a small volume: 7/8 of what the rest leaves (ours). */
+void vmfs_geom_for_volume_6(struct vmfs_geom g[VMFS_RES_COUNT], uint64_t blocks)
+{
+	uint64_t used = VMFS6_FDC_BLOCK + 2, sb_blocks;
+
+	memset(g, 0, VMFS_RES_COUNT * sizeof(*g));
+	g[VMFS_RES_LFB] = (struct vmfs_geom){ .per_cluster = 16, .clusters_per_group = 8,
+					      .count = div_round_up(blocks, 1u << VMFS6_LFB_SHIFT),
+					      .resource_bytes = VMFS6_LFB_BYTES };
+	g[VMFS_RES_FB] = (struct vmfs_geom){ .per_cluster = 1u << VMFS6_LFB_SHIFT,
+					     .clusters_per_group = 8, .count = blocks };
+	g[VMFS_RES_FD] = (struct vmfs_geom){ .per_cluster = 256, .clusters_per_group = 8,
+					     .count = FDS_6, .resource_bytes = VMFS6_FD_BYTES };
+	g[VMFS_RES_PB] = (struct vmfs_geom){ .clusters_per_group = 8,
+					     .resource_bytes = VMFS6_SB_BYTES };
+	g[VMFS_RES_PB2] = (struct vmfs_geom){ .per_cluster = 32, .clusters_per_group = 8,
+					      .count = 1, .resource_bytes = VMFS6_SB_BYTES };
+	g[VMFS_RES_JB] = (struct vmfs_geom){ .per_cluster = 8, .clusters_per_group = 4,
+					     .count = JBS_6, .resource_bytes = VMFS6_JB_BYTES };
+	for (int kind = 0; kind < VMFS_RES_COUNT; kind++) {
+		g[kind].form = &vmfs_form_6;
+		if (!g[kind].clusters_per_group)
+			continue;
+		vmfs_geom_derive(&g[kind]);
+		if (kind != VMFS_RES_FB)	/* lies in the LFBs */
+			used += div_round_up(g[kind].file_bytes, VMFS6_BLOCK_BYTES);
+	}
+	sb_blocks = blocks > used ? MIN((blocks - used) * 7 / 8, SB_BLOCKS_MAX) : 0;
+	g[VMFS_RES_SB] = (struct vmfs_geom){ .form = &vmfs_form_6, .per_cluster = 256,
+					     .clusters_per_group = 8,
+					     .resource_bytes = VMFS6_SB_BYTES };
+	do {	/* headers of its groups take room, too */
+		g[VMFS_RES_SB].count = sb_blocks * 16 - MIN(sb_blocks * 16,
+							    1 + g[VMFS_RES_SB].groups);
+		vmfs_geom_derive(&g[VMFS_RES_SB]);
+	} while (g[VMFS_RES_SB].file_bytes > sb_blocks * VMFS6_BLOCK_BYTES);
 }
 
 void vmfs_geom_encode(const struct vmfs_geom *g, enum vmfs_res kind, void *sector)
@@ -102,7 +147,8 @@ const char *vmfs_geom_decode(const struct vmfs_form *form, const struct vmfs_res
 		.count = (uint64_t)le32_get(disk->num_resources_hi) << 32 |
 			 le32_get(disk->num_resources_lo),
 	};
-	if (g->per_cluster == 0 || g->per_cluster > form->res[kind].per_cluster_max)
+	/* A file of no resources may leave it 0, as .pbc.sf of VMFS-6 does. */
+	if ((g->per_cluster == 0 && g->count) || g->per_cluster > form->res[kind].per_cluster_max)
 		return "resources per cluster are out of range";
 	if (g->clusters_per_group == 0 || g->clusters_per_group > VMFS_GROUP_CLUSTERS_MAX)
 		return "clusters per group are out of range";

@@ -28,6 +28,8 @@ struct vmfs_geom {
 
 /* Fill the derived fields from the first five. */
 void vmfs_geom_derive(struct vmfs_geom *g);
+/* The same for a VMFS-6; the number of sub-blocks depends on the room that the rest leaves. */
+void vmfs_geom_for_volume_6(struct vmfs_geom g[VMFS_RES_COUNT], uint64_t blocks);
 /* Counts, R/C and C/CG that mkfs picks for a VMFS-5 of `blocks` file blocks (FORMAT.md, mkfs). */
 void vmfs_geom_for_volume(struct vmfs_geom g[VMFS_RES_COUNT], uint64_t blocks);
 /* The header of a resource file, into a zeroed sector. */
@@ -70,6 +72,9 @@ uint32_t vmfs_cluster_popcount(const struct vmfs_geom *g, enum vmfs_res kind, co
 void vmfs_cluster_set_free(const struct vmfs_geom *g, enum vmfs_res kind, void *rec, uint32_t free);
 /* Recompute freeResources and nextFreeIdx from the bitmap. */
 void vmfs_cluster_count(const struct vmfs_geom *g, enum vmfs_res kind, void *rec);
+/* The code of a resource in a bitmap: `bits` bits, the lowest first. */
+uint32_t vmfs_code_get(const uint8_t *map, uint32_t bits, uint32_t resource);
+void vmfs_code_set(uint8_t *map, uint32_t bits, uint32_t resource, uint32_t code);
 /* lock NULL: it is not looked at. total: what the geometry says. */
 const char *vmfs_cluster_check(const struct vmfs_geom *g, enum vmfs_res kind,
 			       const struct vmfs_lock_disk *lock, const void *rec, uint64_t at,
@@ -95,6 +100,7 @@ struct vmfs_layout {
 	uint32_t		block_bytes, block_shift, sub_block_bytes;
 	uint64_t		fdc_base;	/* volume offset */
 	uint8_t			dense_sb, version;	/* version 3, 5 or 6 */
+	uint8_t			lfb_shift;	/* VMFS-6: 1 << this file blocks are a large one */
 	uint64_t		blocks;		/* file blocks of .fbb.sf */
 	struct vmfs_geom	geom[VMFS_RES_COUNT];
 	struct vmfs_sysmap	map[VMFS_RES_COUNT];	/* PB2 is empty on VMFS-3 */
@@ -109,6 +115,17 @@ void vmfs_layout_free(struct vmfs_layout *layout);
 uint64_t vmfs_layout_addr_at(const struct vmfs_layout *layout, uint64_t addr);
 uint64_t vmfs_layout_cluster_at(const struct vmfs_layout *layout, enum vmfs_res kind,
 				uint32_t cluster);
+/* File offset of a cluster header; `kind` has that cluster. */
+uint64_t vmfs_layout_header_at(const struct vmfs_layout *layout, enum vmfs_res kind,
+			       uint32_t cluster);
+/* 1 when a resource that is longer than a file block is one piece of the volume. */
+int vmfs_layout_whole(const struct vmfs_layout *layout, uint64_t addr);
+/* The map of the file that a kind lies in. */
+static inline const struct vmfs_sysmap *vmfs_layout_map(const struct vmfs_layout *layout,
+							 enum vmfs_res kind)
+{
+	return &layout->map[kind == VMFS_RES_LFB ? VMFS_RES_FB : kind];
+}
 /* What an address names: VMFS_RES_COUNT when its type is none of this version. */
 static inline enum vmfs_res vmfs_addr_res(const struct vmfs_layout *layout, uint64_t addr)
 {

@@ -66,6 +66,9 @@ static enum status refuse_unfit(struct grow *g)
 	if (st == ST_OK && layout->version < 5)
 		st = why_set(g->why, ST_READONLY, "%s: a VMFS-3 volume is read only here",
 			     g->lvm.dev[0].dev->name);
+	if (st == ST_OK && layout->version > 5)
+		st = why_set(g->why, ST_UNSUPPORTED, "%s: growing a VMFS-6 volume is not supported",
+			     g->lvm.dev[0].dev->name);
 	vmfs_layout_free(layout);
 	port_free(layout);
 	return st == ST_OK ? refuse_mounted(g) : st;
@@ -158,7 +161,7 @@ static enum status grow_last_device(struct grow *g)
 		st = grow_short_pe(g, d, &bytes);
 	if (st != ST_OK)
 		return st;
-	pes = MAX(lvm_room_pes(d->dev->size_bytes), old);
+	pes = MAX(lvm_room_pes(d->form, d->dev->size_bytes), old);
 	pes = (uint32_t)MIN(pes, LVM_PES_MAX - first);
 	if (pes > old) {
 		st = lvm_write_pes(d->dev, old, pes - old, (first + old) * LVM_PE_BYTES,
@@ -207,7 +210,7 @@ static enum status prepare_device(struct grow *g, struct lvm_device *d, uint64_t
 	if (st == ST_OK)
 		st = io_dev_flush(d->dev);
 	if (st == ST_OK)
-		st = lvm_write_name(g->lvm.dev[0].dev, g->lvm.dev_count - 1, d->dev->name);
+		st = lvm_write_name(&g->lvm.dev[0], g->lvm.dev_count - 1, d->dev->name);
 	return st == ST_OK ? ST_OK
 			   : why_set(g->why, st, "%s: writing its LVM header: %s", d->dev->name,
 				     status_text(st));
@@ -226,14 +229,14 @@ static enum status add_device(struct grow *g, struct io_dev *added)
 {
 	struct lvm_device *d = &g->lvm.dev[g->lvm.dev_count];
 	uint64_t first = g->lvm.bytes / LVM_PE_BYTES;
-	uint32_t pes = lvm_room_pes(added->size_bytes);
+	uint32_t pes = lvm_room_pes(g->lvm.dev[0].form, added->size_bytes);
 	struct vmfs_uuid id;
 	enum status st = refuse_device(g, added, pes);
 
 	if (st != ST_OK)
 		return st;
 	vmfs_uuid_make(&id);
-	lvm_new_device(d, added, &id, g->now_us, "vmhba0:C0:T0:L0");
+	lvm_new_device(d, added, &id, g->now_us, "vmhba0:C0:T0:L0", g->lvm.dev[0].form);
 	d->volume = g->lvm.dev[0].volume;
 	le64_set(&d->volume.first_pe, first);
 	lvm_set_pes(d, pes);

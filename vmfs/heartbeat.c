@@ -482,6 +482,8 @@ static enum status take_journal(struct vmfs_volume *vol, struct why *why)
 			       vol->store.name);
 	if (st == ST_OK)
 		at = vmfs_layout_addr_at(&vol->layout, addr);
+	if (st == ST_OK && vmfs_form(vol)->journal_bytes && !vmfs_layout_whole(&vol->layout, addr))
+		st = ST_UNSUPPORTED;	/* .jbc.sf has been grown in pieces */
 	if (st == ST_OK && !lvm_known_zero(&vol->lvm, at, size))
 		st = lvm_zero(&vol->lvm, at, size);
 	*b->next = *b->image;
@@ -586,6 +588,8 @@ enum status vmfs_beat_end(struct vmfs_volume *vol)
 	vmfs_beat_stop(vol);
 	if (st == ST_OK)
 		st = vmfs_journal_clear(vol);
+	if (st == ST_OK)
+		st = vmfs_journal_blank(vol);
 	if (st == ST_OK)
 		st = free_journal(vol, b->image);
 	if (st == ST_OK)

@@ -95,6 +95,18 @@ enum status vmfs_journal_clear(struct vmfs_volume *vol)
 	return write_header(vol, 0, 0, VMFS_JOURNAL_RECORDS_AT);
 }
 
+/* A block of .jbc.sf is taken again as it was left; a file block of VMFS-5 is just a free one. */
+enum status vmfs_journal_blank(struct vmfs_volume *vol)
+{
+	uint64_t at = vol->journal.at, last = header_at(vol, at);
+	enum status st;
+
+	if (!vmfs_form(vol)->journal_bytes)
+		return ST_OK;
+	st = lvm_zero(&vol->lvm, at, VMFS_JOURNAL_TAIL_BYTES);
+	return st == ST_OK ? lvm_zero(&vol->lvm, last, VMFS_JOURNAL_TAIL_BYTES) : st;
+}
+
 /* ---- commit ---------------------------------------------------------------------------------- */
 
 static void copy_run(const struct vmfs_meta *m, const struct meta_run *run, uint8_t *to)

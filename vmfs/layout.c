@@ -176,16 +176,17 @@ static enum status read_descriptor(struct lvm *lvm, struct vmfs_layout *l, struc
 
 	if (st != ST_OK)
 		return why_set(why, st, "file system descriptor at 0x200000: %s", status_text(st));
-	if (le32_get(l->fs.magic) == VMFS_FS_MAGIC && le32_get(l->fs.major) >= VMFS_MAJOR_6)
+	if (le32_get(l->fs.magic) == VMFS_FS_MAGIC && le32_get(l->fs.major) > VMFS_MAJOR_6)
 		return why_set(why, ST_UNSUPPORTED,
-			       "VMFS-6 (raw major version %u): this version reads "
-			       "VMFS-3 and VMFS-5",
+			       "raw major version %u: this version reads VMFS-3, VMFS-5 and VMFS-6",
 			       le32_get(l->fs.major));
 	bad = vmfs_fs_check(&l->fs);
 	if (bad)
 		return why_set(why, ST_CORRUPT, "file system descriptor at 0x200000: %s", bad);
 	l->form = vmfs_form_of(le32_get(l->fs.major));
-	l->version = le32_get(l->fs.major) == VMFS_MAJOR_3 ? 3 : 5;
+	l->version = le32_get(l->fs.major) == VMFS_MAJOR_3 ? 3 :
+		     le32_get(l->fs.major) == VMFS_MAJOR_5 ? 5 : 6;
+	l->lfb_shift = l->version == 6 ? (uint8_t)le16_get(l->fs.sfb_to_lfb_shift) : 0;
 	l->block_bytes = (uint32_t)le64_get(l->fs.file_block_bytes);
 	l->block_shift = (uint32_t)__builtin_ctz(l->block_bytes);
 	l->sub_block_bytes = le32_get(l->fs.sub_block_bytes);
@@ -205,7 +206,7 @@ static int straddles_apart(const struct vmfs_geom *g, const struct vmfs_sysmap *
 {
 	uint64_t first = vmfs_geom_resource_at(g, 0, 0);
 
-	if (g->resource_bytes == 0 ||
+	if (g->resource_bytes == 0 || g->resource_bytes > 1u << map->block_shift ||
 	    (first % g->resource_bytes == 0 && g->group_bytes % g->resource_bytes == 0))
 		return 0;
 	for (uint32_t k = 1; k < map->block_count; k++)
@@ -235,6 +236,25 @@ static enum status read_header(struct lvm *lvm, struct vmfs_layout *l, enum vmfs
 	return ST_OK;
 }
 
+/* The large file blocks, whose header comes first in .fbb.sf: their resources are the cluster
+ * headers of the small ones. */
+static enum status read_parent(struct lvm *lvm, struct vmfs_layout *l, struct why *why)
+{
+	enum vmfs_res kind = l->form->parent_of_fb;
+	const struct vmfs_geom *small = &l->geom[VMFS_RES_FB], *large = &l->geom[kind];
+	enum status st = read_header(lvm, l, kind, vmfs_sysmap_at(&l->map[VMFS_RES_FB], 0), why);
+
+	if (st != ST_OK)
+		return st;
+	if (small->per_cluster != 1u << l->lfb_shift)
+		return bad_header(VMFS_RES_FB, "its clusters are not large blocks", why);
+	if (large->count < small->clusters)
+		return bad_header(kind, "fewer large blocks than the small ones need", why);
+	if (large->file_bytes > l->map[VMFS_RES_FB].file_bytes)
+		return bad_header(kind, "names more large blocks than the file has room for", why);
+	return ST_OK;
+}
+
 /* Map and header of one resource file whose FD is at fd_at. */
 static enum status read_file(struct lvm *lvm, struct vmfs_layout *l, enum vmfs_res kind,
 			     uint64_t fd_at, struct why *why)
@@ -245,7 +265,11 @@ static enum status read_file(struct lvm *lvm, struct vmfs_layout *l, enum vmfs_r
 	st = sysmap_read(lvm, l, fd_at, kind != (enum vmfs_res)l->form->read_order[0], map, why);
 	if (st != ST_OK)
 		return why_at(why, st, "%s", vmfs_res_traits[kind].file);
-	st = read_header(lvm, l, kind, vmfs_sysmap_at(map, 0), why);
+	if (l->form->header_at[kind] + SECTOR_BYTES > map->file_bytes)
+		return bad_header(kind, "the file ends before it", why);
+	st = read_header(lvm, l, kind, vmfs_sysmap_at(map, l->form->header_at[kind]), why);
+	if (st == ST_OK && kind == VMFS_RES_FB && l->form->parent_of_fb != kind)
+		st = read_parent(lvm, l, why);
 	if (st != ST_OK)
 		return st;
 	if (l->geom[kind].file_bytes > map->file_bytes)
@@ -385,9 +409,35 @@ uint64_t vmfs_layout_addr_at(const struct vmfs_layout *l, uint64_t addr)
 			      vmfs_geom_resource_at(&l->geom[kind], cluster, resource));
 }
 
+int vmfs_layout_whole(const struct vmfs_layout *l, uint64_t addr)
+{
+	enum vmfs_res kind = vmfs_addr_res(l, addr);
+	uint64_t at = vmfs_layout_addr_at(l, addr), in, bytes = l->geom[kind].resource_bytes;
+	uint32_t cluster, resource;
+
+	if (at == ~0ull || !vmfs_geom_split(&l->geom[kind], kind, addr, 0, &cluster, &resource))
+		return 0;
+	in = vmfs_geom_resource_at(&l->geom[kind], cluster, resource);
+	for (uint64_t o = 0; o < bytes; o += MIN(bytes - o, l->block_bytes))
+		if (vmfs_sysmap_at(&l->map[kind], in + o) != at + o)
+			return 0;
+	return vmfs_sysmap_at(&l->map[kind], in + bytes - 1) == at + bytes - 1;
+}
+
+uint64_t vmfs_layout_header_at(const struct vmfs_layout *l, enum vmfs_res kind, uint32_t cluster)
+{
+	const struct vmfs_geom *parent;
+
+	if (kind != VMFS_RES_FB || l->form->parent_of_fb == kind)
+		return vmfs_geom_cluster_at(&l->geom[kind], cluster);
+	parent = &l->geom[l->form->parent_of_fb];
+	return vmfs_geom_resource_at(parent, cluster / parent->per_cluster,
+				     cluster % parent->per_cluster);
+}
+
 uint64_t vmfs_layout_cluster_at(const struct vmfs_layout *l, enum vmfs_res kind, uint32_t cluster)
 {
 	if (cluster >= l->geom[kind].clusters)
 		return ~0ull;
-	return vmfs_sysmap_at(&l->map[kind], vmfs_geom_cluster_at(&l->geom[kind], cluster));
+	return vmfs_sysmap_at(vmfs_layout_map(l, kind), vmfs_layout_header_at(l, kind, cluster));
 }

@@ -110,8 +110,14 @@ static enum status read_runs(struct vmfs_volume *vol, struct batch *b, uint32_t 
 /* The descriptor is still the file that was opened. */
 static enum status same_file(struct vmfs_volume *vol, const struct vmfs_node *n, struct vmfs_fd *fd)
 {
-	enum status st = vmfs_fd_get(vol, n->fd.addr, fd);
+	enum status st;
 
+	fd->page = NULL;
+	st = vmfs_fd_get(vol, n->fd.addr, fd);
+	if (st == ST_CORRUPT && fd->page && !vmfs_fd_type(fd)) {	/* cleared: it was removed */
+		vol->live.complaint[0] = 0;
+		return ST_BUSY;
+	}
 	if (st != ST_OK)
 		return st;
 	return le32_get(vmfs_fd_meta(fd)->generation) == n->generation ? ST_OK : ST_BUSY;

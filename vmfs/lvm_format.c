@@ -20,13 +20,15 @@ uint64_t lvm_region_place(uint32_t index)
 	return LVM_DATA_AT + index * REGION_STRIDE - LVM_REGION_BYTES;
 }
 
-uint32_t lvm_room_pes(uint64_t device_bytes)
+uint32_t lvm_room_pes(const struct lvm_form *form, uint64_t device_bytes)
 {
 	uint64_t data, regions, rest;
 
 	if (device_bytes < LVM_DATA_AT)
 		return 0;
 	data = device_bytes - LVM_DATA_AT;
+	if (form->record_pes > 1)
+		return (uint32_t)MIN(data / LVM_PE_BYTES, LVM_PES_MAX);
 	regions = data / REGION_STRIDE;
 	rest = data % REGION_STRIDE;
 	return (uint32_t)MIN(LVM_PES_MAX,
@@ -39,11 +41,12 @@ static uint64_t region_base(uint32_t index)
 	return index ? lvm_region_place(index) : LVM_HEADER_AT;
 }
 
-static void make_pe(struct lvm_pe_disk *pe, uint32_t number, uint64_t logical, uint64_t bytes)
+static void make_pe(struct lvm_pe_disk *pe, uint32_t number, uint64_t physical, uint64_t logical,
+		    uint64_t bytes)
 {
 	pe->used = 1;
 	le32_set(&pe->pe_id, number);
-	le64_set(&pe->physical, lvm_pe_place(number));
+	le64_set(&pe->physical, physical);
 	le64_set(&pe->logical, logical);
 	le64_set(&pe->bytes, bytes);
 	le32_set(&pe->version, 1);
@@ -81,8 +84,8 @@ static enum status write_table(struct io_dev *dev, uint32_t first, uint32_t coun
 		n = MIN(PE_CHUNK, count - done);
 		memset(pe, 0, n * sizeof(*pe));
 		for (uint32_t i = 0; i < n; i++)
-			make_pe(&pe[i], first + done + i, logical + (done + i) * LVM_PE_BYTES,
-				pe_bytes);
+			make_pe(&pe[i], first + done + i, lvm_pe_place(first + done + i),
+				logical + (done + i) * LVM_PE_BYTES, pe_bytes);
 		st = io_dev_write(dev, base + LVM_PE_TABLE_AT(map) + (index + done) * sizeof(*pe),
 				  pe, n * sizeof(*pe));
 	}
@@ -128,18 +131,76 @@ enum status lvm_write_pes(struct io_dev *dev, uint32_t first, uint32_t count, ui
 	return ST_OK;
 }
 
+/* LVM6: the records of all `pes` units of a device, one for each run of at most 16 TiB. */
+static enum status write_runs(const struct lvm_device *d, uint32_t pes)
+{
+	uint32_t records = (uint32_t)div_round_up(pes, d->form->record_pes);
+	uint64_t first = le64_get(d->volume.first_pe);
+	struct lvm_pe_disk *pe = port_dma_alloc(SECTOR_BYTES);
+	uint8_t *map = port_dma_alloc(SECTOR_BYTES);
+	enum status st = pe && map ? ST_OK : ST_NOMEM;
+
+	for (uint32_t i = 0; i < records && st == ST_OK; i++) {
+		uint64_t at = (uint64_t)i * d->form->record_pes;
+
+		make_pe(&pe[i], i, LVM_DATA_AT + at * LVM_PE_BYTES, (first + at) * LVM_PE_BYTES,
+			MIN(pes - at, (uint64_t)d->form->record_pes) * LVM_PE_BYTES);
+		map[0] |= (uint8_t)(1u << i);
+	}
+	if (st == ST_OK)
+		st = io_dev_write(d->dev, LVM_HEADER_AT + d->form->table_at, pe, SECTOR_BYTES);
+	if (st == ST_OK)
+		st = io_dev_write(d->dev, LVM_HEADER_AT + d->form->map_at, map, SECTOR_BYTES);
+	if (pe)
+		port_dma_free(pe, SECTOR_BYTES);
+	if (map)
+		port_dma_free(map, SECTOR_BYTES);
+	return st;
+}
+
+enum status lvm_write_device_pes(const struct lvm_device *d, uint64_t pe_bytes, struct why *why)
+{
+	uint32_t pes = le32_get(d->volume.num_pes);
+	enum status st;
+
+	if (d->form->record_pes == 1)
+		return lvm_write_pes(d->dev, 0, pes, le64_get(d->volume.first_pe) * LVM_PE_BYTES,
+				     pe_bytes, why);
+	st = write_runs(d, pes);
+	return st == ST_OK ? ST_OK : why_set(why, st, "%s: writing PE records: %s", d->dev->name,
+					     status_text(st));
+}
+
+/* LVM6 counts its records, and 256 MiB units beside them; it has one region. */
+static void set_runs(struct lvm_device *d, uint32_t pes)
+{
+	uint32_t records = (uint32_t)div_round_up(pes, d->form->record_pes);
+
+	le32_set(&d->record.num_pes, records);
+	le32_set(&d->record.last_pe, records - 1);
+	le32_set(&d->record.num_pes6, pes);
+	le32_set(&d->volume.consumed_pes, records);
+	d->region_count = 1;
+	d->region[0] = (struct lvm_region){ .at = LVM_HEADER_AT, .pes = records };
+}
+
 void lvm_set_pes(struct lvm_device *d, uint32_t pes)
 {
 	struct lvm_device_disk *r = &d->record;
 	uint64_t first = le64_get(d->volume.first_pe);
+
+	le32_set(&d->volume.num_pes, pes);
+	le64_set(&d->volume.last_pe, first + pes - 1);
+	if (d->form->record_pes > 1) {
+		set_runs(d, pes);
+		return;
+	}
 
 	le32_set(&r->num_pes, pes);
 	le32_set(&r->last_pe, pes - 1);
 	le32_set(&r->num_pe_maps,
 		 (uint32_t)div_round_up(MIN(pes, LVM_REGION_PES), LVM_PES_PER_MAP));
 	le64_set(&r->ext_offset, pes > LVM_REGION_PES ? lvm_region_place(1) : 0);
-	le32_set(&d->volume.num_pes, pes);
-	le64_set(&d->volume.last_pe, first + pes - 1);
 	d->region_count = (uint32_t)div_round_up(pes, LVM_REGION_PES);
 	for (uint32_t i = 0; i < d->region_count; i++)
 		d->region[i] =
@@ -149,15 +210,17 @@ void lvm_set_pes(struct lvm_device *d, uint32_t pes)
 }
 
 void lvm_new_device(struct lvm_device *d, struct io_dev *dev, const struct vmfs_uuid *dev_id,
-		    uint64_t now_us, const char *disk_id)
+		    uint64_t now_us, const char *disk_id, const struct lvm_form *form)
 {
 	struct lvm_device_disk *r = &d->record;
 	size_t len;
 
 	memset(d, 0, sizeof(*d));
 	d->dev = dev;
+	d->form = form;
 	le32_set(&r->magic, LVM_MAGIC);
-	le32_set(&r->major, 5);
+	le32_set(&r->major, form->major);
+	le32_set(&r->md_alignment, form->md_alignment);
 	le32_set(&r->minor, 0x15);
 	len = MIN(strlen(disk_id), sizeof(r->disk_id.id));
 	r->disk_id.len = (uint8_t)len;
@@ -171,7 +234,7 @@ void lvm_new_device(struct lvm_device *d, struct io_dev *dev, const struct vmfs_
 	le64_set(&r->mod_time_us, now_us);
 }
 
-enum status lvm_write_name(struct io_dev *head, uint32_t index, const char *name)
+enum status lvm_write_name(const struct lvm_device *head, uint32_t index, const char *name)
 {
 	char slot[LVM_NAME_BYTES] = { 0 };
 	const char *base = strrchr(name, '/');
@@ -181,13 +244,15 @@ enum status lvm_write_name(struct io_dev *head, uint32_t index, const char *name
 	 * left out. */
 	if (!fmt_utf8_valid(slot, strlen(slot)))
 		memset(slot, 0, sizeof(slot));
-	return io_dev_write(head, LVM_HEADER_AT + LVM_NAMES_AT + index * LVM_NAME_BYTES, slot,
+	return io_dev_write(head->dev,
+			    LVM_HEADER_AT + head->form->names_at + index * LVM_NAME_BYTES, slot,
 			    sizeof(slot));
 }
 
 enum status lvm_write_volume(const struct lvm_device *d)
 {
-	return io_dev_write(d->dev, LVM_HEADER_AT + LVM_VOLUME_AT, &d->volume, sizeof(d->volume));
+	return io_dev_write(d->dev, LVM_HEADER_AT + d->form->volume_at, &d->volume,
+			    sizeof(d->volume));
 }
 
 enum status lvm_write_record(const struct lvm_device *d)
@@ -229,7 +294,10 @@ enum status lvm_plan(struct lvm *lvm, uint64_t pe_bytes)
 	lvm->bytes = 0;
 	for (uint32_t i = 0; i < lvm->dev_count; i++)
 		for (uint32_t k = 0; k < lvm->dev[i].region_count; k++) {
-			uint64_t bytes = lvm->dev[i].region[k].pes * pe_bytes;
+			const struct lvm_device *d = &lvm->dev[i];
+			uint64_t bytes = d->form->record_pes > 1
+					     ? le32_get(d->volume.num_pes) * LVM_PE_BYTES
+					     : d->region[k].pes * pe_bytes;
 
 			lvm->run[lvm->run_count++] = (struct lvm_run){
 				.at = lvm->bytes, .bytes = bytes, .dev = i,

@@ -9,7 +9,19 @@
 
 #define PE_BATCH 2048u		/* PE records read at a time: 256 KiB */
 
-static const char *record_check(const struct lvm_device_disk *r)
+const struct lvm_form lvm_form_5 = {
+	.major = 5, .volume_at = LVM_VOLUME_AT, .names_at = LVM_NAMES_AT,
+	.map_at = LVM_PE_MAP_AT(0), .table_at = LVM_PE_TABLE_AT(0),
+	.stride = LVM_PE_MAP_AT(1) - LVM_PE_MAP_AT(0), .record_pes = 1,
+};
+
+const struct lvm_form lvm_form_6 = {
+	.major = 6, .md_alignment = LVM6_MD_ALIGNMENT, .volume_at = LVM6_VOLUME_AT,
+	.names_at = LVM6_NAMES_AT, .map_at = LVM6_PE_MAP_AT, .table_at = LVM6_PE_TABLE_AT,
+	.stride = LVM6_PE_STRIDE, .record_pes = LVM6_RECORD_PES,
+};
+
+static const char *record_check(const struct lvm_form *form, const struct lvm_device_disk *r)
 {
 	uint32_t pes = le32_get(r->num_pes);
 
@@ -21,6 +33,8 @@ static const char *record_check(const struct lvm_device_disk *r)
 		return "numPEs is out of range";
 	if (le32_get(r->num_pe_maps) > LVM_MAPS_PER_REGION)
 		return "numPEMaps is more than 8";
+	if (form->md_alignment && le32_get(r->md_alignment) != form->md_alignment)
+		return "mdAlignment is not 4096";
 	return NULL;
 }
 
@@ -104,38 +118,36 @@ static enum status regions_read(struct lvm_device *d, struct why *why)
 
 enum status lvm_device_read(struct lvm_device *d, struct io_dev *dev, struct why *why)
 {
-	struct { struct lvm_device_disk record; struct lvm_volume_disk volume; } head;
 	const char *bad;
 	enum status st;
 
 	memset(d, 0, sizeof(*d));
 	d->dev = dev;
-	if (dev->size_bytes < LVM_HEADER_AT + sizeof(head))
+	if (dev->size_bytes < LVM_HEADER_AT + LVM6_VOLUME_AT + sizeof(d->volume))
 		return why_set(why, ST_NOENT, "%s: too small for a VMFS (%ju bytes)", dev->name,
 			       dev->size_bytes);
-	st = io_dev_read(dev, LVM_HEADER_AT, &head, sizeof(head));
+	st = io_dev_read(dev, LVM_HEADER_AT, &d->record, sizeof(d->record));
 	if (st != ST_OK)
 		return why_set(why, st, "%s: LVM header: %s", dev->name, status_text(st));
-	d->record = head.record;
-	d->volume = head.volume;
 	if (le32_get(d->record.magic) != LVM_MAGIC)
 		return why_set(why, ST_NOENT, "%s: no VMFS here (no LVM header at 1 MiB)",
 			       dev->name);
-	if (le32_get(d->record.major) == 6)
-		return why_set(why, ST_UNSUPPORTED, "%s: an LVM 6 device of a VMFS-6 volume: this "
-			       "version reads VMFS-3 and VMFS-5", dev->name);
-	if (le32_get(d->record.major) < 3 || le32_get(d->record.major) > 5)
+	if (le32_get(d->record.major) < 3 || le32_get(d->record.major) > 6)
 		return why_set(why, ST_UNSUPPORTED,
-			       "%s: LVM version %u.%u is not known (3, 4 and 5 are)", dev->name,
+			       "%s: LVM version %u.%u is not known (3, 4, 5 and 6 are)", dev->name,
 			       le32_get(d->record.major), le32_get(d->record.minor));
-	bad = record_check(&d->record);
+	d->form = le32_get(d->record.major) == 6 ? &lvm_form_6 : &lvm_form_5;
+	st = io_dev_read(dev, LVM_HEADER_AT + d->form->volume_at, &d->volume, sizeof(d->volume));
+	if (st != ST_OK)
+		return why_set(why, st, "%s: LVM volume entry: %s", dev->name, status_text(st));
+	bad = record_check(d->form, &d->record);
 	if (bad)
 		return why_set(why, ST_CORRUPT, "%s: LVM device record at 0x100000: %s", dev->name,
 			       bad);
 	bad = volume_check(&d->volume);
 	if (bad)
-		return why_set(why, ST_CORRUPT, "%s: LVM volume entry at 0x100200: %s", dev->name,
-			       bad);
+		return why_set(why, ST_CORRUPT, "%s: LVM volume entry at 0x%jx: %s", dev->name,
+			       (uint64_t)(LVM_HEADER_AT + d->form->volume_at), bad);
 	return regions_read(d, why);
 }
 
@@ -155,6 +167,8 @@ const char *lvm_pe_check(const struct lvm_device *d, const struct lvm_pe_disk *p
 	uint64_t bytes = le64_get(pe->bytes), physical = le64_get(pe->physical);
 	uint64_t logical = le64_get(pe->logical), size = d->dev->size_bytes;
 	int alone = le32_get(d->volume.num_devs) == 1 && le32_get(d->volume.num_pes) == 1;
+	int whole = bytes && bytes % LVM_PE_BYTES == 0 &&
+		    bytes / LVM_PE_BYTES <= d->form->record_pes;
 
 	if (pe->used != 1)
 		return "is not marked used";
@@ -163,8 +177,9 @@ const char *lvm_pe_check(const struct lvm_device *d, const struct lvm_pe_disk *p
 	if (le32_get(pe->volume_id) != 0)
 		return "belongs to another volume";
 	/* A single short PE: a test volume under 256 MiB. */
-	if (bytes != LVM_PE_BYTES && !(alone && bytes && bytes < LVM_PE_BYTES && bytes % MIB == 0))
-		return "is not 256 MiB long";
+	if (!whole && !(alone && bytes && bytes < LVM_PE_BYTES && bytes % MIB == 0))
+		return d->form->record_pes == 1 ? "is not 256 MiB long"
+						: "is not a number of 256 MiB long";
 	if (logical % LVM_PE_BYTES || logical / LVM_PE_BYTES >= LVM_PES_MAX)
 		return "has an impossible logical offset";
 	if (physical % SECTOR_BYTES || physical > UINT64_MAX - bytes)
@@ -190,11 +205,13 @@ static enum status pe_read(struct lvm_device *d, const struct lvm_region *r, uin
 	uint32_t index = (number - r->first) % LVM_PES_PER_MAP;
 	enum status st;
 
-	st = io_dev_read(d->dev, r->at + LVM_PE_TABLE_AT(map) + index * sizeof(b->pe[0]),
+	st = io_dev_read(d->dev, r->at + d->form->table_at + (uint64_t)map * d->form->stride +
+			 index * sizeof(b->pe[0]),
 			 b->pe, n * sizeof(b->pe[0]));
 	if (st != ST_OK)
 		return st;
-	return io_dev_read(d->dev, r->at + LVM_PE_MAP_AT(map) + index / 8, b->bits,
+	return io_dev_read(d->dev, r->at + d->form->map_at + (uint64_t)map * d->form->stride +
+			 index / 8, b->bits,
 			   div_round_up(n, 8));
 }
 

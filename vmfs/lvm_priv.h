@@ -18,6 +18,16 @@ struct lvm_run {			/* logical [at, at + bytes) lies on dev at physical */
 	uint32_t	dev;
 };
 
+/* What differs between the versions of the header. LVM3, 4 and 5 have a record for each 256 MiB and
+ * chain regions of them; LVM6 has one for a whole run. Offsets are relative to the header. */
+struct lvm_form {
+	uint32_t	major, md_alignment;
+	uint32_t	volume_at, names_at;
+	uint32_t	map_at, table_at, stride;	/* of the first pair; to the next */
+	uint32_t	record_pes;			/* 256 MiB units that a record may cover */
+};
+extern const struct lvm_form lvm_form_5, lvm_form_6;
+
 struct lvm_region {			/* a metadata region: up to 8 bitmap and table pairs */
 	uint64_t	at;		/* partition offset that LVM_PE_MAP_AT() is relative to */
 	uint32_t	first, pes;	/* numbers of the PE records it holds */
@@ -25,6 +35,7 @@ struct lvm_region {			/* a metadata region: up to 8 bitmap and table pairs */
 
 struct lvm_device {
 	struct io_dev		*dev;
+	const struct lvm_form	*form;
 	struct lvm_device_disk	record;		/* as read */
 	struct lvm_volume_disk	volume;
 	uint32_t		region_count;
@@ -43,7 +54,7 @@ struct lvm {
 /* ---- one device ------------------------------------------------------------------------------ */
 
 /* Read and verify the record, volume entry and region chain of one device.
- *   ST_NOENT  no LVM header here    ST_UNSUPPORTED  LVM6 (VMFS-6)    ST_CORRUPT  named in why */
+ *   ST_NOENT  no LVM header here   ST_UNSUPPORTED  LVM of another kind   ST_CORRUPT  named in why */
 MUST_USE enum status lvm_device_read(struct lvm_device *d, struct io_dev *dev, struct why *why);
 /* fn for the PE records 0 .. numPEs - 1, in order; in_map: its bit in the bitmap. Ends early, with
  * fn's status, when that is not ST_OK. */

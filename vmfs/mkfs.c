@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* mkfs - a new VMFS-5 over one or more devices.
+/* mkfs - a new VMFS-5 or VMFS-6 over one or more devices.
  *
  * Everything is planned in memory first: devices, geometry, the block runs of the system files.
  * On the disk the order is: the old magic goes away; zeros; LVM tables; heartbeat slots; resource
@@ -9,14 +9,31 @@
 #include "iopath/base/fmt.h"
 
 #define BLOCK_BYTES	MIB
-#define FDC_FIRST	4u	/* block of .fdc.sf's header and first FDs: fixed by the format */
-#define ROOT_BLOCK	5u
-#define FIRST_FREE	6u	/* of the blocks that system files are laid out in */
-#define SHORT_PE_MIN	(47 * MIB)
-#define ROOT_ENTRIES	9u
 #define MTIME_FIRST	0x200u	/* lock mtimes count created objects from here, as hosts do */
 
+/* What a version puts where, and says of itself. */
+struct mkfs_form {
+	const struct vmfs_form	*form;
+	const struct lvm_form	*lvm;
+	uint32_t	major, minor;
+	uint32_t	fdc_block;	/* .fdc.sf's header and first FDs: fixed by the format */
+	uint32_t	sub_block_bytes, journal_slots;
+	uint64_t	short_pe_min;	/* a device under 273 MiB may have one PE of this; 0: no */
+	const char	*least;		/* what a lone device needs */
+	void		(*plan)(struct vmfs_geom g[VMFS_RES_COUNT], uint64_t blocks);
+	void		(*descriptor)(struct vmfs_fs_disk *fs);		/* NULL: nothing to add */
+	const struct mkfs_dir {
+		const char	*name;		/* of a system file */
+		uint32_t	fd;
+	} *names;			/* in the root, in order; ends with a NULL */
+	/* Images of the two directories: bytes of both, and their content into a zeroed buffer. */
+	uint32_t	root_bytes, sdd_bytes;
+	void		(*root)(const struct mkfs_form *form, uint8_t *image);
+	void		(*sdd)(uint8_t *image);
+};
+
 struct mkfs {
+	const struct mkfs_form		*form;
 	struct io_dev *const		*devs;
 	const struct vmfs_mkfs_opts	*opts;
 	struct why			*why;
@@ -48,8 +65,8 @@ static enum status check_opts(struct mkfs *m, uint32_t dev_count)
 	if (dev_count == 0 || dev_count > LVM_DEVICES_MAX)
 		return why_set(m->why, ST_INVAL, "a volume has 1 to 32 devices, not %u", dev_count);
 	if (o->block_bytes && o->block_bytes != BLOCK_BYTES)
-		return why_set(m->why, ST_INVAL, "VMFS-5 has file blocks of 1 MiB, not %u bytes",
-			       o->block_bytes);
+		return why_set(m->why, ST_INVAL, "%s has file blocks of 1 MiB, not %u bytes",
+			       m->form->form->name, o->block_bytes);
 	if (o->label && (strlen(o->label) > 128 || !fmt_utf8_valid(o->label, strlen(o->label))))
 		return why_set(m->why, ST_INVAL, "the label is not UTF-8 of at most 128 bytes");
 	for (uint32_t i = 0; i < dev_count; i++)
@@ -131,14 +148,14 @@ static enum status plan_pes(struct mkfs *m, struct io_dev *dev, uint32_t *pes)
 {
 	uint64_t room = dev->size_bytes > LVM_DATA_AT ? dev->size_bytes - LVM_DATA_AT : 0;
 
-	*pes = lvm_room_pes(dev->size_bytes);
+	*pes = lvm_room_pes(m->form->lvm, dev->size_bytes);
 	if (*pes)
 		return ST_OK;
-	if (m->lvm.dev_count > 1 || room < SHORT_PE_MIN)
-		return why_set(m->why, ST_RANGE, "%s: %ju MiB is too small: VMFS-5 needs %s",
-			       dev->name, (uint64_t)(dev->size_bytes / MIB),
+	if (m->lvm.dev_count > 1 || !m->form->short_pe_min || room < m->form->short_pe_min)
+		return why_set(m->why, ST_RANGE, "%s: %ju MiB is too small: %s needs %s",
+			       dev->name, (uint64_t)(dev->size_bytes / MIB), m->form->form->name,
 			       m->lvm.dev_count > 1 ? "273 MiB on each device of several"
-						    : "64 MiB");
+						    : m->form->least);
 	m->pe_bytes = round_down(room, MIB);
 	*pes = 1;
 	return ST_OK;
@@ -146,7 +163,7 @@ static enum status plan_pes(struct mkfs *m, struct io_dev *dev, uint32_t *pes)
 
 static enum status plan_devices(struct mkfs *m, uint32_t dev_count)
 {
-	uint64_t all_pes = 0;
+	uint64_t all_pes = 0, records = 0;
 	enum status st;
 
 	m->lvm.dev_count = dev_count;
@@ -162,21 +179,25 @@ static enum status plan_devices(struct mkfs *m, uint32_t dev_count)
 		dev_uuid.b[8] =
 		    (uint8_t)(dev_uuid.b[8] + i); /* a given one serves for all devices */
 		lvm_new_device(d, m->devs[i], &dev_uuid, m->now_us,
-			       m->opts->disk_id[0] ? m->opts->disk_id : "vmhba0:C0:T0:L0");
+			       m->opts->disk_id[0] ? m->opts->disk_id : "vmhba0:C0:T0:L0",
+			       m->form->lvm);
 		le64_set(&d->volume.first_pe, all_pes);
 		lvm_set_pes(d, pes);
 		all_pes += pes;
 	}
 	if (all_pes > LVM_PES_MAX)
 		return why_set(m->why, ST_RANGE,
-			       "%ju TiB in all: a VMFS-5 volume has at most 64 TiB",
-			       div_round_up(all_pes * LVM_PE_BYTES, TIB));
+			       "%ju TiB in all: a %s volume has at most 64 TiB",
+			       div_round_up(all_pes * LVM_PE_BYTES, TIB), m->form->form->name);
 	st = lvm_plan(&m->lvm, m->pe_bytes);
 	if (st != ST_OK)
 		return why_set(m->why, st, "no memory for the map of the volume");
+	/* The generation counts the PE records that were ever added. */
+	for (uint32_t i = 0; i < dev_count; i++)
+		records += le32_get(m->lvm.dev[i].record.num_pes);
 	for (uint32_t i = 0; i < dev_count; i++) {
-		plan_volume_entry(m, &m->lvm.dev[i].volume, all_pes);
-		le64_set(&m->lvm.dev[i].record.generation, all_pes + 2);
+		plan_volume_entry(m, &m->lvm.dev[i].volume, records);
+		le64_set(&m->lvm.dev[i].record.generation, records + 2);
 	}
 	return ST_OK;
 }
@@ -199,23 +220,28 @@ static enum status plan_map(struct mkfs *m, struct vmfs_sysmap *map, uint64_t fi
 static enum status plan_files(struct mkfs *m)
 {
 	static const enum vmfs_res order[] = { VMFS_RES_FB, VMFS_RES_FD, VMFS_RES_PB, VMFS_RES_SB,
-					       VMFS_RES_PB2 };
+					       VMFS_RES_PB2, VMFS_RES_JB };
 	struct vmfs_layout *l = &m->layout;
 	enum status st = ST_OK;
 
-	m->system_blocks = FIRST_FREE;
+	m->system_blocks = m->form->fdc_block + 2;	/* behind the root */
 	for (size_t i = 0; i < ARRAY_COUNT(order) && st == ST_OK; i++) {
 		enum vmfs_res kind = order[i];
 		uint64_t bytes = l->geom[kind].file_bytes;
 
+		if (kind == VMFS_RES_JB)	/* .sdd.sf comes before it, or last */
+			m->sdd_block = m->system_blocks++;
+		if (!l->geom[kind].form)
+			continue;
+		if (kind == VMFS_RES_FB)
+			bytes = MAX(bytes, l->geom[l->form->parent_of_fb].file_bytes);
 		if (kind == VMFS_RES_FD)	/* at least one block, and that one is fixed */
 			bytes = MAX(bytes, BLOCK_BYTES);
 		st = plan_map(m, &l->map[kind], bytes, kind == VMFS_RES_FD);
 	}
 	if (st != ST_OK)
 		return st;
-	l->map[VMFS_RES_FD].block[0] = FDC_FIRST;
-	m->sdd_block = m->system_blocks++;
+	l->map[VMFS_RES_FD].block[0] = m->form->fdc_block;
 	if (m->system_blocks > m->block_count)
 		return why_set(m->why, ST_RANGE,
 			       "%s: %ju blocks, of which the file system itself needs %u",
@@ -232,10 +258,13 @@ static void plan_mtimes(struct mkfs *m)
 	for (size_t i = 0; i < ARRAY_COUNT(order); i++) {
 		m->mtime_fd[order[i]] = next;
 		next += 1 + m->layout.geom[order[i]].clusters;
+		if (order[i] == VMFS_RES_FB)
+			next += m->layout.geom[VMFS_RES_LFB].clusters;
 	}
 	m->mtime_vh = next++;
 	m->mtime_fd[VMFS_RES_PB2] = next;
 	m->mtime_sdd = next + 1 + m->layout.geom[VMFS_RES_PB2].clusters;
+	m->mtime_fd[VMFS_RES_JB] = m->mtime_sdd + 1;
 }
 
 static enum status plan(struct mkfs *m, uint32_t dev_count)
@@ -254,13 +283,13 @@ static enum status plan(struct mkfs *m, uint32_t dev_count)
 	m->block_count = m->lvm.bytes / BLOCK_BYTES;
 	l->block_bytes = BLOCK_BYTES;
 	l->block_shift = 20;
-	l->sub_block_bytes = VMFS_SB_BYTES;
-	l->fdc_base = FDC_FIRST * BLOCK_BYTES;
+	l->sub_block_bytes = m->form->sub_block_bytes;
+	l->fdc_base = m->form->fdc_block * BLOCK_BYTES;
 	l->dense_sb = 1;
-	l->version = 5;
-	l->form = &vmfs_form_5;
+	l->form = m->form->form;
+	l->lfb_shift = l->form->parent_of_fb == VMFS_RES_FB ? 0 : VMFS6_LFB_SHIFT;
 	l->blocks = m->block_count;
-	vmfs_geom_for_volume(l->geom, m->block_count);
+	m->form->plan(l->geom, m->block_count);
 	st = plan_files(m);
 	plan_mtimes(m);
 	m->total_bytes =
@@ -301,11 +330,9 @@ static enum status write_lvm(struct mkfs *m)
 	for (uint32_t i = 0; i < m->lvm.dev_count && st == ST_OK; i++) {
 		struct lvm_device *d = &m->lvm.dev[i];
 
-		st =
-		    lvm_write_pes(d->dev, 0, le32_get(d->record.num_pes),
-				  le64_get(d->volume.first_pe) * LVM_PE_BYTES, m->pe_bytes, m->why);
+		st = lvm_write_device_pes(d, m->pe_bytes, m->why);
 		if (st == ST_OK)
-			st = lvm_write_name(m->devs[0], i, d->dev->name);
+			st = lvm_write_name(&m->lvm.dev[0], i, d->dev->name);
 		if (st == ST_OK)
 			st = lvm_write_volume(d);
 	}
@@ -314,39 +341,47 @@ static enum status write_lvm(struct mkfs *m)
 
 static enum status write_heartbeats(struct mkfs *m)
 {
-	const size_t bytes = VMFS_HB_SLOTS * sizeof(struct vmfs_hb_disk);
-	struct vmfs_hb_disk *slot = port_dma_alloc(bytes);
+	const struct vmfs_form *f = m->form->form;
+	const size_t bytes = f->hb_slots * f->md_bytes;
+	uint8_t *region = port_dma_alloc(bytes);
 	enum status st;
 
-	if (!slot)
+	if (!region)
 		return ST_NOMEM;
-	for (uint32_t i = 0; i < VMFS_HB_SLOTS; i++) {
-		le32_set(&slot[i].state, VMFS_HB_FREE);
-		le64_set(&slot[i].at, VMFS_HB_AT + i * sizeof(*slot));
+	for (uint32_t i = 0; i < f->hb_slots; i++) {
+		struct vmfs_hb_disk *slot = (void *)(region + i * f->md_bytes);
+
+		le32_set(&slot->state, VMFS_HB_FREE);
+		le64_set(&slot->at, VMFS_HB_AT + i * f->md_bytes);
 	}
-	st = lvm_write(&m->lvm, VMFS_HB_AT, slot, bytes);
-	port_dma_free(slot, bytes);
+	st = lvm_write(&m->lvm, VMFS_HB_AT, region, bytes);
+	port_dma_free(region, bytes);
 	return st;
 }
 
-/* .fbb.sf over 256 blocks is found through one pointer block: PB 0 of cluster 0. */
+/* .fbb.sf over what an FD points to is found through one pointer block, the first of its kind. In
+ * VMFS-6 that is a secondary one: the others lie in sub-blocks. */
 static int needs_pb(const struct mkfs *m)
 {
-	return m->layout.map[VMFS_RES_FB].block_count > VMFS_FD_POINTERS;
+	return m->layout.map[VMFS_RES_FB].block_count > m->form->form->ptrs;
+}
+
+static enum vmfs_res system_pb_res(const struct mkfs *m)
+{
+	return m->form->form->zlas >> VMFS_ZLA_SYS & 1 ? VMFS_RES_PB2 : VMFS_RES_PB;
 }
 
 static uint64_t taken(const struct mkfs *m, enum vmfs_res kind)
 {
-	switch (kind) {
-	case VMFS_RES_FB:
+	uint32_t fds = 1;	/* the root */
+
+	for (const struct mkfs_dir *n = m->form->names; n->name; n++)
+		fds++;
+	if (kind == VMFS_RES_FB)
 		return m->system_blocks;
-	case VMFS_RES_FD:
-		return VMFS_FD_RESOURCE(VMFS_FD_SDD) + 1;
-	case VMFS_RES_PB:
-		return (uint64_t)needs_pb(m);
-	default:
-		return 0;
-	}
+	if (kind == VMFS_RES_FD)
+		return fds;
+	return kind == system_pb_res(m) ? (uint64_t)needs_pb(m) : 0;
 }
 
 static enum status write_resource_files(struct mkfs *m)
@@ -383,64 +418,179 @@ free_writer:
 	return st;
 }
 
+/* ---- descriptors of the system --------------------------------------------------------------- */
+
+/* A zeroed descriptor in a buffer that is large enough for one of every version. */
+struct new_fd {
+	uint8_t			*raw;
+	struct vmfs_lock_disk	*lock;
+	struct vmfs_fd_disk	*meta;
+};
+
 /* What all system FDs have in common. */
-static void make_fd(struct mkfs *m, struct vmfs_fd_record *fd, uint32_t addr, uint64_t length,
+static void make_fd(struct mkfs *m, struct new_fd *fd, uint32_t addr, uint64_t length,
 		    uint64_t mtime)
 {
 	uint32_t now = (uint32_t)(m->now_us / 1000000),
 		 blocks = (uint32_t)div_round_up(length, BLOCK_BYTES);
 
-	memset(fd, 0, sizeof(*fd));
-	le32_set(&fd->lock.type, VMFS_LOCK_TYPE_BASE + VMFS_LOCK_FD);
-	le64_set(&fd->lock.at, vmfs_layout_addr_at(&m->layout, addr));
-	le64_set(&fd->lock.token, 1);
-	le64_set(&fd->lock.mtime, mtime);
-	le32_set(&fd->meta.fd, addr);
-	le32_set(&fd->meta.generation, 1);
-	le32_set(&fd->meta.links, 1);
-	le32_set(&fd->meta.type, VMFS_TYPE_SYSTEM);
-	le64_set(&fd->meta.length, length);
-	le64_set(&fd->meta.block_bytes, BLOCK_BYTES);
-	le64_set(&fd->meta.num_blocks, blocks);
-	le32_set(&fd->meta.mtime, now);
-	le32_set(&fd->meta.ctime, now);
-	le32_set(&fd->meta.atime, now);
-	le32_set(&fd->meta.mode, 0x100);
-	le32_set(&fd->meta.zla, VMFS_ZLA_FB);
-	le32_set(&fd->meta.new_lo, blocks);
-	le32_set(&fd->meta.affinity_fd, addr);
-	le32_set(&fd->meta.tbz_shift, 20);
-	fd->meta.block_shift = 20;
+	memset(fd->raw, 0, m->form->form->fd_bytes);
+	fd->lock = (void *)fd->raw;
+	fd->meta = (void *)(fd->raw + m->form->form->md_bytes);
+	le32_set(&fd->lock->type, VMFS_LOCK_TYPE_BASE + VMFS_LOCK_FD);
+	le64_set(&fd->lock->at, vmfs_layout_addr_at(&m->layout, addr));
+	le64_set(&fd->lock->token, 1);
+	le64_set(&fd->lock->mtime, mtime);
+	le32_set(&fd->meta->fd, addr);
+	le32_set(&fd->meta->generation, 1);
+	le32_set(&fd->meta->links, 1);
+	le32_set(&fd->meta->type, VMFS_TYPE_SYSTEM);
+	le64_set(&fd->meta->length, length);
+	le64_set(&fd->meta->block_bytes, BLOCK_BYTES);
+	le64_set(&fd->meta->num_blocks, blocks);
+	le32_set(&fd->meta->mtime, now);
+	le32_set(&fd->meta->ctime, now);
+	le32_set(&fd->meta->atime, now);
+	le32_set(&fd->meta->mode, 0x100);
+	le32_set(&fd->meta->zla, VMFS_ZLA_FB);
+	le32_set(&fd->meta->new_lo, blocks);
+	le32_set(&fd->meta->signature, m->form->form->fd_signature);
+	le32_set(&fd->meta->affinity_fd, addr);
+	le32_set(&fd->meta->tbz_shift, 20);
+	fd->meta->block_shift = 20;
 }
 
-static enum status put_fd(struct mkfs *m, const struct vmfs_fd_record *fd)
+static void set_pointer(struct mkfs *m, struct new_fd *fd, uint32_t k, uint64_t addr)
 {
-	return lvm_write(&m->lvm, le64_get(fd->lock.at), fd, sizeof(*fd));
+	const struct vmfs_form *f = m->form->form;
+
+	vmfs_ptr_set(f, (uint8_t *)fd->meta + f->ptrs_at + k * f->ptr_bytes, addr);
 }
 
-/* The pointers of a resource file; those of a long one go into the pointer block. */
-static enum status put_resource_fd(struct mkfs *m, struct vmfs_fd_record *fd, enum vmfs_res kind)
+static void set_block(struct mkfs *m, struct new_fd *fd, uint32_t k, uint64_t block)
 {
-	const struct vmfs_sysmap *map = &m->layout.map[kind];
-	le32 pointer[VMFS_PB_POINTERS] = { 0 };
+	set_pointer(m, fd, k, vmfs_layout_block_addr(&m->layout, block));
+}
+
+static enum status put_fd(struct mkfs *m, const struct new_fd *fd)
+{
+	return lvm_write(&m->lvm, le64_get(fd->lock->at), fd->raw, m->form->form->fd_bytes);
+}
+
+/* The pointers of a long file go into the pointer block. */
+static enum status put_pb(struct mkfs *m, struct new_fd *fd, const struct vmfs_sysmap *map)
+{
+	const struct vmfs_form *f = m->form->form;
+	enum vmfs_res kind = system_pb_res(m);
+	uint64_t addr = vmfs_geom_addr(kind, &m->layout.geom[kind], 0, 0);
+	uint8_t *pb = port_dma_alloc(f->pb_bytes);
 	enum status st;
 
-	make_fd(m, fd, vmfs_res_traits[kind].fd, map->file_bytes, m->mtime_fd[kind]);
+	if (!pb)
+		return ST_NOMEM;
+	VERIFY(map->block_count <= f->pb_ptrs);
 	for (uint32_t k = 0; k < map->block_count; k++)
-		le32_set(&pointer[k], VMFS_FB_MAKE(map->block[k]));
-	if (map->block_count <= VMFS_FD_POINTERS) {
-		memcpy(fd->ptr, pointer, sizeof(fd->ptr));
-		return put_fd(m, fd);
-	}
-	st = lvm_write(&m->lvm, vmfs_layout_addr_at(&m->layout, VMFS_PB_MAKE(0, 0)), pointer,
-		       sizeof(pointer));
-	if (st != ST_OK)
-		return st;
-	le32_set(&fd->meta.zla, VMFS_ZLA_PB);
-	le32_set(&fd->meta.num_pbs, 1);
-	le32_set(&fd->ptr[0], VMFS_PB_MAKE(0, 0));
+		vmfs_ptr_set(f, pb + k * f->ptr_bytes,
+			     vmfs_layout_block_addr(&m->layout, map->block[k]));
+	st = lvm_write(&m->lvm, vmfs_layout_addr_at(&m->layout, addr), pb, f->pb_bytes);
+	port_dma_free(pb, f->pb_bytes);
+	le32_set(&fd->meta->zla, kind == VMFS_RES_PB ? VMFS_ZLA_PB : VMFS_ZLA_SYS);
+	le32_set(&fd->meta->num_pbs, 1);
+	set_pointer(m, fd, 0, addr);
+	return st;
+}
+
+static enum status put_resource_fd(struct mkfs *m, struct new_fd *fd, enum vmfs_res kind)
+{
+	const struct vmfs_sysmap *map = &m->layout.map[kind];
+	enum status st = ST_OK;
+
+	make_fd(m, fd, vmfs_res_traits[kind].fd, map->file_bytes, m->mtime_fd[kind]);
+	if (map->block_count > m->form->form->ptrs)
+		st = put_pb(m, fd, map);
+	else
+		for (uint32_t k = 0; k < map->block_count; k++)
+			set_block(m, fd, k, map->block[k]);
+	return st == ST_OK ? put_fd(m, fd) : st;
+}
+
+static enum status write_root_fd(struct mkfs *m, struct new_fd *fd)
+{
+	make_fd(m, fd, VMFS_FD_ROOT, m->form->root_bytes, MTIME_FIRST);
+	le32_set(&fd->meta->type, VMFS_TYPE_DIR);
+	le32_set(&fd->meta->links, 3);
+	le32_set(&fd->meta->mode, 0x3ED);
+	if (m->form->form->fd_signature)
+		le32_set(&fd->meta->parent_fd, VMFS_FD_ROOT);
+	set_block(m, fd, 0, m->form->fdc_block + 1);
 	return put_fd(m, fd);
 }
+
+static enum status write_vh_fd(struct mkfs *m, struct new_fd *fd)
+{
+	make_fd(m, fd, VMFS_FD_VH, m->form->fdc_block * BLOCK_BYTES, m->mtime_vh);
+	for (uint32_t k = 0; k < m->form->fdc_block; k++)
+		set_block(m, fd, k, k);
+	return put_fd(m, fd);
+}
+
+static enum status write_sdd_fd(struct mkfs *m, struct new_fd *fd)
+{
+	make_fd(m, fd, VMFS_FD_SDD, m->form->sdd_bytes, m->mtime_sdd);
+	le32_set(&fd->meta->links, 2);
+	le32_set(&fd->meta->mode, 0x41C0);
+	set_block(m, fd, 0, m->sdd_block);
+	return put_fd(m, fd);
+}
+
+static enum status write_fds(struct mkfs *m)
+{
+	struct new_fd fd = { .raw = port_dma_alloc(m->form->form->fd_bytes) };
+	enum status st = fd.raw ? write_root_fd(m, &fd) : ST_NOMEM;
+
+	for (enum vmfs_res kind = 0; kind < VMFS_RES_COUNT && st == ST_OK; kind++)
+		if (m->layout.map[kind].block_count)
+			st = put_resource_fd(m, &fd, kind);
+	if (st == ST_OK)
+		st = write_vh_fd(m, &fd);
+	if (st == ST_OK)
+		st = write_sdd_fd(m, &fd);
+	if (fd.raw)
+		port_dma_free(fd.raw, m->form->form->fd_bytes);
+	return st;
+}
+
+static enum status write_mark(struct mkfs *m)
+{
+	return m->layout.map[VMFS_RES_JB].block_count
+		   ? vmfs_mark_write(&m->lvm, &m->layout, &m->fs_uuid) : ST_OK;
+}
+
+static enum status write_directories(struct mkfs *m)
+{
+	uint32_t bytes = MAX(m->form->root_bytes, m->form->sdd_bytes);
+	uint8_t *image = port_dma_alloc(bytes);
+	enum status st;
+
+	if (!image)
+		return ST_NOMEM;
+	m->form->root(m->form, image);
+	st = lvm_write(&m->lvm, (m->form->fdc_block + 1) * BLOCK_BYTES, image, m->form->root_bytes);
+	memset(image, 0, bytes);
+	m->form->sdd(image);
+	if (st == ST_OK)
+		st = lvm_write(&m->lvm, m->sdd_block * BLOCK_BYTES, image, m->form->sdd_bytes);
+	port_dma_free(image, bytes);
+	return st;
+}
+
+/* ---- the two versions ------------------------------------------------------------------------ */
+
+static const struct mkfs_dir names_5[] = {
+	{ ".fbb.sf", VMFS_FD_FBB }, { ".fdc.sf", VMFS_FD_FDC }, { ".pbc.sf", VMFS_FD_PBC },
+	{ ".sbc.sf", VMFS_FD_SBC }, { ".vh.sf", VMFS_FD_VH }, { ".pb2.sf", VMFS_FD_PB2 },
+	{ ".sdd.sf", VMFS_FD_SDD }, { NULL, 0 },
+};
 
 static void make_entry(struct vmfs_dirent_disk *e, uint32_t type, uint32_t fd, const char *name)
 {
@@ -450,82 +600,90 @@ static void make_entry(struct vmfs_dirent_disk *e, uint32_t type, uint32_t fd, c
 	mem_copy_text((char *)e->name, sizeof(e->name), name);
 }
 
-static enum status write_directories(struct mkfs *m)
+static void root_5(const struct mkfs_form *form, uint8_t *image)
 {
-	static const struct { uint32_t type, fd; const char *name;
-	} root[ROOT_ENTRIES] = {
-		{ VMFS_TYPE_DIR, VMFS_FD_ROOT, "." },
-		{ VMFS_TYPE_DIR, VMFS_FD_ROOT, ".." },
-		{ VMFS_TYPE_SYSTEM, VMFS_FD_FBB, ".fbb.sf" },
-		{ VMFS_TYPE_SYSTEM, VMFS_FD_FDC, ".fdc.sf" },
-		{ VMFS_TYPE_SYSTEM, VMFS_FD_PBC, ".pbc.sf" },
-		{ VMFS_TYPE_SYSTEM, VMFS_FD_SBC, ".sbc.sf" },
-		{ VMFS_TYPE_SYSTEM, VMFS_FD_VH, ".vh.sf" },
-		{ VMFS_TYPE_SYSTEM, VMFS_FD_PB2, ".pb2.sf" },
-		{ VMFS_TYPE_SYSTEM, VMFS_FD_SDD, ".sdd.sf" },
-	};
-	struct vmfs_dirent_disk entry[ROOT_ENTRIES] = { 0 }, sdd[2] = { 0 };
-	enum status st;
+	struct vmfs_dirent_disk *e = (void *)image;
 
-	for (uint32_t i = 0; i < ROOT_ENTRIES; i++)
-		make_entry(&entry[i], root[i].type, root[i].fd, root[i].name);
-	make_entry(&sdd[0], VMFS_TYPE_SYSTEM, VMFS_FD_SDD, ".");
-	make_entry(&sdd[1], VMFS_TYPE_DIR, VMFS_FD_ROOT, "..");
-	st = lvm_write(&m->lvm, ROOT_BLOCK * BLOCK_BYTES, entry, sizeof(entry));
-	if (st == ST_OK)
-		st = lvm_write(&m->lvm, m->sdd_block * BLOCK_BYTES, sdd, sizeof(sdd));
-	return st;
+	make_entry(e++, VMFS_TYPE_DIR, VMFS_FD_ROOT, ".");
+	make_entry(e++, VMFS_TYPE_DIR, VMFS_FD_ROOT, "..");
+	for (const struct mkfs_dir *n = form->names; n->name; n++)
+		make_entry(e++, VMFS_TYPE_SYSTEM, n->fd, n->name);
 }
 
-static enum status write_root_fd(struct mkfs *m, struct vmfs_fd_record *fd)
+static void sdd_5(uint8_t *image)
 {
-	make_fd(m, fd, VMFS_FD_ROOT, ROOT_ENTRIES * sizeof(struct vmfs_dirent_disk), MTIME_FIRST);
-	le32_set(&fd->meta.type, VMFS_TYPE_DIR);
-	le32_set(&fd->meta.links, 3);
-	le32_set(&fd->meta.mode, 0x3ED);
-	le32_set(&fd->ptr[0], VMFS_FB_MAKE(ROOT_BLOCK));
-	return put_fd(m, fd);
+	struct vmfs_dirent_disk *e = (void *)image;
+
+	make_entry(&e[0], VMFS_TYPE_SYSTEM, VMFS_FD_SDD, ".");
+	make_entry(&e[1], VMFS_TYPE_DIR, VMFS_FD_ROOT, "..");
 }
 
-static enum status write_vh_fd(struct mkfs *m, struct vmfs_fd_record *fd)
+static const struct mkfs_form mkfs_5 = {
+	.form = &vmfs_form_5, .lvm = &lvm_form_5, .major = VMFS_MAJOR_5, .minor = 0x51,
+	.fdc_block = 4, .sub_block_bytes = VMFS_SB_BYTES, .journal_slots = 8,
+	.short_pe_min = 47 * MIB, .least = "64 MiB",
+	.plan = vmfs_geom_for_volume,
+	.names = names_5, .root_bytes = 9 * sizeof(struct vmfs_dirent_disk),
+	.sdd_bytes = 2 * sizeof(struct vmfs_dirent_disk), .root = root_5, .sdd = sdd_5,
+};
+
+static const struct mkfs_dir names_6[] = {
+	{ ".fbb.sf", VMFS_FD_FBB }, { ".fdc.sf", VMFS_FD_FDC }, { ".pbc.sf", VMFS_FD_PBC },
+	{ ".sbc.sf", VMFS_FD_SBC }, { ".vh.sf", VMFS_FD_VH }, { ".pb2.sf", VMFS_FD_PB2 },
+	{ ".sdd.sf", VMFS_FD_SDD }, { ".jbc.sf", VMFS_FD_JBC }, { NULL, 0 },
+};
+
+/* Their buckets are the ones behind those that names are hashed to, in the order of their FDs. */
+static void root_6(const struct mkfs_form *form, uint8_t *image)
 {
-	make_fd(m, fd, VMFS_FD_VH, FDC_FIRST * BLOCK_BYTES, m->mtime_vh);
-	for (uint32_t k = 0; k < FDC_FIRST; k++)
-		le32_set(&fd->ptr[k], VMFS_FB_MAKE(k));
-	return put_fd(m, fd);
+	struct vmfs6_dir_disk *d = (void *)image;
+	uint32_t slot = 0;
+
+	vmfs_dir_hash_make(image, 1, VMFS_TYPE_DIR, VMFS_FD_ROOT, 1, VMFS_FD_ROOT, 1);
+	for (const struct mkfs_dir *n = form->names; n->name; n++, slot++) {
+		uint32_t place = vmfs_dir_hash_put(image, slot, VMFS_TYPE_SYSTEM, n->fd, n->name);
+
+		le32_set(&d->bucket[VMFS6_DIR_ROOT_BUCKETS + VMFS_FD_RESOURCE(n->fd) - 1], place);
+	}
 }
 
-static enum status write_sdd_fd(struct mkfs *m, struct vmfs_fd_record *fd)
+static void sdd_6(uint8_t *image)
 {
-	make_fd(m, fd, VMFS_FD_SDD, 2 * sizeof(struct vmfs_dirent_disk), m->mtime_sdd);
-	le32_set(&fd->meta.links, 2);
-	le32_set(&fd->meta.mode, 0x41C0);
-	le32_set(&fd->ptr[0], VMFS_FB_MAKE(m->sdd_block));
-	return put_fd(m, fd);
+	vmfs_dir_hash_make(image, 0, VMFS_TYPE_SYSTEM, VMFS_FD_SDD, 1, VMFS_FD_ROOT, 1);
 }
 
-static enum status write_fds(struct mkfs *m)
+static void descriptor_6(struct vmfs_fs_disk *fs)
 {
-	struct vmfs_fd_record fd;
-	enum status st = write_root_fd(m, &fd);
-
-	for (enum vmfs_res kind = 0; kind < VMFS_RES_COUNT && st == ST_OK; kind++)
-		if (m->layout.map[kind].block_count)
-			st = put_resource_fd(m, &fd, kind);
-	if (st == ST_OK)
-		st = write_vh_fd(m, &fd);
-	if (st == ST_OK)
-		st = write_sdd_fd(m, &fd);
-	return st;
+	le16_set(&fs->unmap_priority, 1);
+	le32_set(&fs->phys_block_bytes, SECTOR_BYTES);
+	le32_set(&fs->md_alignment, VMFS6_MD_BYTES);
+	le16_set(&fs->sfb_to_lfb_shift, VMFS6_LFB_SHIFT);
+	le16_set(&fs->ptr_block_shift, 16);
+	le16_set(&fs->sfb_addr_bits, 44);
+	le32_set(&fs->tbz_granularity, VMFS6_BLOCK_BYTES);
+	le32_set(&fs->journal_block_bytes, VMFS6_JB_BYTES);
+	le32_set(&fs->lease_ms, 16000);
+	le32_set(&fs->reclaim_ms, 4000);
 }
+
+static const struct mkfs_form mkfs_6 = {
+	.form = &vmfs_form_6, .lvm = &lvm_form_6, .major = VMFS_MAJOR_6, .minor = 0x52,
+	.fdc_block = VMFS6_FDC_BLOCK, .sub_block_bytes = VMFS6_SB_BYTES, .journal_slots = 64,
+	.least = "529 MiB",
+	.plan = vmfs_geom_for_volume_6, .descriptor = descriptor_6,
+	.names = names_6, .root_bytes = VMFS6_DIR_BLOCKS_AT + 2 * VMFS6_DIR_BLOCK_BYTES,
+	.sdd_bytes = VMFS6_DIR_BLOCKS_AT + VMFS6_DIR_BLOCK_BYTES, .root = root_6, .sdd = sdd_6,
+};
+
+/* ---- the end --------------------------------------------------------------------------------- */
 
 static enum status write_descriptor(struct mkfs *m)
 {
 	struct vmfs_fs_disk fs = { 0 };
 
 	le32_set(&fs.magic, VMFS_FS_MAGIC);
-	le32_set(&fs.major, VMFS_MAJOR_5);
-	fs.minor = 0x51;
+	le32_set(&fs.major, m->form->major);
+	fs.minor = (uint8_t)m->form->minor;
 	memcpy(&fs.uuid, &m->fs_uuid, sizeof(fs.uuid));
 	le32_set(&fs.config, 0x2 | VMFS_CONFIG_DENSE_SB);
 	if (m->opts->label)
@@ -538,14 +696,16 @@ static enum status write_descriptor(struct mkfs *m)
 	le32_set(&fs.lv_snap_id, 1);
 	le32_set(&fs.fdc_group_offset, VMFS_RES_GROUP_AT);
 	le32_set(&fs.fdc_clusters_per_group, m->layout.geom[VMFS_RES_FD].clusters_per_group);
-	le32_set(&fs.sub_block_bytes, VMFS_SB_BYTES);
-	le32_set(&fs.max_journal_slots, 8);
+	le32_set(&fs.sub_block_bytes, m->form->sub_block_bytes);
+	le32_set(&fs.max_journal_slots, m->form->journal_slots);
 	le64_set(&fs.pb2_at, vmfs_layout_addr_at(&m->layout, VMFS_FD_PB2));
 	le32_set(&fs.pb2_fd, VMFS_FD_PB2);
 	memcpy(&fs.host, &m->host_uuid, sizeof(fs.host));
 	le64_set(&fs.generation, 1);
 	le64_set(&fs.sdd_at, vmfs_layout_addr_at(&m->layout, VMFS_FD_SDD));
 	le32_set(&fs.sdd_fd, VMFS_FD_SDD);
+	if (m->form->descriptor)
+		m->form->descriptor(&fs);
 	return lvm_write(&m->lvm, VMFS_FS_AT, &fs, sizeof(fs));
 }
 
@@ -567,7 +727,7 @@ static enum status write_all(struct mkfs *m)
 {
 	static enum status (*const step[])(struct mkfs * m) = {
 		erase_old, write_lvm,	      write_heartbeats, write_resource_files,
-		write_fds, write_directories,
+		write_fds, write_directories, write_mark,
 	};
 	enum status st = ST_OK;
 
@@ -594,6 +754,7 @@ enum status vmfs_mkfs(struct io_dev *const *devs, uint32_t dev_count,
 
 	if (!m)
 		return why_set(why, ST_NOMEM, "no memory for mkfs");
+	m->form = opts->version == 6 ? &mkfs_6 : &mkfs_5;
 	m->devs = devs;
 	m->opts = opts;
 	m->why = why;

@@ -196,6 +196,12 @@ static enum status make_op(struct vmfs_volume *vol, void *arg)
 	return st;
 }
 
+/* A link's text is where vmfs_fd_make() puts it. */
+static uint64_t link_max(const struct vmfs_volume *vol)
+{
+	return vmfs_form(vol)->fd_signature ? vmfs_form(vol)->resident_max : vol->sb_bytes;
+}
+
 enum status vmfs_path_make(struct vmfs_volume *vol, const char *path, enum vmfs_type type,
 			   uint32_t mode, const char *target, uint32_t *fd, struct why *why)
 {
@@ -205,7 +211,7 @@ enum status vmfs_path_make(struct vmfs_volume *vol, const char *path, enum vmfs_
 	if (st != ST_OK)
 		return st;
 	st = dir_writable(&m.path);
-	if (st == ST_OK && target && (!target[0] || strlen(target) > vol->sb_bytes))
+	if (st == ST_OK && target && (!target[0] || strlen(target) > link_max(vol)))
 		st = ST_NAME;
 	if (st == ST_OK)
 		st = vmfs_meta_run(vol, DIR_NEED, make_op, &m);

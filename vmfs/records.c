@@ -17,7 +17,7 @@ const char *vmfs_fs_check(const struct vmfs_fs_disk *fs)
 	if (le32_get(fs->magic) != VMFS_FS_MAGIC)
 		return "the magic is wrong";
 	if (!form)
-		return "the version is neither VMFS-3 (4) nor VMFS-5 (14)";
+		return "the version is none of VMFS-3 (4), VMFS-5 (14) and VMFS-6 (24)";
 	if (le32_get(fs->disk_block_bytes) != SECTOR_BYTES)
 		return "diskBlockSize is not 512";
 	if (!is_power_of_two(block) || block < MIB || block > 8 * MIB)
@@ -25,6 +25,11 @@ const char *vmfs_fs_check(const struct vmfs_fs_disk *fs)
 	if (sb != form->res[VMFS_RES_SB].resource_bytes &&
 	    sb != form->res[VMFS_RES_SB].resource_bytes_old)
 		return "subBlockSize is not 8 or 64 KiB";
+	if (form->md_bytes > SECTOR_BYTES &&
+	    (le32_get(fs->md_alignment) != form->md_bytes ||
+	     le64_get(fs->file_block_bytes) << MIN(le16_get(fs->sfb_to_lfb_shift), 63) !=
+		 VMFS6_BLOCK_BYTES << VMFS6_LFB_SHIFT))
+		return "mdAlignment is not 4096, or a large file block not 512 MiB";
 	if (le32_get(fs->fdc_group_offset) != VMFS_RES_GROUP_AT)
 		return "fdcClusterGroupOffset is not 0x10000";
 	if (le32_get(fs->fdc_clusters_per_group) == 0 ||
@@ -100,7 +105,7 @@ uint32_t vmfs_cluster_free(const struct vmfs_geom *g, const void *rec)
 }
 
 /* The code of a resource: one or more bits, the lowest first, which may cross a byte. */
-static uint32_t code_get(const uint8_t *map, uint32_t bits, uint32_t resource)
+uint32_t vmfs_code_get(const uint8_t *map, uint32_t bits, uint32_t resource)
 {
 	uint32_t code = 0;
 
@@ -109,12 +114,18 @@ static uint32_t code_get(const uint8_t *map, uint32_t bits, uint32_t resource)
 	return code;
 }
 
-static void code_set(uint8_t *map, uint32_t bits, uint32_t resource, uint32_t code)
+void vmfs_code_set(uint8_t *map, uint32_t bits, uint32_t resource, uint32_t code)
 {
 	for (uint32_t i = 0, at = resource * bits; i < bits; i++, at++) {
 		map[at / 8] &= (uint8_t)~(1u << (at % 8));
 		map[at / 8] |= (uint8_t)((code >> i & 1) << (at % 8));
 	}
+}
+
+static uint32_t map_bytes(const struct vmfs_geom *g)
+{
+	return g->form->cluster.bitmap_bytes ? g->form->cluster.bitmap_bytes
+					     : (uint32_t)div_round_up(g->per_cluster, 8);
 }
 
 static const uint8_t *map_of(const struct vmfs_geom *g, const void *rec)
@@ -127,7 +138,7 @@ int vmfs_cluster_is_free(const struct vmfs_geom *g, enum vmfs_res kind, const vo
 {
 	const struct vmfs_res_limits *r = &g->form->res[kind];
 
-	return code_get(map_of(g, rec), r->bits, resource) == r->free_code;
+	return vmfs_code_get(map_of(g, rec), r->bits, resource) == r->free_code;
 }
 
 void vmfs_cluster_set(const struct vmfs_geom *g, enum vmfs_res kind, void *rec, uint32_t resource,
@@ -135,7 +146,7 @@ void vmfs_cluster_set(const struct vmfs_geom *g, enum vmfs_res kind, void *rec, 
 {
 	const struct vmfs_res_limits *r = &g->form->res[kind];
 
-	code_set((uint8_t *)rec + g->form->cluster.bitmap_at, r->bits, resource,
+	vmfs_code_set((uint8_t *)rec + g->form->cluster.bitmap_at, r->bits, resource,
 		 free ? r->free_code : 0);
 }
 
@@ -158,7 +169,7 @@ uint32_t vmfs_cluster_popcount(const struct vmfs_geom *g, enum vmfs_res kind, co
 	uint32_t n = 0, total = vmfs_cluster_total(g, rec);
 
 	if (g->form->res[kind].bits == 1)
-		return vmfs_count_bits(map_of(g, rec), g->form->cluster.bitmap_bytes);
+		return vmfs_count_bits(map_of(g, rec), map_bytes(g));
 	for (uint32_t r = 0; r < total; r++)
 		n += (uint32_t)vmfs_cluster_is_free(g, kind, rec, r);
 	return n;
@@ -188,7 +199,7 @@ void vmfs_cluster_count(const struct vmfs_geom *g, enum vmfs_res kind, void *rec
 static int bit_past(const struct vmfs_geom *g, enum vmfs_res kind, const void *rec)
 {
 	const uint8_t *map = map_of(g, rec);
-	uint32_t end = g->form->cluster.bitmap_bytes * 8;
+	uint32_t end = map_bytes(g) * 8;
 
 	if (g->form->res[kind].bits != 1)
 		return 0;	/* what other codes mean past the end is not known */
@@ -212,11 +223,14 @@ const char *vmfs_cluster_check(const struct vmfs_geom *g, enum vmfs_res kind,
 			       const struct vmfs_lock_disk *lock, const void *rec, uint64_t at,
 			       uint32_t number)
 {
+	const struct vmfs_cluster_form *f = &g->form->cluster;
 	const char *bad = lock ? cluster_lock_check(lock, kind, at) : NULL;
 
 	if (bad)
 		return bad;
-	if (vmfs_field_get(rec, g->form->cluster.number) != number)
+	if (f->signature.bytes && vmfs_field_get(rec, f->signature) != f->signed_as)
+		return "its bitmap record has another signature";
+	if (vmfs_field_get(rec, f->number) != number)
 		return "it carries another cluster number";
 	/* Fewer: growing the volume was interrupted; what is missing counts as used. */
 	if (vmfs_cluster_total(g, rec) > vmfs_geom_cluster_total(g, number))

@@ -47,24 +47,31 @@ static void widen(uint32_t *low, uint32_t *high, uint64_t at, uint32_t bytes)
 	*high = (uint32_t)MAX(*high, at + bytes);
 }
 
-void vmfs_res_fill_block(const struct vmfs_res_fill *fill, uint32_t index, uint8_t *buf,
-			 uint32_t *low, uint32_t *high)
+/* The first cluster whose header may lie at or behind file offset `start`. */
+static uint64_t cluster_from(const struct vmfs_layout *l, enum vmfs_res kind, uint64_t start)
+{
+	enum vmfs_res holder = kind == VMFS_RES_FB ? l->form->parent_of_fb : kind;
+	const struct vmfs_geom *g = &l->geom[holder];
+	uint64_t group =
+	    start > VMFS_RES_GROUP_AT ? (start - VMFS_RES_GROUP_AT) / g->group_bytes : 0;
+
+	return group * g->clusters_per_group * (holder == kind ? 1 : g->per_cluster);
+}
+
+static void fill_kind(const struct vmfs_res_fill *fill, uint32_t index, uint8_t *buf, uint32_t *low,
+		      uint32_t *high)
 {
 	const struct vmfs_layout *l = fill->layout;
 	const struct vmfs_geom *g = &l->geom[fill->kind];
 	uint64_t start = (uint64_t)index << l->block_shift, end = start + l->block_bytes;
-	uint64_t group =
-	    start > VMFS_RES_GROUP_AT ? (start - VMFS_RES_GROUP_AT) / g->group_bytes : 0;
 
-	*low = l->block_bytes;
-	*high = 0;
 	if (index == 0 && fill->first_cluster == 0) {
-		vmfs_geom_encode(g, fill->kind, buf);
-		widen(low, high, 0, SECTOR_BYTES);
+		vmfs_geom_encode(g, fill->kind, buf + l->form->header_at[fill->kind]);
+		widen(low, high, l->form->header_at[fill->kind], SECTOR_BYTES);
 	}
-	for (uint64_t c = MAX(group * g->clusters_per_group, fill->first_cluster); c < g->clusters;
-	     c++) {
-		uint64_t at = vmfs_geom_cluster_at(g, (uint32_t)c);
+	for (uint64_t c = MAX(cluster_from(l, fill->kind, start), fill->first_cluster);
+	     c < g->clusters; c++) {
+		uint64_t at = vmfs_layout_header_at(l, fill->kind, (uint32_t)c);
 
 		if (at >= end)
 			break;
@@ -75,6 +82,23 @@ void vmfs_res_fill_block(const struct vmfs_res_fill *fill, uint32_t index, uint8
 				  fill->mtime + c);
 		take_first(fill, (uint32_t)c, buf + (at - start) + g->form->md_bytes);
 		widen(low, high, at - start, vmfs_header_bytes(g->form));
+	}
+}
+
+void vmfs_res_fill_block(const struct vmfs_res_fill *fill, uint32_t index, uint8_t *buf,
+			 uint32_t *low, uint32_t *high)
+{
+	const struct vmfs_layout *l = fill->layout;
+	struct vmfs_res_fill parent = *fill;
+
+	*low = l->block_bytes;
+	*high = 0;
+	fill_kind(fill, index, buf, low, high);
+	if (fill->kind == VMFS_RES_FB && l->form->parent_of_fb != VMFS_RES_FB) {
+		parent.kind = l->form->parent_of_fb;
+		parent.mtime = fill->mtime + l->geom[VMFS_RES_FB].clusters;
+		parent.taken = 0;
+		fill_kind(&parent, index, buf, low, high);
 	}
 	if (*low > *high)
 		*low = *high = 0;

@@ -41,6 +41,9 @@ struct vmfs_mount_opts {
 	/* For the release with many hosts; no effect in this one: a host that beats is always
 	 * ST_BUSY, a silent one is watched for a lease and a beat. */
 	uint8_t join;
+	/* Write on a VMFS-6 that another system made or has used. How it marks free blocks and
+	 * large ones, and its journal, are not public: what we write there is a guess. */
+	uint8_t join_foreign;
 	uint64_t	cache_bytes;	/* metadata cache; 0: 32 MiB */
 	/* When reading: for so long nobody wrote to the devices, as far as the caller knows (an
 	 * image file has a time of its last change). 0: not known. */
@@ -51,7 +54,8 @@ struct vmfs_mount_opts {
  *   ST_BUSY       another process or host has the volume open for writing; nothing was written
  *   ST_REFUSED    a foreign journal with an unfinished transaction, a snapshot copy, a version that
  *                 is read only here (VMFS-3): mount for reading
- *   ST_UNSUPPORTED VMFS-6 and later
+ *                 or a VMFS-6 that is not only ours, without join_foreign
+ *   ST_UNSUPPORTED a version that is not known
  *   ST_CORRUPT    named in why */
 MUST_USE enum status vmfs_mount(struct io_dev *const *devs, uint32_t dev_count,
 				const struct vmfs_mount_opts *opts, struct vmfs_volume **vol,
@@ -126,6 +130,7 @@ MUST_USE enum status vmfs_reclaim(struct vmfs_volume *vol, uint32_t unit_blocks,
 
 struct vmfs_mkfs_opts {
 	const char	*label;		/* up to 128 bytes of UTF-8; NULL: none */
+	uint32_t	version;	/* 0 or 5: VMFS-5; 6: VMFS-6 */
 	uint32_t	block_bytes;	/* 0 or 1 MiB */
 	uint8_t		force;		/* also over a volume that is there and not in use */
 	/* For reproducible images (tests): all zero means "now" and chance. */
@@ -135,8 +140,9 @@ struct vmfs_mkfs_opts {
 	void (*progress)(void *arg, uint64_t done_bytes, uint64_t total_bytes); /* may be NULL */
 	void		*progress_arg;
 };
-/* VMFS-5 over one or more whole partitions, in this order. A device over 16 TiB chains LVM regions.
- *   ST_RANGE too small (needs 64 MiB; under 273 MiB it is a test-only volume) or over 64 TiB in all
+/* A volume over one or more whole partitions, in this order.
+ *   ST_RANGE too small (VMFS-5 needs 64 MiB, and under 273 MiB it is a test-only volume; VMFS-6 529
+ *            MiB) or over 64 TiB in all
  *   ST_BUSY  in use; nothing was written    ST_EXIST a VMFS volume is there and force is 0 */
 MUST_USE enum status vmfs_mkfs(struct io_dev *const *devs, uint32_t dev_count,
 			       const struct vmfs_mkfs_opts *opts, struct vmfs_uuid *fs_uuid,

@@ -16,6 +16,14 @@ typedef struct {
 #define LVM_HEADER_AT		0x100000ull /* device record; everything below is relative to it */
 #define LVM_VOLUME_AT		0x200u		/* volume table entry 0 */
 #define LVM_NAMES_AT		0x7E200u	/* 32 names of 256 bytes */
+/* LVM6 gives each its own 4 KiB and moves what follows. */
+#define LVM6_VOLUME_AT		0x1000u
+#define LVM6_NAMES_AT		0x7F000u
+#define LVM6_PE_MAP_AT		0x81000u
+#define LVM6_PE_TABLE_AT	0x82000u
+#define LVM6_PE_STRIDE		0x101000u
+#define LVM6_MD_ALIGNMENT	0x1000u
+#define LVM6_RECORD_PES		65536u		/* 256 MiB units in one record, at most */
 #define LVM_NAME_BYTES		256u
 #define LVM_DEVICES_MAX		32u
 #define LVM_PE_MAP_AT(i)	(0x80200ull + (i) * 0x100400ull)	/* bitmap of table i */
@@ -154,18 +162,34 @@ struct vmfs_fs_disk {
 	le64	generation;		/* 0x0fd */
 	le64	sdd_at;			/* 0x105 */
 	le32	sdd_fd;			/* 0x10d */
-	uint8_t	tail[0x200 - 0x111];	/* checksum, unmap and VMFS-6 fields; zero in VMFS-5 */
+	uint8_t	checksum_type;		/* 0x111  0: none; what others mean is not public */
+	le16	unmap_priority;		/* 0x112  0 none 1 low; from here on zero in VMFS-5 */
+	uint8_t	unknown1[0x130 - 0x114];
+	le32	phys_block_bytes;	/* 0x130 */
+	le32	md_alignment;		/* 0x134  4096 */
+	le16	sfb_to_lfb_shift;	/* 0x138  9: a large file block is 512 small ones */
+	uint8_t	unknown2[4];
+	le16	ptr_block_shift;	/* 0x13e  16 */
+	le16	sfb_addr_bits;		/* 0x140  44 */
+	uint8_t	unknown3[2];
+	le32	tbz_granularity;	/* 0x144 */
+	le32	journal_block_bytes;	/* 0x148  2 MiB */
+	le32	lease_ms;		/* 0x14c */
+	le32	reclaim_ms;		/* 0x150 */
+	uint8_t	tail[0x200 - 0x154];
 };
 DISK_SIZE(struct vmfs_fs_disk, 512);
 DISK_AT(struct vmfs_fs_disk, label, 0x1d);
 DISK_AT(struct vmfs_fs_disk, lv_id, 0xb1);
 DISK_AT(struct vmfs_fs_disk, pb2_at, 0xe1);
 DISK_AT(struct vmfs_fs_disk, sdd_fd, 0x10d);
+DISK_AT(struct vmfs_fs_disk, sfb_to_lfb_shift, 0x138);
+DISK_AT(struct vmfs_fs_disk, reclaim_ms, 0x150);
 
 #define VMFS_LOCK_TYPE_BASE	0x10C00000u
 enum vmfs_lock_kind {
 	VMFS_LOCK_FD = 1, VMFS_LOCK_FBC = 2, VMFS_LOCK_SBC = 3, VMFS_LOCK_PBC = 4,
-	VMFS_LOCK_FDC = 5, VMFS_LOCK_PB2 = 6,
+	VMFS_LOCK_FDC = 5, VMFS_LOCK_PB2 = 6, VMFS_LOCK_JBC = 7, VMFS_LOCK_LFBC = 8,
 };
 
 enum vmfs_lock_mode {
@@ -226,7 +250,7 @@ DISK_AT(struct vmfs_hb_disk, replay_hb_at, 0x94);
 
 enum vmfs_addr_type {
 	VMFS_ADDR_NULL = 0, VMFS_ADDR_FB = 1, VMFS_ADDR_SB = 2, VMFS_ADDR_PB = 3,
-	VMFS_ADDR_FD = 4, VMFS_ADDR_PB2 = 5,
+	VMFS_ADDR_FD = 4, VMFS_ADDR_PB2 = 5, VMFS_ADDR_JB = 6, VMFS_ADDR_LFB = 7,
 };
 #define VMFS_ADDR_TYPE(a)	((uint32_t)(a) & 7u)
 #define VMFS_FB_COW		(1u << 4)
@@ -249,7 +273,7 @@ enum vmfs_addr_type {
 enum vmfs_fixed_fd {
 	VMFS_FD_ROOT = 0x00000004, VMFS_FD_FBB = 0x00400004, VMFS_FD_FDC = 0x00800004,
 	VMFS_FD_PBC = 0x00C00004, VMFS_FD_SBC = 0x01000004, VMFS_FD_VH = 0x01400004,
-	VMFS_FD_PB2 = 0x01800004, VMFS_FD_SDD = 0x01C00004,
+	VMFS_FD_PB2 = 0x01800004, VMFS_FD_SDD = 0x01C00004, VMFS_FD_JBC = 0x02000004,
 };
 
 /* ---- resource files -------------------------------------------------------------------------- */
@@ -338,7 +362,7 @@ struct vmfs_fd_disk {			/* metadata sector of a file descriptor */
 	le32	affinity_fd;		/* 0x68 */
 	le32	tbz_shift;		/* 0x6C */
 	le32	parent_fd;		/* 0x70  VMFS-6 */
-	uint8_t	zero1[0x89 - 0x74];
+	uint8_t	zero1[0x89 - 0x74];	/* VMFS-6 has more here, which nobody needs to read */
 	uint8_t	block_shift;		/* 0x89  0 in VMFS-3: take log2(block_bytes) */
 	uint8_t	zero2[0x200 - 0x8A];
 };
@@ -367,6 +391,163 @@ struct vmfs_dirent_disk {
 	uint8_t	name[128];		/* 0x0C  zero padded, at most 127 bytes */
 };
 DISK_SIZE(struct vmfs_dirent_disk, 140);
+
+/* ---- VMFS-6 ---------------------------------------------------------------------------------- */
+
+#define VMFS6_MD_BYTES		0x1000u		/* mdAlignment */
+#define VMFS6_HB_SLOTS		1024u
+#define VMFS6_BLOCK_BYTES	0x100000u
+#define VMFS6_FDC_BLOCK		7u		/* of .fdc.sf's header and first FDs */
+#define VMFS6_LFB_SHIFT		9u		/* 512 small file blocks are a large one */
+#define VMFS6_SB_BYTES		0x10000u	/* sub-blocks; pointer blocks lie in them */
+#define VMFS6_PB_POINTERS	8192u
+#define VMFS6_FD_BYTES		0x2000u
+#define VMFS6_FD_POINTERS	320u
+#define VMFS6_FD_PTRS_AT	0x600u		/* from the metadata record on */
+#define VMFS6_RESIDENT_MAX	3584u
+#define VMFS6_JB_BYTES		0x200000u
+#define VMFS6_LFB_BYTES		0x2000u		/* of .fbb.sf: the header of its 512 small blocks */
+#define VMFS6_SFB_HEADER_AT	0x1000u		/* in .fbb.sf; that of the LFBs is at 0 */
+#define VMFS6_FD_SIGNATURE	0x66646D64u	/* "dmdf" */
+#define VMFS6_RES_SIGNATURE	0x72666D64u	/* "dmfr" */
+#define VMFS6_CLUSTER_SIGNATURE	0x72636D64u	/* "dmcr" */
+#define VMFS6_LFB_GIVEN		4u		/* 3-bit code: its blocks are in the small pool */
+
+/* 64-bit addresses. FD and JB keep 32 bits. */
+#define VMFS6_FB_COW		(1ull << 5)
+#define VMFS6_FB_TBZ		(0xFFull << 7)	/* a bit per eighth of the block */
+#define VMFS6_FB_TBZ_SHIFT	7
+#define VMFS6_TBZ_PARTS		8u
+#define VMFS6_FB_CLUSTER(a)	((uint32_t)((a) >> 15) & 0x7FFFFFFFu)
+#define VMFS6_FB_RESOURCE(a)	((uint32_t)((a) >> 51))
+#define VMFS6_FB_MAKE(c, r)	((uint64_t)(r) << 51 | (uint64_t)(c) << 15 | VMFS_ADDR_FB)
+#define VMFS6_LFB_MAKE(n)	((uint64_t)(n) << 15 | VMFS_ADDR_LFB)
+#define VMFS6_SUB_CLUSTER(a)	((a) >> 6 & 0xFFFFFFFFFull)
+#define VMFS6_SUB_RESOURCE(a)	((uint32_t)((a) >> 56))
+#define VMFS6_SUB_MAKE(c, r, t)	((uint64_t)(r) << 56 | (uint64_t)(c) << 6 | (t))
+#define VMFS6_JB_CLUSTER(a)	((uint32_t)(a) >> 3 & 0x1FFFu)
+#define VMFS6_JB_RESOURCE(a)	((uint32_t)(a) >> 26)
+#define VMFS6_JB_MAKE(c, r)	((uint64_t)(r) << 26 | (uint64_t)(c) << 3 | VMFS_ADDR_JB)
+
+struct vmfs6_res_disk {			/* a resource file header goes on after 32 bytes */
+	struct vmfs_res_disk common;
+	le32	signature;		/* 0x20 */
+	le32	version;		/* 0x24  1 */
+	le32	flags;			/* 0x28 */
+	le16	affinity_per_cluster;	/* 0x2C */
+	le16	affinity_per_resource;	/* 0x2E */
+	le32	bits_per_resource;	/* 0x30 */
+	le32	child_at;		/* 0x34  LFB: file offset of the SFB header */
+	le32	parent_per_cluster;	/* 0x38  SFB: geometry of the LFBs */
+	le32	parent_per_group;	/* 0x3C */
+	le32	parent_group_bytes;	/* 0x40 */
+	uint8_t	zero[0x54 - 0x44];
+	le32	converted;		/* 0x54  SFB: clusters handed down from LFBs */
+};
+DISK_SIZE(struct vmfs6_res_disk, 0x58);
+DISK_AT(struct vmfs6_res_disk, converted, 0x54);
+
+struct vmfs6_cluster_disk {		/* bitmap record: its first sector */
+	uint8_t	zero0[16];
+	le32	signature;		/* 0x10 */
+	le32	priority;		/* 0x14 */
+	le64	cluster;		/* 0x18 */
+	le16	total;			/* 0x20 */
+	le16	free;			/* 0x22 */
+	le16	unknown24;
+	le16	affinity_pairs;		/* 0x26 */
+	le16	unknown28;
+	le16	kind;			/* 0x2A  SFB 0x100, LFB 7, else 0 */
+	uint8_t	zero1[4];
+	le32	one;			/* 0x30  1 */
+	uint8_t	zero2[0x58 - 0x34];
+	le32	changes;		/* 0x58 */
+	uint8_t	mac[6];			/* 0x5C  of the host that changed it last */
+	le32	changed_s;		/* 0x62 */
+	uint8_t	zero3[2];
+	le32	fd_generation;		/* 0x68 */
+	uint8_t	zero4[0x7C - 0x6C];
+	le32	next_free;		/* 0x7C */
+	uint8_t	bitmap[0x180];		/* 0x80  the lowest bit first */
+};
+DISK_SIZE(struct vmfs6_cluster_disk, 512);
+DISK_AT(struct vmfs6_cluster_disk, kind, 0x2A);
+DISK_AT(struct vmfs6_cluster_disk, changes, 0x58);
+DISK_AT(struct vmfs6_cluster_disk, fd_generation, 0x68);
+DISK_AT(struct vmfs6_cluster_disk, bitmap, 0x80);
+
+/* Directories: a header of 64 KiB, then blocks of 4 KiB. */
+#define VMFS6_DIR_VERSION	0x00F50001u
+#define VMFS6_DIR_VERSION_DEBUG	0x00FDC001u
+#define VMFS6_DIR_BLOCKS_AT	0x10000u
+#define VMFS6_DIR_BLOCK_BYTES	0x1000u
+#define VMFS6_DIR_BUCKETS	16001u
+#define VMFS6_DIR_ROOT_BUCKETS	15973u		/* the last 28 of the root are system files' */
+#define VMFS6_DIR_MAPS_MAX	128u
+#define VMFS6_DIR_SLOTS		14u		/* entries of a block */
+#define VMFS6_DIR_GROUPS	48u		/* link groups of a block */
+#define VMFS6_DIR_LINKS		12u		/* links of a group */
+
+struct vmfs6_dirent_disk {
+	le32	type;			/* 0x00 */
+	le32	fd;			/* 0x04  0: no entry */
+	le32	generation;		/* 0x08 */
+	le32	hash;			/* 0x0C  low half; 0 for "." and ".." and system files */
+	le64	at;			/* 0x10  own offset in the file */
+	uint8_t	name[256];		/* 0x18 */
+	uint8_t	zero[8];
+};
+DISK_SIZE(struct vmfs6_dirent_disk, 288);
+
+struct vmfs6_dir_disk {
+	le32	version;		/* 0x000 */
+	le32	entries;		/* 0x004  "." and ".." too */
+	le32	allocated;		/* 0x008 */
+	le32	maps;			/* 0x00C */
+	le32	map[VMFS6_DIR_MAPS_MAX];	/* 0x010  block numbers */
+	uint8_t	zero[0x3A8 - 0x210];
+	le64	checksum, checksum_gen;	/* 0x3A8  0 */
+	struct vmfs6_dirent_disk self;	/* 0x3B8 */
+	struct vmfs6_dirent_disk parent;	/* 0x4D8 */
+	le32	bucket[VMFS6_DIR_BUCKETS];	/* 0x5F8 */
+	uint8_t	pad[4];
+};
+DISK_SIZE(struct vmfs6_dir_disk, VMFS6_DIR_BLOCKS_AT);
+DISK_AT(struct vmfs6_dir_disk, self, 0x3B8);
+DISK_AT(struct vmfs6_dir_disk, bucket, 0x5F8);
+
+/* Where something is: block, slot. */
+enum vmfs6_place { VMFS6_PLACE_NONE, VMFS6_PLACE_ENTRY, VMFS6_PLACE_LINKS, VMFS6_PLACE_MAP };
+#define VMFS6_PLACE(type, block, slot)	((uint32_t)(slot) << 24 | (uint32_t)(block) << 2 | (type))
+#define VMFS6_PLACE_TYPE(p)	((p) & 3u)
+#define VMFS6_PLACE_BLOCK(p)	((p) >> 2 & 0x3FFFFFu)
+#define VMFS6_PLACE_SLOT(p)	((p) >> 24)
+
+struct vmfs6_dir_block_disk {		/* the first 64 bytes of a block */
+	le16	version;		/* 0x00  1; 0 in an allocation map */
+	le16	type;			/* 0x02  enum vmfs6_place */
+	le16	slots;			/* 0x04 */
+	le16	free;			/* 0x06 */
+	uint8_t	bitmap[56];		/* 0x08  1: free */
+};
+DISK_SIZE(struct vmfs6_dir_block_disk, 64);
+
+struct vmfs6_dir_group_disk {		/* names of one bucket */
+	le16	bucket;
+	uint8_t	links, free;		/* how many it has room for, and has left */
+	uint8_t	next_free;
+	uint8_t	zero;
+	struct { le32 place; le16 hash; } link[VMFS6_DIR_LINKS];
+	le32	next;			/* place of the next group of this bucket */
+	le16	zero2;
+};
+DISK_SIZE(struct vmfs6_dir_group_disk, 84);
+
+/* A nibble of the allocation map: what a block is. */
+#define VMFS6_NIBBLE_TYPE(n)	((n) & 3u)
+#define VMFS6_NIBBLE_ROOM	4u		/* it has free slots */
+#define VMFS6_NIBBLE_NEVER	8u		/* it was never written */
+#define VMFS6_MAP_NIBBLES	((VMFS6_DIR_BLOCK_BYTES - 64u) * 2u)
 
 /* ---- journal --------------------------------------------------------------------------------- */
 

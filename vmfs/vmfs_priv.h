@@ -235,6 +235,8 @@ MUST_USE enum status vmfs_journal_commit(struct vmfs_volume *vol);
 int vmfs_journal_busy(const struct vmfs_volume *vol);
 /* Write the header as empty. */
 MUST_USE enum status vmfs_journal_clear(struct vmfs_volume *vol);
+/* Before the block is given back: in VMFS-6 its first and last page are left zero. */
+MUST_USE enum status vmfs_journal_blank(struct vmfs_volume *vol);
 void vmfs_journal_op_begin(struct vmfs_volume *vol);
 void vmfs_journal_op_abort(struct vmfs_volume *vol);
 /* In operations. ST_LIMIT: the table is full. */
@@ -567,6 +569,12 @@ static inline uint32_t vmfs_journal_bytes(const struct vmfs_volume *vol)
 	return vmfs_form(vol)->journal_bytes ? vmfs_form(vol)->journal_bytes
 					     : vol->layout.block_bytes;
 }
+/* foreign.c. ST_REFUSED: a VMFS-6 that is not only ours. */
+MUST_USE enum status vmfs_foreign_check(struct vmfs_volume *vol, int join_foreign,
+					struct why *why);
+/* volume.c: fn for the heartbeat slots in use; free: for those that are free, instead. */
+MUST_USE enum status vmfs_slots(struct vmfs_volume *vol, int free,
+				int (*fn)(void *arg, const struct vmfs_host_slot *), void *arg);
 /* The pointer in a slot, 0 where there is no pointer block. */
 static inline uint64_t vmfs_map_value(const struct vmfs_volume *vol, const struct vmfs_slot *slot)
 {

@@ -170,10 +170,12 @@ static void fini_parts(struct vmfs_volume *vol)
 	vmfs_meta_fini(vol);
 }
 
-static enum status begin_writing(struct vmfs_volume *vol, struct why *why)
+static enum status begin_writing(struct vmfs_volume *vol, int join_foreign, struct why *why)
 {
 	enum status st = check_writable(vol, why);
 
+	if (st == ST_OK)
+		st = vmfs_foreign_check(vol, join_foreign, why);
 	if (st != ST_OK)
 		return st;
 	vol->writable = 1;
@@ -231,7 +233,7 @@ enum status vmfs_mount(struct io_dev *const *devs, uint32_t dev_count,
 	if (st != ST_OK)
 		why_set(why, st, "%s: no memory to mount it", vol->store.name);
 	else
-		st = opts->write ? begin_writing(vol, why)
+		st = opts->write ? begin_writing(vol, opts->join_foreign, why)
 				 : begin_reading(vol, opts->quiet_ns, why);
 	if (st != ST_OK)
 		goto fini_volume;
@@ -347,8 +349,8 @@ static void decode_slot(const struct vmfs_volume *vol, const struct vmfs_hb_disk
 	decode_life(vol, out);
 }
 
-enum status vmfs_hosts(struct vmfs_volume *vol, int (*fn)(void *arg, const struct vmfs_host_slot *),
-		       void *arg)
+enum status vmfs_slots(struct vmfs_volume *vol, int free,
+		       int (*fn)(void *arg, const struct vmfs_host_slot *), void *arg)
 {
 	uint32_t md = vmfs_form(vol)->md_bytes, slots = vmfs_form(vol)->hb_slots;
 	uint8_t *region = port_dma_alloc(slots * md);
@@ -361,7 +363,8 @@ enum status vmfs_hosts(struct vmfs_volume *vol, int (*fn)(void *arg, const struc
 		const struct vmfs_hb_disk *slot = (const void *)(region + i * md);
 		struct vmfs_host_slot one;
 
-		if (le32_get(slot->state) == VMFS_HB_FREE || le32_get(slot->state) == 0)
+		if (le32_get(slot->state) == 0 ||
+		    (le32_get(slot->state) == VMFS_HB_FREE) != (free != 0))
 			continue;
 		decode_slot(vol, slot, &one);
 		if (fn(arg, &one))
@@ -369,6 +372,12 @@ enum status vmfs_hosts(struct vmfs_volume *vol, int (*fn)(void *arg, const struc
 	}
 	port_dma_free(region, slots * md);
 	return st;
+}
+
+enum status vmfs_hosts(struct vmfs_volume *vol, int (*fn)(void *arg, const struct vmfs_host_slot *),
+		       void *arg)
+{
+	return vmfs_slots(vol, 0, fn, arg);
 }
 
 static uint64_t join(le32 lo, le32 hi) { return ((uint64_t)le32_get(hi) << 32) | le32_get(lo); }

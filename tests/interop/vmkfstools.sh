@@ -40,7 +40,7 @@ nothing_left()
 truncate -s 600M lun.img
 says "-C" 0 "Successfully created new volume: " vmkfstools -C vmfs5 -b 1m -S ds1 lun.img
 export CAIRN_DEVICES=lun.img
-says "-C vmfs6 is explained" 1 "VMFS-6 comes with a later release" vmkfstools -C vmfs6 -S x lun.img
+says "-C vmfs6 over a volume" 1 "(39)" vmkfstools -C vmfs6 -S x lun.img
 says "-C without a type is explained" 1 "-C vmfs5" vmkfstools -C lun.img lun.img
 says "-C vmfs3" 1 "not made" vmkfstools -C vmfs3 lun.img
 says "-C over a volume" 1 "(39)" vmkfstools -C vmfs5 lun.img
@@ -253,7 +253,7 @@ if have jq; then
 	fits vmkfstools-1 0 vmkfstools --json -U $V/j3.vmdk
 	fits vmkfstools-1 0 vmkfstools --json -U $V/j2.vmdk
 	fits vmkfstools-1 1 vmkfstools --json --info $V/nope.vmdk
-	fits vmkfstools-1 1 vmkfstools --json -C vmfs6 j.img
+	fits vmkfstools-1 1 vmkfstools --json -C vmfs4 j.img
 	fits partedutil.getptbl-1 0 partedUtil --json getptbl disk.img
 	fits partedutil.getptbl-1 0 partedUtil --json getptbl dos.img
 	vmkfstools --map --json $V/src.vmdk >json
