@@ -51,8 +51,8 @@ static enum status not_found(struct scan *s, struct link *l)
 
 	if (hint && files_elsewhere(s, hint))
 		return set_fault(s, l, INV_LINK_PARENT_ELSEWHERE,
-				 arena_fmt(&s->arena, "its parent '%s' is on another datastore, "
-					   "which was not looked at", hint));
+				 arena_fmt(&s->arena, "its parent '%s' is on another datastore",
+					   hint));
 	return set_fault(s, l, INV_LINK_PARENT_MISSING, hint ?
 			 arena_fmt(&s->arena, "its parent '%s' is not there", hint) :
 			 arena_fmt(&s->arena, "it has a parent of CID %08x and does not name it",

@@ -23,10 +23,10 @@ enum status finding_add(struct scan *s, enum inv_kind kind, const char *path, co
 	return ST_OK;
 }
 
-/* The machine of a link, when there is exactly one. */
+/* The machine of a link, when there is exactly one and it is of this datastore. */
 static struct inv_vm *vm_of(const struct link *l)
 {
-	return l->pub.vms == 1 ? l->only_vm : NULL;
+	return l->pub.vms == 1 && l->only_vm->path ? l->only_vm : NULL;
 }
 
 /* ---- links ----------------------------------------------------------------------------------- */
@@ -147,8 +147,7 @@ static enum status tell_disks(struct scan *s, struct inv_vm *vm, const struct in
 		else if (d->state == INV_DISK_ELSEWHERE)
 			st = finding_add(s, INV_ELSEWHERE, vm->path,
 					 arena_fmt(&s->arena, "the disk %s%s '%s' is on another "
-						   "datastore, which was not looked at", node, of,
-						   d->file), vm, 0);
+						   "datastore", node, of, d->file), vm, 0);
 	}
 	return st;
 }

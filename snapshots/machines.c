@@ -7,6 +7,20 @@
 
 /* ---- disks to links -------------------------------------------------------------------------- */
 
+/* A datastore that this process knows is asked whether it has the disk; of others nobody knows. */
+static enum inv_disk_state elsewhere_state(struct scan *s, const char *name)
+{
+	struct store_names *names = s->store->names;
+	struct store_stat stat;
+	struct store *other;
+	char path[INV_PATH_MAX];
+
+	if (!names || names->find(names, name, &other, path, sizeof(path)) != ST_OK)
+		return INV_DISK_ELSEWHERE;
+	return other->ops->stat(other, path, &stat, NULL) == ST_NOENT ? INV_DISK_MISSING :
+								       INV_DISK_ELSEWHERE;
+}
+
 /* from: the file that names the disk. */
 static enum status find_disk(struct scan *s, const char *from, struct inv_disk *disk)
 {
@@ -15,7 +29,7 @@ static enum status find_disk(struct scan *s, const char *from, struct inv_disk *
 	enum status st = ST_OK;
 
 	if (files_elsewhere(s, disk->file)) {
-		disk->state = INV_DISK_ELSEWHERE;
+		disk->state = elsewhere_state(s, disk->file);
 		return ST_OK;
 	}
 	if (vmdk_path_at(from, disk->file, path, sizeof(path)) == ST_OK)
@@ -240,6 +254,16 @@ static void reach_all(struct inv_vm *vm)
 		}
 }
 
+static void reach_claims(struct scan *s)
+{
+	for (uint32_t i = 0; i < s->opts->claim_count; i++) {
+		struct file *f = files_find(s, s->opts->claims[i]);
+
+		if (f)
+			reach(&s->others, f->link);
+	}
+}
+
 /* ---- machines without a .vmx ----------------------------------------------------------------- */
 
 /* The folder's own name is the stem of the disk: "/web/web.vmdk", "/web/web_1.vmdk". */
@@ -443,6 +467,7 @@ enum status machines_count(struct scan *s)
 	ptrs_sort(&s->vms, by_path);
 	for (uint32_t i = 0; i < s->vms.count; i++)
 		reach_all(s->vms.at[i]);
+	reach_claims(s);
 	st = find_lost(s);
 	if (st != ST_OK)
 		return st;

@@ -25,7 +25,7 @@ enum inv_link_state {		/* of the way from this link to its parent, or of itself 
 	INV_LINK_MISSING,		/* no descriptor; extents are called as if it was */
 	INV_LINK_UNREADABLE,		/* not a descriptor: fault tells why */
 	INV_LINK_PARENT_MISSING,
-	INV_LINK_PARENT_ELSEWHERE,	/* on another datastore, which was not looked at */
+	INV_LINK_PARENT_ELSEWHERE,	/* on another datastore */
 	INV_LINK_PARENT_CHANGED,	/* its CID is not the one the child remembers */
 	INV_LINK_PARENT_SIZE,		/* it is not as large as the child */
 	INV_LINK_LOOP,			/* the chain comes back to this link */
@@ -143,6 +143,9 @@ struct inv_opts {
 	const char	*root;		/* folder to scan, "/" for all of the store */
 	/* Names of this datastore in absolute paths; NULL: not known. */
 	const char	*label, *uuid;
+	/* Paths of disks and parents that machines of other datastores have here. */
+	const char	*const *claims;
+	uint32_t	claim_count;
 };
 
 /* Scan the folder and all below it. Must run in a world. Memory grows with the files that belong

@@ -97,6 +97,7 @@ struct scan {
 	struct file		**hash;
 	uint32_t		hash_size;	/* a power of two */
 	uint32_t		walk;		/* of struct link.step */
+	struct inv_vm		others;		/* stands for all machines of other datastores */
 	uint8_t			closed;		/* chains are joined: no more files and links */
 };
 

@@ -12,18 +12,26 @@ struct vm_place {
 	char			*base;	/* put before paths of the store: "/vmfs/volumes/ds1", "" */
 	char			*only;	/* show only what lies at or below this path; "/": all */
 	struct inventory	*inv;
+	struct store		*store;
+	struct host_volume	*volume;	/* NULL: a folder of this machine */
 };
 
 struct vm_places {
 	struct vm_place	*place;
-	size_t		count;
+	size_t		count;		/* to be shown */
+	size_t		all;		/* behind those: datastores that may have a say in them */
 	int		code;		/* EXIT_DONE, or that of the first place that failed */
 };
+
+/* ---- vm_places.c ----------------------------------------------------------------------------- */
 
 /* Scan what the operands from `first` on name, or every claimed volume when there is none. One that
  * cannot be scanned is complained about. vm_places_free() always. */
 void vm_places_scan(struct cmd *cmd, size_t first, struct vm_places *p);
 void vm_places_free(struct vm_places *p);
+
+/* ---- cmd_vm.c -------------------------------------------------------------------------------- */
+
 /* 1 when the path in the store is to be shown. */
 int vm_shown(const struct vm_place *p, const char *path);
 /* The path as the operator would spell it, in buf. */

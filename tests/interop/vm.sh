@@ -281,4 +281,22 @@ done
 try "the size is exactly the extent's" sh -c "cairn disk info --json $N/flat.vmdk |
 	jq -e '.items[0] | .size_bytes == 8388608 and .adapter == \"lsilogic\"'"
 clean_voma "the datastore is clean" "$T/lun.img"
+
+# ---- two datastores ---------------------------------------------------------------------------------------
+
+# A machine whose disks lie on both, one of them lost: what it has on the other is not nobody's.
+truncate -s 320M "$T/lun2.img"
+try "a second datastore" cairn volume create -q --label ds2 --device "$T/lun2.img" "$T/lun2.img"
+export CAIRN_DEVICES="$T/lun.img $T/lun2.img"
+vmx "$T/far.vmx" far $V/library/tools.vmdk $V/library/gone.vmdk
+try "a machine on it" cairn file cp "$T/far.vmx" /vmfs/volumes/ds2/
+printf '%s\n' 'note elsewhere /far.vmx' 'problem missing_disk /far.vmx' >"$T/want3"
+found /vmfs/volumes/ds2 >"$T/have"
+same "its disks elsewhere are looked for" "$T/have" "$T/want3"
+grep -v ' unregistered_disk /library/' "$T/want2" >"$T/want3"
+found $V >"$T/have"
+same "and are known there to be used" "$T/have" "$T/want3" || diff "$T/want3" "$T/have"
+cairn vm list -H -o name | sort >"$T/have"
+(cat "$T/names"; echo far) | sort >"$T/want3"
+same "all machines of all datastores" "$T/have" "$T/want3"
 finish

@@ -263,6 +263,23 @@ static void test_names(void)
 	lun_end(&t);
 }
 
+/* What machines of other datastores have here is neither nobody's nor any machine's of this one. */
+static void test_claims(void)
+{
+	static const char *const claims[] = { LUN "/d/one.vmdk", LUN "/d/gone.vmdk" };
+	static const struct inv_opts opts = { .root = LUN, .claims = claims, .claim_count = 2 };
+	struct lun t;
+
+	lun_begin(&t);
+	lun_dir(&t, LUN "/d");
+	lun_base(&t, LUN "/d/one", 0x58);
+	lun_delta(&t, LUN "/d/two", 0x59, 0x58, "one.vmdk");
+	CU_ASSERT_EQUAL_FATAL(inv_scan(t.s, &opts, &t.inv, &t.why), ST_OK);
+	lun_findings(&t, "orphan_delta /d/two.vmdk\n");
+	CU_ASSERT_EQUAL(t.inv->vm_count, 0);
+	lun_end(&t);
+}
+
 static void test_devices(void)
 {
 	struct lun t;
@@ -365,6 +382,7 @@ static const struct cu_case cases[] = {
 	{ "broken chains", test_broken_chains },
 	{ "without a .vmx", test_without_vmx },
 	{ "names", test_names },
+	{ "claims of other datastores", test_claims },
 	{ "devices", test_devices },
 	{ "consolidation, sharing", test_consolidation_and_sharing },
 	{ "roots", test_root },
