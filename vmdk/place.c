@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* place - from virtual bytes to bytes of a device: the disk's map gives a piece of an extent's
- * file, the store's map of that file the device. */
+/* place - for readers that go past the disk: from virtual bytes to bytes of a device (the disk's
+ * map gives a piece of an extent's file, the store's map of that file the device), and whether what
+ * they read there was good. */
 #include "vmdk/vmdk_priv.h"
 
 /* The first part of a run that the store keeps in one piece. */
@@ -45,4 +46,27 @@ enum status vmdk_place(struct vmdk_disk *disk, uint64_t offset, struct vmdk_plac
 	else
 		return ask_store(disk, &run, place);
 	return ST_OK;
+}
+
+static enum status check_extent(const struct vmdk_extent *x, struct why *why)
+{
+	struct why what = { 0 };
+	enum status st = ST_OK;
+
+	if (x->file && x->file->store->ops->file_check)
+		st = x->file->store->ops->file_check(x->file, &what);
+	return st == ST_OK ? st : why_set(why, st, "%s: %s", x->name, what.text);
+}
+
+enum status vmdk_files_check(struct vmdk_disk *disk, struct why *why)
+{
+	enum status st = ST_OK;
+
+	for (uint32_t i = 0; i < vmdk_link_count(disk) && st == ST_OK; i++) {
+		const struct vmdk_disk *link = vmdk_link(disk, i);
+
+		for (uint32_t k = 0; k < link->extent_count && st == ST_OK; k++)
+			st = check_extent(&link->extents[k], why);
+	}
+	return st;
 }

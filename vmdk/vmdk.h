@@ -83,6 +83,10 @@ struct vmdk_place {
 /* ST_RANGE at the end of the disk. */
 MUST_USE enum status vmdk_place(struct vmdk_disk *disk, uint64_t offset, struct vmdk_place *place);
 
+/* store_ops.file_check() of each file of the disk and its links, in a world: what was read since
+ * the open, or since the last call, was of one moment. The first that is not is in why. */
+MUST_USE enum status vmdk_files_check(struct vmdk_disk *disk, struct why *why);
+
 /* Links of an open disk's chain, itself included; 1: it has no parent. Link 0 is the disk, the last
  * one its base. They live as long as the disk and are for vmdk_info(), vmdk_extent_info() and
  * vmdk_descriptor_text() only. NULL past the end. */

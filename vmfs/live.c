@@ -193,6 +193,18 @@ static void forget_gone(struct vmfs_live *l)
 	}
 }
 
+/* A host that came and went between two samples has left its slot with another generation. */
+static void notice_visit(struct vmfs_live *l, const void *region, size_t bytes)
+{
+	uint32_t crc = port_accel()->crc32c(0, region, bytes);
+
+	if (l->samples && crc != l->region_crc) {
+		l->arrived |= !l->on && l->looks;
+		l->visited = 1;
+	}
+	l->region_crc = crc;
+}
+
 enum status vmfs_live_sample(struct vmfs_volume *vol)
 {
 	struct vmfs_live *l = &vol->live;
@@ -209,6 +221,8 @@ enum status vmfs_live_sample(struct vmfs_volume *vol)
 		port_dma_free(region, slots * md);
 		return ST_OK;
 	}
+	if (region)
+		notice_visit(l, region, slots * md);
 	l->sample++;
 	for (uint32_t i = 0; i < slots && st == ST_OK; i++) {
 		const struct vmfs_hb_disk *slot = (const void *)(region + i * md);
@@ -232,7 +246,7 @@ enum status vmfs_live_sample(struct vmfs_volume *vol)
 	l->samples++;
 	l->looks = 0;
 	l->sampled_ns = port_now_ns();
-	l->on = l->reading && l->peers;
+	l->on = l->reading && (l->peers || l->visited);
 	return ST_OK;
 }
 

@@ -107,18 +107,20 @@ static enum status read_runs(struct vmfs_volume *vol, struct batch *b, uint32_t 
 	return st;
 }
 
-/* The descriptor is still the file that was opened. */
-static enum status same_file(struct vmfs_volume *vol, const struct vmfs_node *n, struct vmfs_fd *fd)
+/* A descriptor of type 0 is nobody's: a file that is removed leaves it so; that is no damage. */
+enum status vmfs_live_fd(struct vmfs_volume *vol, const struct vmfs_node *n, struct vmfs_fd *fd)
 {
+	int complained = vol->live.complaint[0] != 0;
 	enum status st;
 
 	fd->page = NULL;
 	st = vmfs_fd_get(vol, n->fd.addr, fd);
-	if (st == ST_CORRUPT && fd->page && !vmfs_fd_type(fd)) {	/* cleared: it was removed */
-		vol->live.complaint[0] = 0;
+	if (st == ST_CORRUPT && vol->live.on && fd->page && vmfs_fd_type(fd) == 0) {
+		if (!complained)
+			vol->live.complaint[0] = 0;
 		return ST_BUSY;
 	}
-	if (st != ST_OK)
+	if (st != ST_OK || !vol->live.reading)
 		return st;
 	return le32_get(vmfs_fd_meta(fd)->generation) == n->generation ? ST_OK : ST_BUSY;
 }
@@ -128,7 +130,7 @@ static enum status read_one(struct vmfs_volume *vol, struct batch *b, uint32_t i
 	struct io_req *req = b->req[i];
 	struct io_frame *f = io_top(req);
 	struct vmfs_fd fd;
-	enum status st = same_file(vol, node_of(req), &fd);
+	enum status st = vmfs_live_fd(vol, node_of(req), &fd);
 
 	if (st != ST_OK)
 		return st;
@@ -217,7 +219,7 @@ static enum status settle_op(struct vmfs_volume *vol, void *arg)
 	struct settling *s = arg;
 	const struct vmfs_peer *p;
 	struct vmfs_lock_disk lock;
-	enum status st = same_file(vol, s->node, &s->fd);
+	enum status st = vmfs_live_fd(vol, s->node, &s->fd);
 
 	s->gone = st == ST_BUSY;
 	if (st != ST_OK)

@@ -391,7 +391,7 @@ static enum status file_stat_op(struct vmfs_volume *vol, void *arg)
 {
 	const struct file_ask *a = arg;
 	struct vmfs_fd fd;
-	enum status st = vmfs_fd_get(vol, a->node->fd.addr, &fd);
+	enum status st = vmfs_live_fd(vol, a->node, &fd);
 
 	if (st == ST_OK)
 		vmfs_fd_stat(vol, &fd, a->out);
@@ -469,6 +469,9 @@ static enum status v_file_map(struct store_file *f, uint64_t offset, struct stor
 
 	if (st == ST_OK)
 		find_device(vol, run);
+	/* Who has an address reads by itself, and is told later whether that was good. */
+	if (st == ST_OK && run->dev)
+		node_of(f)->data_read = node_of(f)->many_reads = 1;
 	return leave(vol, st);
 }
 

@@ -303,6 +303,10 @@ struct vmfs_live {
 	uint8_t			reading;	/* mounted for reading */
 	uint8_t			on;		/* and some slot is in use: looks are verified */
 	uint8_t			blind, crowded, stale, held, lost, looks, arrived;
+	/* The slots have changed since the mount, even if nobody is in one now: from then on
+	 * nothing that is cached is believed without a look. */
+	uint8_t			visited;
+	uint32_t		region_crc;	/* of the slots as last sampled */
 	uint64_t		look, sample, samples, sampled_ns, quiet_ns;
 	struct vmfs_peer	*peer;		/* LIVE_PEERS_MAX */
 	uint32_t		peers, overlays, overlays_max, seen_count, seen_max;
@@ -343,6 +347,9 @@ const struct vmfs_peer *vmfs_live_holder(const struct vmfs_volume *vol,
 void vmfs_live_doubt(struct vmfs_volume *vol, const struct why *why);
 MUST_USE enum status vmfs_live_start(struct vmfs_volume *vol, uint64_t quiet_ns, struct why *why);
 void vmfs_live_fini(struct vmfs_volume *vol);
+/* The descriptor of an open file, read in a look. ST_BUSY: the file was removed. */
+MUST_USE enum status vmfs_live_fd(struct vmfs_volume *vol, const struct vmfs_node *n,
+				  struct vmfs_fd *fd);
 /* Requests of the worker that read: each gets data of blocks that were its file's then. */
 void vmfs_live_serve(struct vmfs_volume *vol, struct list *requests);
 /* What was read of this file since the open, or since the last call, is of one moment. */

@@ -4,7 +4,7 @@
 # nbdinfo must see in it what the disk was made from.
 #	CAIRN_LONG=1	a real Debian root disk too, whose files a guest of libguestfs hashes
 cd "$(dirname "$0")/../.." && . tests/lib.sh
-for p in nbdkit nbdcopy nbdinfo qemu-img jq; do have $p || skip_all "$p is not installed"; done
+for p in nbdkit nbdcopy nbdinfo qemu-img qemu-io jq; do have $p || skip_all "$p is not installed"; done
 plugin=$PWD/build/lib/nbdkit-cairn-plugin.so
 
 # nbd TEXT SHELL-COMMAND PLUGIN-PARAMETER...: the command runs beside the server, which $uri names.
@@ -137,6 +137,30 @@ wait
 for n in 1 2 3 4; do same "four clients at once: $n" "$T/raw" "$T/par$n.raw"; done
 rm -f "$T"/par?.raw
 kill "$(cat "$T/nbd.pid")"
+
+# ---- a host changes the disk meanwhile -----------------------------------------------------------
+truncate -s 300M "$T/busy.img"
+vmkfstools -C vmfs5 -S busy "$T/busy.img" >/dev/null || fail "make a datastore"
+CAIRN_DEVICES=$T/busy.img vmkfstools -c 40m -d thin /vmfs/volumes/busy/b.vmdk >/dev/null || fail "make a disk"
+nbdkit -U "$T/busy.sock" -P "$T/busy.pid" "$plugin" device="$T/busy.img" b.vmdk || fail "a server"
+qemu-img create -q -f vmdk -o subformat=monolithicFlat "$T/new.vmdk" 40M
+head -c 40M /dev/urandom >"$T/new-flat.vmdk"
+# One connection stays open and reads now and then; in between the disk's file is replaced.
+mkfifo "$T/go"
+qemu-io -r -f raw "nbd+unix:///?socket=$T/busy.sock" <"$T/go" >"$T/io" 2>&1 &
+exec 9>"$T/go"
+echo "read -P 0 1M 64k" >&9
+for _ in $(seq 100); do grep -q "read 65536" "$T/io" && break; sleep 0.1; done
+CAIRN_DEVICES=$T/busy.img cairn file cp "$T/new-flat.vmdk" /vmfs/volumes/busy/b-flat.vmdk >/dev/null 2>"$T/err" || fail "replace: $(cat "$T/err")"
+sleep 1.2
+echo "read 2M 64k" >&9
+echo "read 3M 64k" >&9
+echo quit >&9
+exec 9>&-
+wait $!
+try "a connection that was there before a host changed the disk gets errors" sh -c 'cat "$1"; [ "$(grep -c "read failed" "$1")" -eq 2 ]' - "$T/io"
+try "the next one reads the new state" qemu-img compare -f raw -F raw "nbd+unix:///?socket=$T/busy.sock" "$T/new-flat.vmdk"
+kill "$(cat "$T/busy.pid")"
 
 # ---- refused, before anything is served ----------------------------------------------------------
 refused "no disk" "name a disk" device="$T/ds.img"

@@ -79,6 +79,9 @@ struct cairn_options {
 	/* Image files past the page cache too, as block devices always are. */
 	int		direct;
 	const char	*engine;	/* "io_uring", "libaio", "threads"; NULL: what works best */
+	/* Read files that a living host has open for writing: else that is CAIRN_BUSY. What is read
+	 * of them may mix moments; the log says so. */
+	int		live;
 };
 
 /* options may be NULL. Starts nothing, opens nothing. NULL: no memory, or an option is wrong. */
@@ -169,8 +172,9 @@ enum cairn_status cairn_open_file(struct cairn *c, const char *path, struct cair
 				  struct cairn_error *error);
 /* A virtual disk by its descriptor: what a guest sees, all links of its chain composed.
  * snapshot: NULL for the disk as it is now; or an earlier state, the disk as one link of the chain
- * holds it: by the file name of that link's descriptor ("vm-000001.vmdk"), as "N" links towards the
- * base ("0" is the disk itself), or by the name of a snapshot of the machine in the disk's folder. */
+ * holds it: by the file name of that link's descriptor ("vm-000001.vmdk"), as "N" links towards
+ * the base ("0" is the disk itself), or by a snapshot's name, of the machine in the disk's
+ * folder. */
 enum cairn_status cairn_open_disk(struct cairn *c, const char *path, const char *snapshot,
 				  struct cairn_image **image, struct cairn_error *error);
 void cairn_close(struct cairn_image *image);	/* NULL is fine */
@@ -180,6 +184,12 @@ uint64_t cairn_size(const struct cairn_image *image);
 /* All of it or an error. Any alignment. */
 enum cairn_status cairn_read(struct cairn_image *image, void *buf, size_t bytes, uint64_t offset,
 			     struct cairn_error *error);
+
+/* Was all that was read of the image so far as it was at one moment? Ask before trusting a copy of
+ * a disk on a LUN that hosts are using. CAIRN_BUSY: a host has it open for writing, or changed it;
+ * the line says which and what. cairn_read() and cairn_extents() ask by themselves once a second,
+ * and fail from then on: open it again to read the new state. */
+enum cairn_status cairn_check(struct cairn_image *image, struct cairn_error *error);
 
 enum cairn_extent_kind {
 	CAIRN_DATA,		/* must be read to be known */

@@ -83,6 +83,17 @@ static enum status open_disk(struct cairn_image *image, const struct host_path *
 	return ST_OK;
 }
 
+/* In a call. Opened for reading: there is nothing that could be lost. */
+static void let_go(struct cairn_image *image)
+{
+	if (image->disk)
+		(void)vmdk_close(image->disk);
+	else
+		(void)image->file->store->ops->file_close(image->file);
+	lib_places_fini(&image->places);
+	lib_moment_fini(image);
+}
+
 static void image_free(struct cairn_image *image)
 {
 	free(image->name);
@@ -98,8 +109,15 @@ static enum status open_fn(struct lib_call *call)
 
 	if (st != ST_OK)
 		return st;
-	return o->as_disk ? open_disk(image, &at, o->snapshot, &call->why)
-			  : open_file(image, &at, &call->why);
+	st = o->as_disk ? open_disk(image, &at, o->snapshot, &call->why)
+			: open_file(image, &at, &call->why);
+	if (st != ST_OK)
+		return st;
+	lib_moment_init(image);
+	st = lib_moment_ask(image, &call->why);
+	if (st != ST_OK)
+		let_go(image);
+	return st;
 }
 
 static enum cairn_status open_image(struct cairn *c, struct open_call *o,
@@ -146,13 +164,7 @@ struct image_call { struct lib_call call; struct cairn_image *image; struct cair
 
 static enum status close_fn(struct lib_call *call)
 {
-	struct cairn_image *image = container_of(call, struct image_call, call)->image;
-
-	/* Opened for reading: there is nothing that could be lost. */
-	if (image->disk)
-		(void)vmdk_close(image->disk);
-	else
-		(void)image->file->store->ops->file_close(image->file);
+	let_go(container_of(call, struct image_call, call)->image);
 	return ST_OK;
 }
 
@@ -165,7 +177,6 @@ void cairn_close(struct cairn_image *image)
 		return;
 	c = image->c;
 	(void)lib_call(c, &close.call);
-	lib_places_fini(&image->places);
 	image_free(image);
 	__atomic_sub_fetch(&c->images, 1, __ATOMIC_ACQ_REL);
 }

@@ -80,7 +80,8 @@ enum status lib_call(struct cairn *c, struct lib_call *call);
 MUST_USE enum status lib_resolve(struct cairn *c, const char *path, struct host_path *out,
 				 struct why *why);
 
-/* Which link of an open chain a snapshot= means. ST_NOENT; ST_REFUSED: two snapshots of that name. */
+/* Which link of an open chain a snapshot= means.
+ * ST_NOENT; ST_REFUSED: two snapshots of that name. */
 MUST_USE enum status lib_link_find(struct vmdk_disk *top, const char *name, uint32_t *link,
 				   struct why *why);
 
@@ -117,13 +118,27 @@ struct cairn_image {
 	uint32_t		block_bytes;
 	char			*name;		/* for messages */
 	struct lib_places	places;
+	pthread_rwlock_t	reading;	/* held by reads; for writing by a check */
+	uint64_t		checked_ns;	/* the last good one; atomic */
+	struct why		spoilt;		/* by a check that was not good */
 };
 
 void lib_places_init(struct lib_places *p, uint32_t window_shift);
 void lib_places_fini(struct lib_places *p);
+void lib_places_forget(struct lib_places *p);	/* all of them */
 /* The places of [offset, offset + bytes), or of a first part of it: at most max, at least one. */
 MUST_USE enum status lib_places_find(struct cairn_image *image, uint64_t offset, uint64_t bytes,
 				     struct vmdk_place *place, uint32_t max, uint32_t *count,
 				     struct why *why);
+
+/* ---- one moment: moment.c -------------------------------------------------------------------- */
+
+void lib_moment_init(struct cairn_image *image);
+void lib_moment_fini(struct cairn_image *image);
+/* In a call: was what was read so far good, and may be read on? */
+MUST_USE enum status lib_moment_ask(struct cairn_image *image, struct why *why);
+/* Bracket of everything that reads or maps; checks first, once a second. */
+MUST_USE enum status lib_read_begin(struct cairn_image *image, struct why *why);
+void lib_read_end(struct cairn_image *image);
 
 #endif

@@ -33,6 +33,13 @@ static void drop_all(struct lib_places *p)
 		drop(p, &p->slot[i]);
 }
 
+void lib_places_forget(struct lib_places *p)
+{
+	pthread_mutex_lock(&p->lock);
+	drop_all(p);
+	pthread_mutex_unlock(&p->lock);
+}
+
 void lib_places_fini(struct lib_places *p)
 {
 	drop_all(p);

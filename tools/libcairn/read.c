@@ -133,28 +133,40 @@ static enum status read_part(struct cairn_image *image, uint64_t offset, char *b
 	return st;
 }
 
+static enum status read_all(struct cairn_image *image, char *to, uint64_t bytes, uint64_t offset,
+			    struct why *why)
+{
+	while (bytes > 0) {
+		uint64_t done;
+		enum status st = read_part(image, offset, to, bytes, &done, why);
+
+		if (st != ST_OK && !why->text[0])
+			why_set(why, st, "%s: %llu bytes at %llu: %s", image->name,
+				(unsigned long long)bytes, (unsigned long long)offset,
+				status_text(st));
+		if (st != ST_OK)
+			return st;
+		to += done;
+		offset += done;
+		bytes -= done;
+	}
+	return ST_OK;
+}
+
 enum cairn_status cairn_read(struct cairn_image *image, void *buf, size_t bytes, uint64_t offset,
 			     struct cairn_error *error)
 {
-	char *to = buf;
+	struct why why = { 0 };
+	enum status st;
 
 	if (offset > image->bytes || bytes > image->bytes - offset)
 		return lib_error(error, ST_RANGE, "%s: %zu bytes at %llu: it ends at %llu",
 				 image->name, bytes, (unsigned long long)offset,
 				 (unsigned long long)image->bytes);
-	while (bytes > 0) {
-		struct why why = { 0 };
-		uint64_t done;
-		enum status st = read_part(image, offset, to, bytes, &done, &why);
-
-		if (st != ST_OK && !why.text[0])
-			why_set(&why, st, "%s: %zu bytes at %llu: %s", image->name, bytes,
-				(unsigned long long)offset, status_text(st));
-		if (st != ST_OK)
-			return lib_fail(error, st, &why);
-		to += done;
-		offset += done;
-		bytes -= done;
+	st = lib_read_begin(image, &why);
+	if (st == ST_OK) {
+		st = read_all(image, buf, bytes, offset, &why);
+		lib_read_end(image);
 	}
-	return lib_ok(error);
+	return lib_fail(error, st, &why);
 }

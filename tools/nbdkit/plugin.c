@@ -7,6 +7,7 @@
  * threads do not follow: so the disks are opened twice, first to say what is wrong while somebody
  * can read it, then for good. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,8 +24,14 @@ struct disk {
 	char			*path;		/* as it was spelt: the name of the export */
 	char			*at;		/* as libcairn gets it */
 	char			*snapshot;	/* NULL: as it is now */
+};
+
+/* What a connection reads: the disk as it is when it comes. When a host changes the disk, its reads
+ * fail, and the next connection gets the new state. */
+struct connection {
+	struct connection	*next;
 	struct cairn_image	*image;
-	uint32_t		block_bytes;
+	struct cairn_info	info;
 };
 
 /* nbdkit has one instance of a plugin in a process, and gives it no place for this. */
@@ -34,9 +41,11 @@ static struct {
 	char		**device;
 	size_t		device_count;
 	char		*snapshot;	/* named before its disk */
-	int		direct;
+	int		direct, live;
 	struct cairn	*cairn;
-} plugin;
+	struct connection *connections;
+	pthread_mutex_t	lock;		/* of connections */
+} plugin = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 /* ---- parameters ------------------------------------------------------------------------------ */
 
@@ -95,22 +104,26 @@ static int set_snapshot(const char *name)
 	return *at ? 0 : -1;
 }
 
+static int set_flag(int *flag, const char *value)
+{
+	*flag = nbdkit_parse_bool(value);
+	return *flag < 0 ? -1 : 0;
+}
+
 static int config(const char *key, const char *value)
 {
-	int flag;
-
 	if (strcmp(key, "device") == 0)
 		return add_device(nbdkit_absolute_path(value));
 	if (strcmp(key, "disk") == 0)
 		return add_disk(value);
 	if (strcmp(key, "snapshot") == 0)
 		return set_snapshot(value);
-	if (strcmp(key, "direct") == 0) {
-		flag = nbdkit_parse_bool(value);
-		plugin.direct = flag > 0;
-		return flag < 0 ? -1 : 0;
-	}
-	nbdkit_error("unknown parameter '%s'; there are device, disk, snapshot and direct", key);
+	if (strcmp(key, "direct") == 0)
+		return set_flag(&plugin.direct, value);
+	if (strcmp(key, "live") == 0)
+		return set_flag(&plugin.live, value);
+	nbdkit_error("unknown parameter '%s'; there are device, disk, snapshot, live and direct",
+		     key);
 	return -1;
 }
 
@@ -165,32 +178,17 @@ static void log_line(void *arg, enum cairn_log_level level, const char *line)
 	nbdkit_debug("%s", line);
 }
 
-static void close_all(void)
+static void stop(void)
 {
-	for (size_t i = 0; i < plugin.disk_count; i++) {
-		cairn_close(plugin.disk[i].image);
-		plugin.disk[i].image = NULL;
-	}
 	cairn_destroy(plugin.cairn);
 	plugin.cairn = NULL;
 }
 
-static enum cairn_status open_disk(struct disk *d, struct cairn_error *error)
-{
-	struct cairn_info info;
-	enum cairn_status st = cairn_open_disk(plugin.cairn, d->at, d->snapshot, &d->image, error);
-
-	if (st == CAIRN_OK)
-		st = cairn_info(d->image, &info, error);
-	if (st == CAIRN_OK)
-		d->block_bytes = info.block_bytes;
-	return st;
-}
-
-static int open_all(void)
+static int start(void)
 {
 	struct cairn_options options = { .size = sizeof(options), .log = log_line,
-					 .log_level = CAIRN_LOG_INFO, .direct = plugin.direct };
+					 .log_level = CAIRN_LOG_INFO, .direct = plugin.direct,
+					 .live = plugin.live };
 	struct cairn_error error;
 	enum cairn_status st = CAIRN_OK;
 
@@ -201,27 +199,55 @@ static int open_all(void)
 		st = cairn_add_device(plugin.cairn, plugin.device[i], &error);
 	if (st == CAIRN_OK)
 		st = cairn_start(plugin.cairn, &error);
-	for (size_t i = 0; st == CAIRN_OK && i < plugin.disk_count; i++)
-		st = open_disk(&plugin.disk[i], &error);
 	if (st == CAIRN_OK)
 		return 0;
 	nbdkit_error("%s", error.text);
-	close_all();
+	stop();
+	return -1;
+}
+
+/* 0, or -1 with the reason told. */
+static int open_disk(const struct disk *d, struct connection *c)
+{
+	struct cairn_error error;
+
+	if (cairn_open_disk(plugin.cairn, d->at, d->snapshot, &c->image, &error) == CAIRN_OK) {
+		if (cairn_info(c->image, &c->info, &error) == CAIRN_OK)
+			return 0;
+		cairn_close(c->image);
+	}
+	nbdkit_error("%s", error.text);
 	return -1;
 }
 
 static int get_ready(void)
 {
-	if (open_all() != 0)
-		return -1;
-	close_all();
-	return 0;
+	struct connection c;
+	int bad = start();
+
+	for (size_t i = 0; bad == 0 && i < plugin.disk_count; i++) {
+		bad = open_disk(&plugin.disk[i], &c);
+		if (bad == 0)
+			cairn_close(c.image);
+	}
+	stop();
+	return bad;
 }
 
-static int after_fork(void) { return open_all(); }
+static int after_fork(void) { return start(); }
 
+/* When the command of --run ends, nbdkit may leave while clients are still there: their connections
+ * get no .close then. No other callback runs beside this one. */
 static void unload(void)
 {
+	while (plugin.connections) {
+		struct connection *c = plugin.connections;
+
+		plugin.connections = c->next;
+		cairn_close(c->image);
+		free(c);
+	}
+	stop();
 	for (size_t i = 0; i < plugin.disk_count; i++) {
 		free(plugin.disk[i].path);
 		free(plugin.disk[i].at);
@@ -254,13 +280,8 @@ static const char *default_export(int readonly, int is_tls)
 }
 
 /* A client that names nothing gets the first disk; a name must be one of ours. */
-static void *open_export(int readonly)
+static const struct disk *find_disk(const char *name)
 {
-	const char *name = nbdkit_export_name();
-
-	(void)readonly;
-	if (!name)
-		return NULL;
 	for (size_t i = 0; i < plugin.disk_count; i++)
 		if (!*name || strcmp(name, plugin.disk[i].path) == 0)
 			return &plugin.disk[i];
@@ -269,9 +290,60 @@ static void *open_export(int readonly)
 	return NULL;
 }
 
+static void add_connection(struct connection *c)
+{
+	pthread_mutex_lock(&plugin.lock);
+	c->next = plugin.connections;
+	plugin.connections = c;
+	pthread_mutex_unlock(&plugin.lock);
+}
+
+static void remove_connection(struct connection *c)
+{
+	struct connection **at;
+
+	pthread_mutex_lock(&plugin.lock);
+	for (at = &plugin.connections; *at && *at != c; at = &(*at)->next)
+		;
+	if (*at)
+		*at = c->next;
+	pthread_mutex_unlock(&plugin.lock);
+}
+
+static void *open_connection(int readonly)
+{
+	const char *name = nbdkit_export_name();
+	const struct disk *d = name ? find_disk(name) : NULL;
+	struct connection *c = d ? calloc(1, sizeof(*c)) : NULL;
+
+	(void)readonly;
+	if (d && !c)
+		nbdkit_error("no memory");
+	if (c && open_disk(d, c) != 0) {
+		free(c);
+		return NULL;
+	}
+	if (c)
+		add_connection(c);
+	return c;
+}
+
+/* Too late for the client, which has what it has read; whoever reads the log is told. */
+static void close_connection(void *handle)
+{
+	struct connection *c = handle;
+	struct cairn_error error;
+
+	remove_connection(c);
+	if (cairn_check(c->image, &error) != CAIRN_OK)
+		nbdkit_error("what was read is not of one moment: %s", error.text);
+	cairn_close(c->image);
+	free(c);
+}
+
 static int64_t get_size(void *handle)
 {
-	return (int64_t)cairn_size(((struct disk *)handle)->image);
+	return (int64_t)cairn_size(((struct connection *)handle)->image);
 }
 
 /* Nothing is written, so all connections see the same. */
@@ -296,7 +368,7 @@ static int can_extents(void *handle)
 static int block_size(void *handle, uint32_t *minimum, uint32_t *preferred, uint32_t *maximum)
 {
 	*minimum = 1;
-	*preferred = ((struct disk *)handle)->block_bytes;
+	*preferred = ((struct connection *)handle)->info.block_bytes;
 	*maximum = 0xffffffff;
 	return 0;
 }
@@ -325,11 +397,11 @@ static int fail(const struct cairn_error *error)
 
 static int pread_disk(void *handle, void *buf, uint32_t count, uint64_t offset, uint32_t flags)
 {
-	struct disk *d = handle;
+	struct connection *c = handle;
 	struct cairn_error error;
 
 	(void)flags;
-	return cairn_read(d->image, buf, count, offset, &error) == CAIRN_OK ? 0 : fail(&error);
+	return cairn_read(c->image, buf, count, offset, &error) == CAIRN_OK ? 0 : fail(&error);
 }
 
 static uint32_t extent_type(enum cairn_extent_kind kind)
@@ -347,12 +419,12 @@ static uint32_t extent_type(enum cairn_extent_kind kind)
 static int extents(void *handle, uint32_t count, uint64_t offset, uint32_t flags,
 		   struct nbdkit_extents *to)
 {
-	struct disk *d = handle;
+	struct connection *c = handle;
 	struct cairn_extent found[EXTENTS];
 	struct cairn_error error;
 	size_t max = flags & NBDKIT_FLAG_REQ_ONE ? 1 : EXTENTS, n;
 
-	if (cairn_extents(d->image, offset, count, found, max, &n, &error) != CAIRN_OK)
+	if (cairn_extents(c->image, offset, count, found, max, &n, &error) != CAIRN_OK)
 		return fail(&error);
 	for (size_t i = 0; i < n; i++)
 		if (nbdkit_add_extent(to, found[i].offset, found[i].bytes,
@@ -370,6 +442,7 @@ static const char help[] =
 	"                 on the only datastore (repeatable: an export each)\n"
 	"snapshot=NAME    that disk at an earlier state: a link of its chain by its descriptor's\n"
 	"                 file name or as a number of links towards the base, or a snapshot\n"
+	"live=true        also a disk that a living host has open: what is read may mix moments\n"
 	"direct=true      read image files past the page cache";
 
 static void dump_plugin(void) { printf("cairn_library_version=%s\n", cairn_version()); }
@@ -386,10 +459,10 @@ static struct nbdkit_plugin table = {
 	.magic_config_key = "disk",
 	.get_ready = get_ready,
 	.after_fork = after_fork,
-	.cleanup = close_all,
+	.close = close_connection,
 	.list_exports = list_exports,
 	.default_export = default_export,
-	.open = open_export,
+	.open = open_connection,
 	.get_size = get_size,
 	.can_write = can_write,
 	.can_multi_conn = can_multi_conn,

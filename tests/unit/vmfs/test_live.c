@@ -113,6 +113,38 @@ static void fill(struct vol *v, const char *path, uint64_t bytes, uint32_t stamp
 	CU_ASSERT_EQUAL(v->s->ops->sync(v->s), ST_OK);
 }
 
+/* It comes and goes between two looks: the slots are as free as before, and still it is noticed. */
+static void test_visit_is_not_missed(void)
+{
+	struct store_file *wf, *rf;
+	struct vol w, r;
+	struct why why;
+	uint32_t word = 0;
+
+	vol_format(VOLUME_BYTES);
+	vol_mount(&w, 1);
+	fill(&w, "/f", 3 * MIB, 1);
+	CU_ASSERT_EQUAL(vol_unmount(&w), ST_OK);
+	vol_mount(&r, 0);
+	rf = vol_open(&r, "/f", STORE_READ);
+	CU_ASSERT_EQUAL(store_read(rf, 0, &word, 4), ST_OK);
+	CU_ASSERT_EQUAL(check(rf, &why), ST_OK);
+	CU_ASSERT_EQUAL(r.volume->live.on, 0);
+	vol_mount(&w, 1);
+	wf = vol_open(&w, "/f", STORE_WRITE);
+	word = 2;
+	CU_ASSERT_EQUAL(store_write(wf, 0, &word, 4), ST_OK);
+	vol_close(&w, wf);
+	CU_ASSERT_EQUAL(vol_unmount(&w), ST_OK);
+	port_world_sleep_ns(2 * SECOND);
+	CU_ASSERT_EQUAL(check(rf, &why), ST_BUSY);
+	CU_ASSERT_EQUAL(store_read(rf, 0, &word, 4), ST_OK);
+	CU_ASSERT_EQUAL(word, 2);
+	CU_ASSERT_EQUAL(check(rf, &why), ST_OK);
+	vol_close(&r, rf);
+	CU_ASSERT_EQUAL(vol_unmount(&r), ST_OK);
+}
+
 static void test_open_file_is_named(void)
 {
 	struct store_file *wf, *rf;
@@ -443,6 +475,7 @@ static const struct cu_case cases[] = {
 	{ "life is told by watching", test_life_is_told_by_watching },
 	{ "a quiet device has no live host", test_quiet_device_has_no_live_host },
 	{ "an arrival is not missed", test_arrival_is_not_missed },
+	{ "a visit is not missed", test_visit_is_not_missed },
 	{ "a file that is open elsewhere is named", test_open_file_is_named },
 	{ "who does not ask is told at the end", test_verdict_without_asking },
 	{ "a removed file is not another one", test_removed_file_is_not_another_one },

@@ -167,8 +167,10 @@ static enum cairn_status copy_disk(struct cairn *c, const char *disk, const char
 	}
 	run_threads(&copy, threads);
 	close(copy.out);
-	cairn_close(copy.image);
 	*error = copy.error;
+	if (error->status == CAIRN_OK)
+		(void)cairn_check(copy.image, error);	/* of one moment? */
+	cairn_close(copy.image);
 	return error->status;
 }
 
