@@ -73,6 +73,12 @@ static int add_device(char *uri)
 	return 0;
 }
 
+/* A path has to hold in another directory too; "nbd://..." is none. */
+static char *absolute_uri(const char *uri)
+{
+	return strstr(uri, "://") ? copy_text(uri) : nbdkit_absolute_path(uri);
+}
+
 static int add_disk(const char *path)
 {
 	struct disk *grown = realloc(plugin.disk, (plugin.disk_count + 1) * sizeof(*grown));
@@ -113,7 +119,7 @@ static int set_flag(int *flag, const char *value)
 static int config(const char *key, const char *value)
 {
 	if (strcmp(key, "device") == 0)
-		return add_device(nbdkit_absolute_path(value));
+		return add_device(absolute_uri(value));
 	if (strcmp(key, "disk") == 0)
 		return add_disk(value);
 	if (strcmp(key, "snapshot") == 0)
@@ -136,7 +142,7 @@ static int add_environment(void)
 		size_t n = strcspn(p, " \t\n");
 		char *uri = n ? strndup(p, n) : NULL;
 
-		if (n && (!uri || add_device(nbdkit_absolute_path(uri)) != 0)) {
+		if (n && (!uri || add_device(absolute_uri(uri)) != 0)) {
 			free(uri);
 			return -1;
 		}
