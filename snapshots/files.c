@@ -211,7 +211,7 @@ static enum status take(struct scan *s, struct folder *folder, const char *name,
 	enum role role = role_of(name);
 	char path[INV_PATH_MAX];
 	struct file *f;
-	enum status got = ST_OK;
+	enum status got;
 
 	s->inv.files += st->kind != STORE_DIR;
 	if (st->kind != STORE_DIR && (st->kind == STORE_SYSTEM || role == ROLE_OTHER))
@@ -222,10 +222,9 @@ static enum status take(struct scan *s, struct folder *folder, const char *name,
 	    sizeof(path))
 		return finding_add(s, INV_UNREADABLE_FOLDER, folder->path,
 				   "a path below it is longer than 2047 bytes", NULL, 0);
-	if (st->kind == STORE_DIR)
-		got = enter(s, path, st->id, folder);
-	if (got != ST_OK || (st->kind == STORE_DIR && role != ROLE_LOCK))
-		return got;
+	if (st->kind == STORE_DIR && role != ROLE_LOCK)
+		return enter(s, path, st->id, folder);
+	/* A lock of a desktop product is a folder; what is in it says no more. */
 	got = files_add(s, folder, path, st, &f);
 	if (got != ST_OK)
 		return got;

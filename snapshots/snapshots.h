@@ -157,8 +157,4 @@ MUST_USE enum status inv_scan(struct store *s, const struct inv_opts *opts, stru
 			      struct why *why);
 void inv_free(struct inventory *inv);
 
-/* The machine of that displayName, or whose .vmx or folder is this path, from index *at on; *at is
- * moved behind it, so that a second one can be found. NULL: no more. */
-struct inv_vm *inv_find(const struct inventory *inv, const char *name_or_path, uint32_t *at);
-
 #endif

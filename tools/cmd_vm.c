@@ -120,30 +120,30 @@ static int is_path(const char *text)
 	return strchr(text, '/') || mem_ends_with(text, ".vmx") || mem_ends_with(text, ".vmtx");
 }
 
-static size_t find_by_name(const struct vm_places *p, const char *name, struct found *found,
-			   size_t max)
+/* By its name, or by its path as it is shown. */
+static int is_called(const struct vm_place *p, const struct inv_vm *vm, const char *text)
 {
-	size_t n = 0;
+	char path[HOST_PATH_MAX + 600];
 
-	for (size_t i = 0; i < p->count; i++) {
-		uint32_t at = 0;
-		const struct inv_vm *vm;
-
-		while ((vm = inv_find(p->place[i].inv, name, &at)) != NULL && n < max)
-			found[n++] = (struct found){ &p->place[i], vm };
-	}
-	return n;
+	return strcmp(vm->name, text) == 0 ||
+	       strcmp(vm_path(p, vm->path, path, sizeof(path)), text) == 0 ||
+	       strcmp(vm_path(p, vm->dir, path, sizeof(path)), text) == 0;
 }
 
-static size_t find_by_path(const struct vm_places *p, struct found *found, size_t max)
+/* name NULL: all that are shown. Finds at most max. */
+static size_t find_machines(const struct vm_places *p, const char *name, struct found *found,
+			    size_t max)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < p->count; i++)
-		for (uint32_t k = 0; k < p->place[i].inv->vm_count && n < max; k++)
-			if (vm_shown(&p->place[i], p->place[i].inv->vms[k]->path))
-				found[n++] = (struct found){ &p->place[i],
-							     p->place[i].inv->vms[k] };
+		for (uint32_t k = 0; k < p->place[i].inv->vm_count && n < max; k++) {
+			const struct inv_vm *vm = p->place[i].inv->vms[k];
+
+			if (vm_shown(&p->place[i], vm->path) &&
+			    (!name || is_called(&p->place[i], vm, name)))
+				found[n++] = (struct found){ &p->place[i], vm };
+		}
 	return n;
 }
 
@@ -186,7 +186,7 @@ static int vm_show(struct cmd *cmd)
 	size_t n;
 
 	vm_places_scan(cmd, by_path ? 0 : 1, &p);
-	n = by_path ? find_by_path(&p, found, 2) : find_by_name(&p, name, found, 2);
+	n = find_machines(&p, by_path ? NULL : name, found, 2);
 	if (n || p.code == EXIT_DONE)
 		st = only_one(name, found, n, &why);
 	if (st != ST_OK)

@@ -236,6 +236,15 @@ expect 5 "two machines of one name" cairn vm show 'Web "eins" <b>' "$T/d"
 grep -q "web2/web.vmx" "$T/out" && pass "both are named" || fail "both are named: $(cat "$T/out")"
 rm -r "$T/d/web2"
 
+# The same on VMFS-6: the findings alone, the rest is the same code.
+truncate -s 2G "$T/lun6.img"
+try "a datastore of VMFS-6" vmkfstools -C vmfs6 -S ds6 "$T/lun6.img"
+export CAIRN_DEVICES=$T/lun6.img
+for f in "$T/d"/*; do cairn file cp -r "$f" /vmfs/volumes/ds6/ || fail "cp $f"; done
+found /vmfs/volumes/ds6 >"$T/have"
+same "VMFS-6: every fault is found, and nothing else" "$T/have" "$T/want" || diff "$T/want" "$T/have"
+export CAIRN_DEVICES=$T/lun.img
+
 # ---- lost descriptors -----------------------------------------------------------------------------------
 
 N=$V/nodesc

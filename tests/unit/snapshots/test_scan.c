@@ -104,6 +104,8 @@ static void test_orphans(void)
 	lun_text(&t, LUN "/library/tools-ctk.vmdk", "c");
 	lun_text(&t, LUN "/vm/vm-1234.vswp", "s");
 	lun_text(&t, LUN "/vm/vm.vmx.lck", "l");
+	lun_dir(&t, LUN "/vm/vm.vmdk.lck");	/* of a desktop product: told once */
+	lun_text(&t, LUN "/vm/vm.vmdk.lck/M00001.lck", "l");
 	lun_text(&t, LUN "/vm/.vm.vmdk.cairn-new", "l");
 	lun_text(&t, LUN "/library/debian.iso", "not for us");
 	CU_ASSERT_EQUAL_FATAL(lun_scan(&t), ST_OK);
@@ -113,6 +115,7 @@ static void test_orphans(void)
 			 "temporary_file /vm/.vm.vmdk.cairn-new\n"
 			 "orphan_delta /vm/vm-000002.vmdk\n"
 			 "swap_file /vm/vm-1234.vswp\n"
+			 "lock_file /vm/vm.vmdk.lck\n"
 			 "lock_file /vm/vm.vmx.lck\n"
 			 "missing_descriptor /vm/vm_1.vmdk\n"
 			 "missing_descriptor /vm/vm_2-000001.vmdk\n");
