@@ -19,6 +19,7 @@ struct cmd {
 	const struct verb	*verb;
 	struct opt_args		args;
 	struct host		*host;
+	const char		*otherwise;	/* the format when -O is not given; NULL: none */
 	uint8_t			json;		/* --json: one document on standard output */
 	uint8_t			quiet, verbose, dry_run, yes, exact, live;
 	uint8_t			doubted;	/* the reads' verdict was told: live.h */

@@ -8,6 +8,7 @@
 #include "tools/disk.h"
 #include "tools/disk_rebuild.h"
 #include "tools/disk_sum.h"
+#include "tools/export.h"
 #include "tools/live.h"
 
 #define PATIENCE_NS 2000000000ull
@@ -43,7 +44,7 @@ static int finish(struct cmd *cmd, const char *object, enum status st, const str
 	return st == ST_OK ? EXIT_DONE : cmd_fail(cmd, object, st, why);
 }
 
-/* One item for a verb that changed something. */
+/* One item for a verb that changed something. job NULL: nobody knows what was moved. */
 static int report(struct cmd *cmd, const char *disk, const struct vmdk_job *job)
 {
 	json_t *items, *doc;
@@ -53,9 +54,11 @@ static int report(struct cmd *cmd, const char *disk, const struct vmdk_job *job)
 	doc = out_doc(cmd->verb->schema, &items);
 	json_array_append_new(
 	    items, json_pack("{s:o, s:b, s:o, s:o, s:o}", "disk", out_json_name(disk), "dry_run",
-			     cmd->dry_run, "read_bytes", out_json_bytes(job->bytes_read),
-			     "written_bytes", out_json_bytes(job->bytes_written), "skipped_bytes",
-			     out_json_bytes(job->bytes_skipped)));
+			     cmd->dry_run, "read_bytes",
+			     job ? out_json_bytes(job->bytes_read) : json_null(), "written_bytes",
+			     job ? out_json_bytes(job->bytes_written) : json_null(),
+			     "skipped_bytes",
+			     job ? out_json_bytes(job->bytes_skipped) : json_null()));
 	return live_print(cmd, doc) == 0 ? EXIT_DONE : EXIT_FAILED;
 }
 
@@ -322,7 +325,7 @@ static int run_grow(struct cmd *cmd)
 static enum status copy_opts(struct cmd *cmd, const struct disk *src, struct vmdk_convert_opts *o,
 			     struct why *why)
 {
-	const char *word = opt_text(&cmd->args, "output", NULL),
+	const char *word = opt_text(&cmd->args, "output", cmd->otherwise),
 		   *adapter = opt_text(&cmd->args, "adapter", NULL);
 	const struct disk_format *f;
 	struct vmdk_info info;
@@ -434,6 +437,50 @@ static int run_convert(struct cmd *cmd)
 	if (!opt_text(&cmd->args, "output", NULL))
 		return cmd_usage(cmd, "-O is missing: the format of the new disk");
 	return run_copy(cmd);
+}
+
+/* ---- export ---------------------------------------------------------------------------------- */
+
+static enum status export_one(struct cmd *cmd, const char *word, struct disk_job *j,
+			      struct why *why)
+{
+	struct host_path to;
+	enum status st;
+
+	if (cmd->args.operand_count > 2)
+		return why_set(why, ST_INVAL, "only an archive (ova) takes more than one disk");
+	st = host_resolve(cmd->host, operand(cmd, 1), access_of(cmd), &to, why);
+	return st == ST_OK ? export_qemu(cmd, operand(cmd, 0), word, &to, j, why) : st;
+}
+
+/* What we write ourselves is a conversion like any other. */
+static int run_export(struct cmd *cmd)
+{
+	const char *target = operand(cmd, cmd->args.operand_count - 1);
+	const char *word = export_word(cmd, target);
+	struct disk_job j = { 0 };
+	struct why why = { 0 };
+	enum status st;
+
+	if (!word)
+		return cmd_usage(cmd, "-O is missing, and the name %s does not tell the format",
+				 target);
+	if (strcmp(word, "ova") != 0 && !opt_word_in(EXPORT_QEMU_WORDS, word)) {
+		if (cmd->args.operand_count > 2)
+			return cmd_usage(cmd, "only an archive (ova) takes more than one disk");
+		cmd->otherwise = word;
+		return run_copy(cmd);
+	}
+	if (strcmp(word, "ova") != 0) {	/* what was read and written qemu-img does not tell */
+		st = export_one(cmd, word, &j, &why);
+		return st == ST_OK ? report(cmd, target, NULL) :
+				     cmd_fail(cmd, operand(cmd, 0), st, &why);
+	}
+	st = export_disks_ova(cmd, &j, &why);
+	if (st == ST_OK && !cmd->dry_run)
+		say_copied(cmd, &j.job);
+	return st == ST_OK ? report(cmd, target, &j.job) :
+			     cmd_fail(cmd, operand(cmd, 0), st, &why);
 }
 
 /* ---- verify ---------------------------------------------------------------------------------- */
@@ -678,6 +725,18 @@ static const struct verb disk_verbs[] = {
 	  .schema = "disk.clone/1",
 	  .operand_kind = "path",
 	  .run = run_copy },
+	{ .noun = "disk",
+	  .name = "export",
+	  .operands = "SOURCE ... TARGET",
+	  .operands_min = 2,
+	  .operands_max = VERB_ANY,
+	  .flags = CHANGES | VERB_PROGRESS,
+	  .brief = "write a disk in a format that other programs take",
+	  VERB_OPTS(copy_options),
+	  .writes = "a new image",
+	  .schema = "disk.export/1",
+	  .operand_kind = "path",
+	  .run = run_export },
 	{ .noun = "disk",
 	  .name = "convert",
 	  .operands = "SOURCE TARGET",

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/export.h"
 #include "tools/vm.h"
 
 /* ---- shared ---------------------------------------------------------------------------------- */
@@ -296,7 +297,19 @@ static const struct opt tree_opts[] = {
 	{ "svg", 0, OPT_TEXT, "FILE", "write a drawing of the chains" },
 };
 
+static const struct opt export_opts[] = {
+	{ "level", 0, OPT_NUMBER, "1-9", "of the compression: fast to small" },
+	{ "rate", 0, OPT_SIZE, "N", "bytes per second, at most" },
+	{ "depth", 0, OPT_NUMBER, "N", "requests in flight" },
+};
+
 static const struct verb vm_verbs[] = {
+	{ .noun = "vm", .name = "export", .operands = "VM TARGET.ova", .operands_min = 2,
+	  .operands_max = 2,
+	  .flags = VERB_DEVICES | VERB_WRITES | VERB_JSON | VERB_PROGRESS,
+	  .brief = "write a machine into an archive (OVA)", VERB_OPTS(export_opts),
+	  .writes = "a new archive", .schema = "vm.export/1", .operand_kind = "path",
+	  .run = export_vm },
 	{ .noun = "vm", .name = "list", .operands = "[PLACE ...]", .operands_max = VERB_ANY,
 	  .flags = VERB_DEVICES | VERB_JSON | VERB_TABLE,
 	  .brief = "list the virtual machines of datastores", .schema = "vm.list/1",

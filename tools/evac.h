@@ -139,9 +139,6 @@ void evac_log_free(struct evac_log *log);
 void evac_unit_look(struct evac *e, struct evac_unit *u);
 /* Copy it; sets state and why. */
 void evac_unit_run(struct evac *e, struct evac_unit *u);
-/* A file that another process, just killed, may still have locked: tried for two seconds. */
-MUST_USE enum status evac_open(struct store *s, const char *path, struct store_file **f,
-			       struct why *why);
 
 /* ---- evac_report.c ---- */
 void evac_print_plan(struct evac *e);

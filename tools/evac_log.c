@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/host_file.h"
 #include "tools/walk.h"
 
 #define LOG_NAME	".cairn-evacuate.log"
@@ -126,7 +127,7 @@ static enum status open_file(struct evac *e, struct evac_log *log, const char *p
 	if (e->cmd->dry_run)
 		st = s->ops->open(s, path, STORE_READ, &log->file, why);
 	else
-		st = evac_open(s, path, &log->file, why);
+		st = host_file_open_soon(s, path, &log->file, why);
 	if (st == ST_BUSY)
 		return why_set(why, st, "%s: another evacuation is under way there", path);
 	if (st != ST_NOENT || e->cmd->dry_run)

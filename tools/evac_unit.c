@@ -22,8 +22,6 @@
 #include "tools/walk.h"
 
 #define JOURNAL_BYTES_MIN (4 * MIB)	/* smaller files without a receipt are just copied again */
-#define OPEN_AGAIN_NS	100000000ull
-#define OPEN_PATIENCE_NS 2000000000ull
 
 enum part { PART_DATA, PART_JOURNAL, PART_RECEIPT, PART_FLAT };
 
@@ -42,18 +40,6 @@ struct job {
 	struct block_copy	bc;
 	struct content		from, to;
 };
-
-enum status evac_open(struct store *s, const char *path, struct store_file **f, struct why *why)
-{
-	uint64_t start = port_now_ns();
-	enum status st;
-
-	/* The kernel takes a moment to let go of the files of a killed process. */
-	while ((st = s->ops->open(s, path, STORE_WRITE, f, why)) == ST_BUSY &&
-	       port_now_ns() - start < OPEN_PATIENCE_NS && !port_interrupted())
-		port_world_sleep_ns(OPEN_AGAIN_NS);
-	return st;
-}
 
 static char *final_path(const struct evac_unit *u, const char *name)
 {
@@ -376,7 +362,7 @@ static enum status open_journal(struct job *j, struct why *why)
 		return ST_OK;
 	}
 	if (st == ST_OK)
-		st = evac_open(j->dst, path, &j->journal, why);
+		st = host_file_open_soon(j->dst, path, &j->journal, why);
 	if (st == ST_NOENT)
 		st = j->dst->ops->create(j->dst, path, 0600, &j->journal, why);
 	if (st == ST_OK)
@@ -431,7 +417,7 @@ static enum status open_part(struct job *j, const char *path, uint64_t bytes,
 	enum status st = ST_NOENT;
 
 	if (j->next)
-		return evac_open(j->dst, path, f, why);
+		return host_file_open_soon(j->dst, path, f, why);
 	st = j->dst->ops->remove(j->dst, path, NULL);
 	if (st == ST_OK || st == ST_NOENT)
 		st = j->dst->ops->create(j->dst, path, 0600, f, why);

@@ -181,7 +181,9 @@ static enum status copy_and_commit(struct conversion *c, struct vmdk_disk *src,
 {
 	struct copy_opts copy = {
 		.src = src, .target = &c->t, .job = c->job, .start = c->start, .arg = c,
-		.safe_point = can_resume(c->t.opts.kind) ? safe_point : NULL,
+		.safe_point = can_resume(c->t.opts.kind) && opts->remains != VMDK_REMAINS_NONE ?
+				      safe_point :
+				      NULL,
 	};
 	enum status st = copy_run(&copy, why);
 
@@ -218,10 +220,13 @@ static enum status there_already(struct conversion *c, struct vmdk_disk *src,
 static enum status fill(struct conversion *c, struct vmdk_disk *src,
 			const struct vmdk_convert_opts *opts, struct why *why)
 {
-	enum status st = look_for_journal(c, opts->remains, why);
+	enum status st = ST_OK;
 
-	if (st == ST_OK)
-		st = first_entry(c, why);
+	if (opts->remains != VMDK_REMAINS_NONE) {
+		st = look_for_journal(c, opts->remains, why);
+		if (st == ST_OK)
+			st = first_entry(c, why);
+	}
 	if (st != ST_OK)
 		return st;
 	if (c->job)
@@ -243,7 +248,7 @@ static enum status convert(struct conversion *c, struct vmdk_disk *src,
 {
 	enum status st = plan(c, src, opts, why);
 
-	if (st == ST_OK)
+	if (st == ST_OK && opts->remains != VMDK_REMAINS_NONE)
 		st = journal_init(&c->journal, &c->t, src, why);
 	if (st != ST_OK)
 		return st;

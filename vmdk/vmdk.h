@@ -208,6 +208,7 @@ enum vmdk_remains {
 	VMDK_REMAINS_REFUSE,	/* ST_EXIST */
 	VMDK_REMAINS_CONTINUE,
 	VMDK_REMAINS_ANEW,	/* take it away */
+	VMDK_REMAINS_NONE,	/* there can be none: the store has room for the one file only */
 };
 
 struct vmdk_convert_opts {
