@@ -40,7 +40,7 @@ static enum status read_block(struct pass *p, uint64_t at, uint64_t bytes, uint8
 
 static enum status pass_run(struct pass *p)
 {
-	uint64_t total = p->content.bytes, start_ns = port_now_ns();
+	uint64_t total = p->content.bytes;
 	uint8_t *buf = port_dma_alloc(CONTENT_BLOCK);
 	struct sha256 all, one;
 	enum status st = buf ? ST_OK : ST_NOMEM;
@@ -62,7 +62,6 @@ static enum status pass_run(struct pass *p)
 			sha256_end(&one, text);
 		}
 		p->block(p, at / CONTENT_BLOCK, zero ? NULL : text);
-		progress_hold_back(start_ns, at + n, p->job->rate_bytes_per_s);
 		if (p->job->progress && p->job->progress(p->job, at + n, total))
 			st = ST_CANCELLED;
 	}

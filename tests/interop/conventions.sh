@@ -53,6 +53,8 @@ example()
 	"cairn disk convert") echo "$1 -O raw $V/d.vmdk e.raw" ;;
 	"cairn vm list" | "cairn vm tree" | "cairn vm check") echo "$1" ;;
 	"cairn vm show") echo "$1 $V/m.vmx" ;;
+	"cairn disk export") echo "$1 $V/d.vmdk e.ova" ;;
+	"cairn vm export") echo "$1 $V/m.vmx m.ova" ;;
 	"cairn evacuate") echo "$1 lun.img out" ;;
 	vmkfstools) echo "$1 -c 1M -d thin $V/e.vmdk" ;;
 	voma) echo "$1 -m vmfs -f check -d lun.img" ;;
