@@ -23,12 +23,35 @@ static void flat_submit(struct vmdk_extent *x, struct io_req *req)
 	x->file->store->ops->submit(x->file, req);
 }
 
+enum status extent_file_map(struct vmdk_extent *x, uint64_t at, struct store_run *run)
+{
+	struct store_run *known = &x->known;
+	enum status st = ST_OK;
+	uint64_t skip;
+
+	if (x->disk->writable || at < known->offset || at - known->offset >= known->bytes)
+		st = x->file->store->ops->file_map(x->file, at, known);
+	if (st != ST_OK) {
+		known->bytes = 0;
+		return st;
+	}
+	*run = *known;
+	skip = at - run->offset;
+	run->offset += skip;
+	run->bytes -= skip;
+	if (run->where != ~0ull)
+		run->where += skip;
+	if (run->dev)
+		run->dev_offset += skip;
+	return ST_OK;
+}
+
 /* What the file says of a range, cut to the extent. */
 static enum status flat_map(struct vmdk_extent *x, struct vmdk_run *run)
 {
 	struct store_run r;
 	uint64_t at = x->file_offset + run->offset;
-	enum status st = x->file->store->ops->file_map(x->file, at, &r);
+	enum status st = extent_file_map(x, at, &r);
 
 	if (st != ST_OK)
 		return st;

@@ -8,9 +8,9 @@
 static enum status ask_store(struct vmdk_disk *d, const struct vmdk_run *run,
 			     struct vmdk_place *place)
 {
-	struct store_file *f = vmdk_link(d, run->depth)->extents[run->extent].file;
 	struct store_run r;
-	enum status st = f->store->ops->file_map(f, run->where, &r);
+	enum status st = extent_file_map(&vmdk_link(d, run->depth)->extents[run->extent],
+					 run->where, &r);
 
 	if (st != ST_OK)
 		return st;

@@ -59,6 +59,7 @@ struct vmdk_extent {
 	uint64_t		file_bytes;	/* RAW: where the file ends, if not on a sector */
 	struct list		slow;		/* requests that wait for the worker */
 	void			*state;		/* of sparse kinds */
+	struct store_run	known;		/* what extent_file_map() was told last */
 	char			*name;		/* path of the file, for messages */
 	enum desc_access	access;
 	uint8_t			marked;		/* first_write has run */
@@ -124,6 +125,9 @@ MUST_USE enum status disk_load(struct store *s, const char *path, struct vmdk_di
 MUST_USE enum status disk_decode_names(struct vmdk_disk *d, struct why *why);
 
 /* ---- flat.c ---- */
+/* What the store says of a byte of the extent's file. Of a disk that is only read the last answer
+ * serves as far as it goes: a store may have to walk the rest of a file for each. */
+MUST_USE enum status extent_file_map(struct vmdk_extent *x, uint64_t at, struct store_run *run);
 extern const struct vmdk_extent_ops flat_extent_ops, raw_extent_ops, zero_extent_ops;
 
 /* ---- check.c ---- */
