@@ -219,7 +219,7 @@ reports()
 mkdir -p "$T/raw" "$T/d"
 mess "$T/d"
 printf '%s\n' 'Müller & Söhne' changed clone garbage gone loop lost named nodesc 'Web "eins" <b>' | sort >"$T/names"
-truncate -s 1G "$T/lun.img"
+truncate -s 700M "$T/lun.img"
 try "a datastore" cairn volume create -q --label ds1 "$T/lun.img"
 export CAIRN_DEVICES=$T/lun.img
 for f in "$T/d"/*; do cairn file cp -r "$f" $V/ || fail "cp $f"; done
@@ -290,6 +290,13 @@ done
 try "the size is exactly the extent's" sh -c "cairn disk info --json $N/flat.vmdk |
 	jq -e '.items[0] | .size_bytes == 8388608 and .adapter == \"lsilogic\"'"
 clean_voma "the datastore is clean" "$T/lun.img"
+
+# In a folder of this machine, a disk that no .vmx and no child knows.
+rm "$T/d/library/tools.vmdk"
+repair 0 "a disk in a library" "$T/d/library/tools.vmdk"
+told "no child remembers its content id"
+told "no .vmx has this disk: the adapter is lsilogic"
+try "qemu-img reads it as before" qemu-img compare -f vmdk -F raw "$T/d/library/tools.vmdk" "$T/raw/tools.raw"
 
 # ---- two datastores ---------------------------------------------------------------------------------------
 

@@ -329,6 +329,70 @@ static void test_consolidation_and_sharing(void)
 	lun_end(&t);
 }
 
+/* ---- a damaged store ------------------------------------------------------------------------- */
+
+/* "/self" contains itself, "/bad" cannot be listed, "/deep" has a new folder at every level. */
+static void fill_dir(struct store_stat *st, uint64_t id)
+{
+	*st = (struct store_stat){ .kind = STORE_DIR, .id = id };
+}
+
+static enum status damaged_stat(struct store *s, const char *path, struct store_stat *st,
+				struct why *why)
+{
+	(void)s, (void)path, (void)why;
+	fill_dir(st, 1);
+	return ST_OK;
+}
+
+static enum status damaged_list(struct store *s, const char *dir,
+				int (*fn)(void *arg, const char *name, const struct store_stat *st),
+				void *arg, struct why *why)
+{
+	struct store_stat st;
+
+	(void)s;
+	if (strcmp(dir, "/bad") == 0)
+		return why_set(why, ST_CORRUPT, "/bad: a directory entry is damaged");
+	if (strcmp(dir, "/") == 0) {
+		fill_dir(&st, 2);
+		fn(arg, "self", &st);
+		fill_dir(&st, 3);
+		fn(arg, "bad", &st);
+		fill_dir(&st, 100);
+		fn(arg, "deep", &st);
+	} else if (strncmp(dir, "/self", 5) == 0) {
+		fill_dir(&st, 2);
+		fn(arg, "self", &st);
+	} else {
+		fill_dir(&st, 100 + strlen(dir));
+		fn(arg, "d", &st);
+	}
+	return ST_OK;
+}
+
+/* What is damaged costs only itself, and the walk ends. */
+static void test_damaged_folders(void)
+{
+	static const struct store_ops ops = { .name = "damaged", .stat = damaged_stat,
+					      .list = damaged_list };
+	static const struct inv_opts opts = { .root = "/" };
+	struct store s = { .ops = &ops };
+	struct inventory *inv;
+	struct why why;
+
+	CU_ASSERT_EQUAL_FATAL(inv_scan(&s, &opts, &inv, &why), ST_OK);
+	CU_ASSERT_EQUAL_FATAL(inv->finding_count, 3);
+	for (uint32_t i = 0; i < 3; i++)
+		CU_ASSERT_EQUAL(inv->findings[i]->kind, INV_UNREADABLE_FOLDER);
+	CU_ASSERT_STRING_EQUAL(inv->findings[0]->path, "/bad");
+	CU_ASSERT_STRING_EQUAL(inv->findings[0]->text, "/bad: a directory entry is damaged");
+	CU_ASSERT_EQUAL(strncmp(inv->findings[1]->path, "/deep/d/d", 9), 0);
+	CU_ASSERT_STRING_EQUAL(inv->findings[2]->path, "/self/self");
+	CU_ASSERT(inv->folders < 200);
+	inv_free(inv);
+}
+
 static void test_root(void)
 {
 	static const struct inv_opts file = { .root = LUN "/f" }, none = { .root = "/nowhere" };
@@ -388,6 +452,7 @@ static const struct cu_case cases[] = {
 	{ "claims of other datastores", test_claims },
 	{ "devices", test_devices },
 	{ "consolidation, sharing", test_consolidation_and_sharing },
+	{ "damaged folders", test_damaged_folders },
 	{ "roots", test_root },
 	{ "each allocation fails", test_memory },
 };
