@@ -39,15 +39,20 @@ static const char *way_out(enum status st)
 	}
 }
 
-static void message(char *buf, size_t size, const char *object, enum status st,
-		    const struct why *why)
+const char *cmd_said(const struct cmd *cmd, const struct why *why, char *buf, size_t size)
+{
+	return cmd->host ? host_said(cmd->host, why->text, buf, size) : why->text;
+}
+
+static void message(const struct cmd *cmd, char *buf, size_t size, const char *object,
+		    enum status st, const struct why *why)
 {
 	const char *out = way_out(st);
-	char text[WHY_TEXT_MAX + 64];
+	char text[WHY_TEXT_MAX + 200];
 	char safe[600];
 
 	if (why && why->text[0])
-		snprintf(text, sizeof(text), "%s", why->text);
+		snprintf(text, sizeof(text), "%s", cmd_said(cmd, why, safe, sizeof(safe)));
 	else
 		snprintf(text, sizeof(text), "%.300s%s%s", object ? object : "", object ? ": " : "",
 			 status_text(st));
@@ -60,7 +65,7 @@ void cmd_complain(struct cmd *cmd, const char *object, enum status st, const str
 {
 	char text[800];
 
-	message(text, sizeof(text), object, st, why);
+	message(cmd, text, sizeof(text), object, st, why);
 	fflush(stdout);
 	fprintf(stderr, "%s: %s\n", cmd->prog, text);
 }
@@ -73,7 +78,7 @@ int cmd_fail(struct cmd *cmd, const char *object, enum status st, const struct w
 	cmd_complain(cmd, object, st, why);
 	if (!cmd->json)
 		return exit_of(st);
-	message(text, sizeof(text), object, st, why);
+	message(cmd, text, sizeof(text), object, st, why);
 	doc = out_doc(cmd->verb->schema, &items);
 	out_doc_fail(doc, st, object, text);
 	return out_doc_print(doc) == 0 ? exit_of(st) : EXIT_FAILED;

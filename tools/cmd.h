@@ -30,6 +30,8 @@ struct cmd {
 int cmd_fail(struct cmd *cmd, const char *object, enum status st, const struct why *why);
 /* The same line without ending: for one item of many. */
 void cmd_complain(struct cmd *cmd, const char *object, enum status st, const struct why *why);
+/* What why says, with the names that people type; buf, or the text as it is. */
+const char *cmd_said(const struct cmd *cmd, const struct why *why, char *buf, size_t size);
 /* A remark on standard error, unless --quiet. */
 void cmd_note(struct cmd *cmd, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Wrong usage found after parsing: one line that ends with the way to the help; EXIT_USAGE. */

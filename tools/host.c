@@ -353,6 +353,7 @@ static enum status resolve_file(struct host *host, struct host_path *out, struct
 			return st;
 	}
 	out->store = host->files;
+	host_said_note(host, out);
 	out->store->names = &host->lookup;
 	return ST_OK;
 }
@@ -402,5 +403,6 @@ enum status host_resolve(struct host *host, const char *name, enum host_access a
 		mem_copy_text(out->path, sizeof(out->path), "/");
 	out->store = vmfs_store(vol);
 	out->store->names = &host->lookup;
+	host_said_note(host, out);
 	return ST_OK;
 }

@@ -47,6 +47,10 @@ MUST_USE enum status host_resolve(struct host *host, const char *name, enum host
 /* 1 for names below /vmfs/volumes: they never touch the machine's own file system. */
 int host_is_datastore_name(const char *name);
 
+/* The text of a message, a name at its start in the form in which people type it: buf, or text when
+ * there is nothing to change. */
+const char *host_said(const struct host *host, const char *text, char *buf, size_t size);
+
 /* ---- devices --------------------------------------------------------------------------------- */
 
 /* Open what a command line calls a device: "/vmfs/devices/disks/NAME[:N]", "/dev/disks/NAME[:N]",

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* host_priv - what host.c and host_claim.c share, and nobody else sees. */
+/* host_priv - what host.c, host_claim.c and host_said.c share, and nobody else sees. */
 #ifndef CAIRN_TOOLS_HOST_PRIV_H
 #define CAIRN_TOOLS_HOST_PRIV_H
 
@@ -25,6 +25,12 @@ struct host_volume {
 	uint32_t		dev_count;
 };
 
+#define HOST_SAID_MAX 8
+struct host_said {			/* host_said.c: a directory in which a name was resolved */
+	struct host_volume	*volume;	/* NULL: of this machine */
+	char			dir[1024];
+};
+
 struct host {
 	const struct config	*config;
 	struct store		*files;		/* this machine's own, opened at first use */
@@ -37,7 +43,11 @@ struct host {
 	void			(*on_reading)(void *arg, struct host_volume *v,
 					      struct vmfs_volume *vol);
 	void			*on_reading_arg;
+	struct host_said	said[HOST_SAID_MAX];	/* a ring */
+	size_t			said_count;
 };
+
+void host_said_note(struct host *host, const struct host_path *at);
 
 /* "lun.img:1" and "./lun.img:1" are one device: two spellings of one file. whole: the name `a`
  * without a partition stands for all of them. */

@@ -31,6 +31,7 @@ static void run_world(void *arg)
 	run->code = run->cmd.verb->run(&run->cmd);
 	run->code = live_end(&run->cmd, run->code);
 	st = host_destroy(run->cmd.host, &why);
+	run->cmd.host = NULL;
 	if (st != ST_OK) {
 		cmd_complain(&run->cmd, NULL, st, &why);
 		if (run->code == EXIT_DONE)

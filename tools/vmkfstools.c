@@ -319,13 +319,15 @@ int vmk_fail(struct cmd *cmd, const char *what, const char *path, enum status st
 	     const struct why *why)
 {
 	int code;
-	const char *text = why && why->text[0] ? why->text : NULL;
-	const char *reason = reason_of(st, text, &code);
 	char name[OUT_NAME_MAX], detail[OUT_NAME_MAX], line[3 * OUT_NAME_MAX];
+	const char *text = why && why->text[0] ? cmd_said(cmd, why, name, sizeof(name)) : NULL;
+	const char *reason = reason_of(st, text, &code);
 
+	if (text)
+		text = out_name(detail, sizeof(detail), text);
 	snprintf(line, sizeof(line), "Failed to %s%s%s%s: %s%s%s (%d).", what, path ? " '" : "",
 		 path ? out_name(name, sizeof(name), path) : "", path ? "'" : "", reason,
-		 text ? ": " : "", text ? out_name(detail, sizeof(detail), text) : "", code);
+		 text ? ": " : "", text ? text : "", code);
 	fflush(stdout);
 	fprintf(stderr, "%s\n", line);
 	if (cmd->json) {
