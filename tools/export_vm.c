@@ -30,12 +30,30 @@ struct exporting {
 
 /* ---- which machine --------------------------------------------------------------------------- */
 
+/* Of the .vmx, or of its folder: then the only one there. */
+static const struct inv_vm *machine_at(const struct inventory *inv, const char *path)
+{
+	const struct inv_vm *found = NULL;
+
+	for (uint32_t i = 0; i < inv->vm_count; i++) {
+		const struct inv_vm *vm = inv->vms[i];
+
+		if (strcmp(vm->path, path) == 0)
+			return vm;
+		if (strcmp(vm->dir, path) == 0) {
+			if (found)
+				return NULL;
+			found = vm;
+		}
+	}
+	return found;
+}
+
 static enum status find(struct exporting *x, const char *name, struct why *why)
 {
 	struct inv_opts opts = { 0 };
 	char root[HOST_PATH_MAX];
 	struct store_stat st;
-	uint32_t from = 0;
 	enum status s = file_get(x->cmd, name, HOST_READ, 1, &x->at, &st, why);
 
 	if (s != ST_OK)
@@ -54,10 +72,10 @@ static enum status find(struct exporting *x, const char *name, struct why *why)
 	s = inv_scan(x->at->store, &opts, &x->inv, why);
 	if (s != ST_OK)
 		return s;
-	x->vm = inv_find(x->inv, x->at->path, &from);
+	x->vm = machine_at(x->inv, x->at->path);
 	if (!x->vm || !x->vm->has_vmx)
-		return why_set(why, ST_NOENT, "%s: no machine is there; cairn vm list shows those "
-			       "that are", name);
+		return why_set(why, ST_NOENT, "%s: no machine is there, or more than one; cairn vm "
+			       "list shows them", name);
 	return ST_OK;
 }
 
