@@ -5,7 +5,7 @@
 cd "$(dirname "$0")/../.." && . tests/lib.sh
 top=$PWD
 cd "$T" || exit 1
-kills=${CAIRN_LONG:+100}
+kills=${KILLS:-${CAIRN_LONG:+100}}
 kills=${kills:-3}
 SEED=${SEED:-$RANDOM}
 RANDOM=$SEED

@@ -5,7 +5,7 @@
 # verb, else three. (Evacuation has a script of its own.)
 cd "$(dirname "$0")/../.." && . tests/lib.sh
 cd "$T" || exit 1
-kills=${CAIRN_LONG:+100}
+kills=${KILLS:-${CAIRN_LONG:+100}}
 kills=${kills:-3}
 SEED=${SEED:-$RANDOM}
 RANDOM=$SEED
