@@ -77,3 +77,17 @@ void inv_free(struct inventory *inv)
 	arena_fini(&s->arena);
 	port_free(s);
 }
+
+struct inv_vm *inv_find(const struct inventory *inv, const char *name_or_path, uint32_t *at)
+{
+	for (; *at < inv->vm_count; ++*at) {
+		struct inv_vm *vm = inv->vms[*at];
+
+		if (strcmp(vm->name, name_or_path) == 0 || strcmp(vm->path, name_or_path) == 0 ||
+		    strcmp(vm->dir, name_or_path) == 0) {
+			++*at;
+			return vm;
+		}
+	}
+	return NULL;
+}

@@ -157,4 +157,8 @@ MUST_USE enum status inv_scan(struct store *s, const struct inv_opts *opts, stru
 			      struct why *why);
 void inv_free(struct inventory *inv);
 
+/* The machine of that name, or whose .vmx or folder is this path in the store, from index *at on;
+ * *at is moved behind it, so that a second one can be found. NULL: no more. */
+struct inv_vm *inv_find(const struct inventory *inv, const char *name_or_path, uint32_t *at);
+
 #endif

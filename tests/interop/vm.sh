@@ -109,14 +109,14 @@ mess()
 	# Left behind.
 	truncate -s 2M "$d/web/web-1a2b3c.vswp"
 	: >"$d/clone/clone.vmx.lck"
-	echo x >"$d/library/.tools.vmdk.cairn-new"
+	echo x >"$d/library/.old.vmdk.cairn-new"
 }
 
 # What must be found: no more, no less.
 cat >"$T/want" <<'END'
 note lock_file /clone/clone.vmx.lck
 note swap_file /web/web-1a2b3c.vswp
-note temporary_file /library/.tools.vmdk.cairn-new
+note temporary_file /library/.old.vmdk.cairn-new
 problem chain_loop /loop/loop-000001.vmdk
 problem missing_descriptor /nodesc/cowd-000001.vmdk
 problem missing_descriptor /nodesc/flat.vmdk

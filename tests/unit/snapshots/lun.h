@@ -132,11 +132,11 @@ static inline void lun_findings(struct lun *t, const char *want)
 
 static inline struct inv_vm *lun_vm(struct lun *t, const char *name)
 {
-	for (uint32_t i = 0; i < t->inv->vm_count; i++)
-		if (strcmp(t->inv->vms[i]->name, name) == 0)
-			return t->inv->vms[i];
-	CU_FAIL_FATAL("no machine of that name");
-	return NULL;
+	uint32_t at = 0;
+	struct inv_vm *vm = inv_find(t->inv, name, &at);
+
+	CU_ASSERT_PTR_NOT_NULL_FATAL(vm);
+	return vm;
 }
 
 struct lun_removal { struct lun *t; const char *dir; };
