@@ -193,9 +193,7 @@ static void print_findings(const struct vm_place *p, const struct inv_vm *vm)
 
 static void print_origin(struct drawing *d, const struct inv_vm *vm)
 {
-	if (!vm->clone_of)
-		return;
-	printf("clone of   %s", safe_path(d, vm->clone_of->path));
+	printf("%s", safe_path(d, vm->clone_of->path));
 	if (vm->clone_point)
 		printf(", at its snapshot '%s'", safe(d, vm->clone_point->name));
 	putchar('\n');
@@ -220,7 +218,10 @@ static void print_facts(struct drawing *d, const struct inv_vm *vm)
 	       out_size(size, sizeof(size), vm->provisioned_bytes, 0),
 	       out_size(used, sizeof(used), vm->allocated_bytes, 0),
 	       out_size(unique, sizeof(unique), vm->unique_bytes, 0));
-	print_origin(d, vm);
+	if (vm->clone_of) {
+		printf("clone of   ");
+		print_origin(d, vm);
+	}
 }
 
 static void begin(struct drawing *d, const struct vm_place *p)
@@ -262,6 +263,7 @@ static void print_machine(struct drawing *d, const struct inv_vm *vm, int is_las
 			   i + 1 == vm->disk_count && !vm->snapshot_count && !vm->clone_of);
 	if (vm->clone_of) {
 		branch(d, !vm->snapshot_count);
+		printf("linked clone of ");
 		print_origin(d, vm);
 	}
 	if (vm->snapshot_count) {

@@ -300,6 +300,9 @@ enum status file_publish(struct store *s, const char *path, const void *data, ui
 	if (st != ST_OK)
 		return why_set(why, st, "%s: the name is too long", path);
 	st = file_create(s, temp, &f, why);
+	if (st == ST_EXIST)
+		return why_set(why, st, "%s: is of another operation on this disk; when that was "
+			       "killed, remove the file", temp);
 	if (st != ST_OK)
 		return st;
 	st = store_write(f, 0, data, bytes);

@@ -152,6 +152,10 @@ static void test_rebuild_refuses(void)
 	CU_ASSERT_EQUAL(rebuild(&t, DIR "/nope-flat.vmdk", none, &out), ST_NOENT);
 	CU_ASSERT_EQUAL(rebuild(&t, DIR "/f-flat.vmdk", on_base, &out), ST_INVAL);
 	CU_ASSERT_EQUAL(disks_files(&t), 8);
+	/* What a killed one left is not taken over: who says that it was killed? */
+	put(&t, DIR "/.f.vmdk.cairn-new", "x", 1);
+	CU_ASSERT_EQUAL(rebuild(&t, DIR "/f-flat.vmdk", none, &out), ST_EXIST);
+	CU_ASSERT_PTR_NOT_NULL(strstr(t.why.text, "remove the file"));
 	disks_end(&t);
 }
 
