@@ -286,6 +286,7 @@ enum status delta_open(struct vmdk_extent *x, enum desc_type type, struct why *w
 		return st;
 	}
 	x->state = dl;
+	x->data_at = dl->data_at;
 	x->ops = &delta_extent_ops;
 	return ST_OK;
 }

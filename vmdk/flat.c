@@ -26,11 +26,15 @@ static void flat_submit(struct vmdk_extent *x, struct io_req *req)
 enum status extent_file_map(struct vmdk_extent *x, uint64_t at, struct store_run *run)
 {
 	struct store_run *known = &x->known;
+	const struct store_ops *ops = x->file->store->ops;
 	enum status st = ST_OK;
 	uint64_t skip;
 
+	/* Grains are met in any order: one question about where they start mostly does for all. */
+	if (x->data_at && known->bytes == 0)
+		(void)!ops->file_map(x->file, x->data_at, known);
 	if (x->disk->writable || at < known->offset || at - known->offset >= known->bytes)
-		st = x->file->store->ops->file_map(x->file, at, known);
+		st = ops->file_map(x->file, at, known);
 	if (st != ST_OK) {
 		known->bytes = 0;
 		return st;

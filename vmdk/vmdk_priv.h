@@ -59,7 +59,8 @@ struct vmdk_extent {
 	uint64_t		file_bytes;	/* RAW: where the file ends, if not on a sector */
 	struct list		slow;		/* requests that wait for the worker */
 	void			*state;		/* of sparse kinds */
-	struct store_run	known;		/* what extent_file_map() was told last */
+	struct store_run	known;		/* of extent_file_map(): the last answer */
+	uint64_t		data_at;	/* of a delta: no grain lies before it */
 	char			*name;		/* path of the file, for messages */
 	enum desc_access	access;
 	uint8_t			marked;		/* first_write has run */

@@ -11,6 +11,6 @@ $(BENCH_DIR)/engine $(BENCH_DIR)/meta: $(BENCH_DIR)/%: $(BENCH_DIR)/%.o $(BENCH_
 		build/release/libcore.a build/release/libport-linux.a
 	$(CC) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 
-bench: all $(BENCH_PROGS)
+bench: all $(BENCH_PROGS) build/release/tests/data/mkchain
 	@tests/bench/bench.sh $(BENCH)
 .PHONY: bench
