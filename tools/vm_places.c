@@ -233,6 +233,8 @@ void vm_places_scan(struct cmd *cmd, size_t first, struct vm_places *p)
 		volumes |= p->place[i].volume != NULL;
 	if (volumes)
 		hear_others(cmd, p);
+	if (p->code == EXIT_DONE && port_interrupted())
+		p->code = exit_of(ST_CANCELLED);	/* what is shown may be wrong for it */
 }
 
 void vm_places_free(struct vm_places *p)
