@@ -61,7 +61,7 @@ static const char *const phase_text[] = {
 static void say_detected(struct voma *v)
 {
 	char uuid[VMFS_UUID_TEXT], label[OUT_NAME_MAX];
-	uint32_t major = v->probe.fs_major == 4 ? 3 : 5;
+	uint32_t major = v->probe.fs_major == 4 ? 3 : v->probe.fs_major < 24 ? 5 : 6;
 
 	if (!v->known)
 		return;

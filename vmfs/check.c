@@ -196,10 +196,6 @@ static enum status open_volume(struct check *c)
 	st = vmfs_layout_read(&c->lvm, &c->layout, 0, c->why);
 	if (st != ST_OK)
 		return as_finding(c, st, "D1", VMFS_FS_AT);
-	if (c->layout.version > 5)
-		return why_set(c->why, ST_UNSUPPORTED,
-			       "%s: a VMFS-6: this version checks VMFS-3 and VMFS-5",
-			       c->devs[0]->name);
 	return check_descriptor(c);
 }
 
@@ -236,7 +232,7 @@ static void release(struct check *c)
 	port_free(c->fd);
 	check_journals_free(c);
 	if (c->slot)
-		port_dma_free(c->slot, VMFS_HB_SLOTS * sizeof(*c->slot));
+		port_dma_free(c->slot, VMFS_HB_SLOTS * sizeof(*c->slot));	/* of any version */
 	if (c->chunk)
 		port_dma_free(c->chunk, CHECK_CHUNK_BYTES);
 	vmfs_layout_free(&c->layout);

@@ -2,33 +2,28 @@
 /* check_dirs - rules N1 to N5: entries, names, the tree they make, and link counts.
  * Each directory is read once, whether or not the tree reaches it, so a loop is no danger; what the
  * root does not reach is found afterwards by following parents. */
-#include "vmfs/check_priv.h"
+#include "vmfs/check_dirs_priv.h"
+
+#include <stdarg.h>
 
 #define ENTRY_BYTES	((uint32_t)sizeof(struct vmfs_dirent_disk))
 #define BATCH		468u		/* entries read at a time, just under 64 KiB */
-#define SORTED_MAX	(1u << 21)	/* entries of a directory whose names are compared */
-
-struct name_hash { uint64_t hash; uint32_t entry; };
-
-struct dir_walk {
-	struct check		*c;
-	uint32_t		index;		/* of the directory in c->fd */
-	uint32_t		addr;
-	struct vmfs_fd_record	*fd;
-	struct vmfs_dirent_disk	*batch;
-	struct name_hash	*name;		/* NULL: too many, not compared */
-	uint32_t		names, entries;
-};
+#define NAMES_MAX	(1u << 21)	/* entries of a directory that are looked at */
 
 /* ---- reading a directory --------------------------------------------------------------------- */
 
-static enum status read_range(struct dir_walk *w, uint64_t offset, uint8_t *to, uint64_t bytes)
+enum status check_dir_read(struct dir_walk *w, uint64_t offset, void *buf, uint64_t bytes)
 {
-	uint64_t block = le64_get(w->fd->meta.block_bytes);
+	const struct vmfs_fd_disk *m = check_fd_meta(w->c, w->fd);
+	uint64_t block = le64_get(m->block_bytes);
+	uint8_t *to = buf;
 	enum status st = ST_OK;
 
-	if (le32_get(w->fd->meta.zla) == VMFS_ZLA_RESIDENT) {	/* at most 1 KiB: F1 */
-		memcpy(to, w->fd->data + offset, bytes);
+	if (le32_get(m->zla) == VMFS_ZLA_RESIDENT) {	/* no longer than that: F1 */
+		if (offset + bytes > w->c->layout.form->resident_max)
+			memset(to, 0, bytes);
+		else
+			memcpy(to, check_fd_data(w->c, w->fd) + offset, bytes);
 		return ST_OK;
 	}
 	for (uint64_t n; bytes && st == ST_OK; offset += n, to += n, bytes -= n) {
@@ -46,6 +41,18 @@ static enum status read_range(struct dir_walk *w, uint64_t offset, uint8_t *to, 
 	return st;
 }
 
+void check_dir_find(struct dir_walk *w, const char *rule, const char *format, ...)
+{
+	char text[240];
+	va_list ap;
+
+	va_start(ap, format);
+	fmt_v(text, sizeof(text), format, ap);
+	va_end(ap);
+	check_find(w->c, VMFS_FIND_DAMAGE, rule, vmfs_layout_addr_at(&w->c->layout, w->addr),
+		   "directory 0x%08x%s", w->addr, text);
+}
+
 /* ---- entries --------------------------------------------------------------------------------- */
 
 static uint64_t hash_name(const char *name, size_t n)
@@ -58,11 +65,11 @@ static uint64_t hash_name(const char *name, size_t n)
 }
 
 /* NULL, or what is wrong with a name. */
-static const char *name_check(const struct vmfs_dirent_disk *e, size_t *len)
+static const char *name_check(const struct check_entry *e, size_t *len)
 {
 	const char *name = (const char *)e->name;
 
-	for (*len = 0; *len < sizeof(e->name) && name[*len]; ++*len)
+	for (*len = 0; *len < e->room && name[*len]; ++*len)
 		if (name[*len] == '/')
 			return "has a slash in its name";
 	if (*len == 0)
@@ -74,125 +81,140 @@ static const char *name_check(const struct vmfs_dirent_disk *e, size_t *len)
 	return NULL;
 }
 
-static void bad_entry(struct dir_walk *w, const char *rule, uint32_t entry,
-		      const struct vmfs_dirent_disk *e, const char *bad)
+static void bad_entry(struct dir_walk *w, const char *rule, const struct check_entry *e,
+		      const char *bad)
 {
-	char name[sizeof(e->name) + 1] = { 0 };
-	int plain;
+	const char *name = (const char *)e->name;
+	int plain = fmt_utf8_valid(name, strlen(name));
 
-	memcpy(name, e->name, sizeof(e->name));
-	plain = fmt_utf8_valid(name, strlen(name));
-	check_find(w->c, VMFS_FIND_DAMAGE, rule, vmfs_layout_addr_at(&w->c->layout, w->addr),
-		   "directory 0x%08x, entry %u \"%s\" (type %u, 0x%08x, generation %u): %s",
-		   w->addr, entry, plain ? name : "?", le32_get(e->type), le32_get(e->fd),
-		   le32_get(e->generation), bad);
+	check_dir_find(w, rule, ", entry %u \"%.128s\" (type %u, 0x%08x, generation %u): %s",
+		       e->number, plain ? name : "?", e->type, e->fd, e->generation, bad);
 }
 
 /* What an entry names, ~0u when that is nothing valid (reported). */
-static enum status entry_target(struct dir_walk *w, uint32_t number,
-				const struct vmfs_dirent_disk *e, uint32_t *target)
+static enum status entry_target(struct dir_walk *w, const struct check_entry *e, uint32_t *target)
 {
 	struct check *c = w->c;
-	uint32_t index = check_fd_index(c, le32_get(e->fd));
+	uint32_t index = check_fd_index(c, e->fd);
 	enum status st = ST_OK;
 
 	*target = ~0u;
 	if (index == ~0u) {
-		bad_entry(w, "N2", number, e, "names no file descriptor");
+		bad_entry(w, "N2", e, "names no file descriptor");
 		return ST_OK;
 	}
 	if (!(c->fd[index].flags & FDI_USED))
-		st = check_fd_revive(c, index, le32_get(e->type), le32_get(e->generation));
+		st = check_fd_revive(c, index, e->type, e->generation);
 	if (st != ST_OK)
 		return st;
 	if (!(c->fd[index].flags & FDI_USED))
-		bad_entry(w, "N2", number, e, "names a free file descriptor");
+		bad_entry(w, "N2", e, "names a free file descriptor");
 	else if (c->fd[index].flags & FDI_VALID)
 		*target = index;
 	return ST_OK;
 }
 
-static void compare_target(struct dir_walk *w, uint32_t number, const struct vmfs_dirent_disk *e,
+static void compare_target(struct dir_walk *w, const struct check_entry *e,
 			   const struct fd_info *info)
 {
 	char text[80];
 
-	if (le32_get(e->type) != info->type) {
+	if (e->type != info->type) {
 		fmt(text, sizeof(text), "the file descriptor is of type %u", info->type);
-		bad_entry(w, "N2", number, e, text);
+		bad_entry(w, "N2", e, text);
 	}
-	if (le32_get(e->generation) != info->generation) {
+	if (e->generation != info->generation) {
 		fmt(text, sizeof(text), "the file descriptor has generation %u", info->generation);
-		bad_entry(w, "N2", number, e, text);
+		bad_entry(w, "N2", e, text);
 	}
 }
 
 /* N1: the first two entries. */
-static void dot_entry(struct dir_walk *w, uint32_t number, const struct vmfs_dirent_disk *e,
+static void dot_entry(struct dir_walk *w, const struct check_entry *e,
 		      uint32_t target)
 {
-	const char *want = number ? ".." : ".";
+	const char *want = e->number ? ".." : ".";
 
-	if (strncmp((const char *)e->name, want, sizeof(e->name)))
-		bad_entry(w, "N1", number, e, number ? "is not \"..\"" : "is not \".\"");
-	else if (number == 0 && target != w->index)
-		bad_entry(w, "N1", number, e, "does not name its own directory");
-	else if (number == 1)
+	if (strcmp((const char *)e->name, want))
+		bad_entry(w, "N1", e, e->number ? "is not \"..\"" : "is not \".\"");
+	else if (e->number == 0 && target != w->index)
+		bad_entry(w, "N1", e, "does not name its own directory");
+	else if (e->number == 1)
 		w->c->fd[w->index].dotdot = target;
 }
 
-static void named_entry(struct dir_walk *w, uint32_t number, const struct vmfs_dirent_disk *e,
+static void named_entry(struct dir_walk *w, const struct check_entry *e,
 			uint32_t target)
 {
 	struct fd_info *info = &w->c->fd[target];
 
 	if ((info->flags & (FDI_DIR | FDI_NAMED)) == (FDI_DIR | FDI_NAMED))
-		bad_entry(w, "N1", number, e, "names a directory that another entry names, too");
+		bad_entry(w, "N1", e, "names a directory that another entry names, too");
 	else if (info->flags & FDI_DIR || !(info->flags & FDI_NAMED))
 		info->parent = w->index;
 	info->flags |= FDI_NAMED;
 }
 
-static enum status take_entry(struct dir_walk *w, uint32_t number, const struct vmfs_dirent_disk *e)
+/* Room for one more name; ST_OK also when there are too many to be compared. */
+static enum status note_name(struct dir_walk *w, uint64_t hash, uint32_t number)
+{
+	uint32_t max = w->names_max ? 2 * w->names_max : 256;
+	struct check_name *bigger;
+
+	if (w->names == NAMES_MAX)
+		return ST_OK;
+	if (w->names == w->names_max) {
+		bigger = port_alloc(max * sizeof(*bigger));
+		if (!bigger)
+			return why_set(w->c->why, ST_NOMEM,
+				       "no memory for the names of a directory");
+		if (w->names)
+			memcpy(bigger, w->name, w->names * sizeof(*bigger));
+		port_free(w->name);
+		w->name = bigger;
+		w->names_max = max;
+	}
+	w->name[w->names++] = (struct check_name){ hash, number };
+	return ST_OK;
+}
+
+enum status check_take_entry(struct dir_walk *w, const struct check_entry *e)
 {
 	uint32_t target;
 	const char *bad;
 	size_t len;
 	enum status st;
 
-	if (le32_get(e->fd) == 0) {
-		if (number < 2)
-			bad_entry(w, "N1", number, e, "is empty");
+	if (e->fd == 0) {
+		if (e->number < 2)
+			bad_entry(w, "N1", e, "is empty");
 		return ST_OK;
 	}
-	st = entry_target(w, number, e, &target);
+	st = entry_target(w, e, &target);
 	if (st != ST_OK)
 		return st;
 	if (target != ~0u) {
-		compare_target(w, number, e, &w->c->fd[target]);
+		compare_target(w, e, &w->c->fd[target]);
 		w->c->fd[target].names++;
 	}
-	if (number < 2) {
-		dot_entry(w, number, e, target);
+	if (e->number < 2) {
+		dot_entry(w, e, target);
 		return ST_OK;
 	}
 	if (target != ~0u)
-		named_entry(w, number, e, target);
+		named_entry(w, e, target);
 	bad = name_check(e, &len);
 	if (bad)
-		bad_entry(w, "N3", number, e, bad);
-	if (!bad && w->name)
-		w->name[w->names++] =
-		    (struct name_hash){ hash_name((const char *)e->name, len), number };
-	return ST_OK;
+		bad_entry(w, "N3", e, bad);
+	return bad ? ST_OK : note_name(w, hash_name((const char *)e->name, len), e->number);
 }
 
 /* ---- N3: no name twice ----------------------------------------------------------------------- */
 
-static void sift(struct name_hash *h, uint32_t root, uint32_t count)
+static void sift(struct check_name *h, uint32_t root, uint32_t count)
 {
 	for (uint32_t child; (child = 2 * root + 1) < count; root = child) {
-		struct name_hash swap = h[root];
+		struct check_name swap = h[root];
 
 		if (child + 1 < count && h[child].hash < h[child + 1].hash)
 			child++;
@@ -203,12 +225,12 @@ static void sift(struct name_hash *h, uint32_t root, uint32_t count)
 	}
 }
 
-static void sort_names(struct name_hash *h, uint32_t count)
+static void sort_names(struct check_name *h, uint32_t count)
 {
 	for (uint32_t i = count / 2; i-- > 0;)
 		sift(h, i, count);
 	for (uint32_t n = count; n > 1; n--) {
-		struct name_hash swap = h[0];
+		struct check_name swap = h[0];
 
 		h[0] = h[n - 1];
 		h[n - 1] = swap;
@@ -217,94 +239,113 @@ static void sort_names(struct name_hash *h, uint32_t count)
 }
 
 /* Equal hashes: read both entries and compare. */
-static enum status compare_names(struct dir_walk *w, const struct name_hash *a,
-				 const struct name_hash *b)
+static enum status compare_names(struct dir_walk *w, const struct check_dir_shape *shape,
+				 const struct check_name *a, const struct check_name *b)
 {
-	struct vmfs_dirent_disk one, two;
-	enum status st =
-	    read_range(w, (uint64_t)a->entry * ENTRY_BYTES, (uint8_t *)&one, sizeof(one));
+	struct check_entry one, two;
+	enum status st = shape->read(w, a->number, &one);
 
 	if (st == ST_OK)
-		st = read_range(w, (uint64_t)b->entry * ENTRY_BYTES, (uint8_t *)&two, sizeof(two));
-	if (st == ST_OK &&
-	    !strncmp((const char *)one.name, (const char *)two.name, sizeof(one.name)))
-		bad_entry(w, "N3", b->entry, &two, "has the name of another entry");
+		st = shape->read(w, b->number, &two);
+	if (st == ST_OK && !strcmp((const char *)one.name, (const char *)two.name))
+		bad_entry(w, "N3", &two, "has the name of another entry");
 	return st;
 }
 
-static enum status check_duplicates(struct dir_walk *w)
+static enum status check_duplicates(struct dir_walk *w, const struct check_dir_shape *shape)
 {
 	enum status st = ST_OK;
 
 	sort_names(w->name, w->names);
 	for (uint32_t i = 1; i < w->names && st == ST_OK; i++)
 		if (w->name[i].hash == w->name[i - 1].hash)
-			st = compare_names(w, &w->name[i - 1], &w->name[i]);
+			st = compare_names(w, shape, &w->name[i - 1], &w->name[i]);
 	return st;
 }
 
-/* ---- one directory --------------------------------------------------------------------------- */
+/* ---- an array of entries --------------------------------------------------------------------- */
 
-static enum status walk_entries(struct dir_walk *w)
+static void decode(const struct vmfs_dirent_disk *d, uint32_t number, struct check_entry *e)
 {
-	enum status st = ST_OK;
-
-	for (uint32_t first = 0, n; first < w->entries && st == ST_OK; first += n) {
-		n = MIN(BATCH, w->entries - first);
-		if (port_interrupted())
-			return why_set(w->c->why, ST_CANCELLED, "the check was interrupted");
-		st = read_range(w, (uint64_t)first * ENTRY_BYTES, (uint8_t *)w->batch,
-				n * ENTRY_BYTES);
-		for (uint32_t i = 0; i < n && st == ST_OK; i++)
-			st = take_entry(w, first + i, &w->batch[i]);
-	}
-	return st;
+	*e = (struct check_entry){ .number = number, .type = le32_get(d->type),
+				   .fd = le32_get(d->fd), .generation = le32_get(d->generation),
+				   .room = sizeof(d->name) };
+	memcpy(e->name, d->name, sizeof(d->name));
 }
 
 /* The length decides how many entries there are; a hole of a hostile directory may hide that most
  * of them do not exist, so the number is limited. */
-static enum status measure(struct dir_walk *w)
+static void measure(struct dir_walk *w)
 {
-	uint64_t length = le64_get(w->fd->meta.length), entries = length / ENTRY_BYTES;
-	uint64_t at = vmfs_layout_addr_at(&w->c->layout, w->addr);
+	uint64_t length = le64_get(check_fd_meta(w->c, w->fd)->length);
+	uint64_t entries = length / ENTRY_BYTES;
 
 	if (length % ENTRY_BYTES || entries < 2)
-		check_find(w->c, VMFS_FIND_DAMAGE, "N1", at,
-			   "directory 0x%08x: a length of %ju bytes is not that of 2 or more "
-			   "entries of 140",
-			   w->addr, length);
-	if (entries > SORTED_MAX)
-		check_find(w->c, VMFS_FIND_DAMAGE, "N3", at,
-			   "directory 0x%08x: %ju entries; only %u are looked at", w->addr, entries,
-			   SORTED_MAX);
-	w->entries = (uint32_t)MIN(entries, SORTED_MAX);
-	w->name = port_alloc((w->entries + 1) * sizeof(*w->name));
-	return w->name ? ST_OK
-		       : why_set(w->c->why, ST_NOMEM, "no memory for the names of a directory");
+		check_dir_find(w, "N1", ": a length of %ju bytes is not that of 2 or more entries "
+			       "of 140", length);
+	if (entries > NAMES_MAX)
+		check_dir_find(w, "N3", ": %ju entries; only %u are looked at", entries,
+			       NAMES_MAX);
+	w->entries = (uint32_t)MIN(entries, NAMES_MAX);
 }
+
+static enum status walk_array(struct dir_walk *w)
+{
+	const struct vmfs_dirent_disk *batch = (const void *)w->buf;
+	struct check_entry e;
+	enum status st = ST_OK;
+
+	_Static_assert(BATCH * sizeof(*batch) <= CHECK_DIR_BYTES, "a batch fits");
+	measure(w);
+	for (uint32_t first = 0, n; first < w->entries && st == ST_OK; first += n) {
+		n = MIN(BATCH, w->entries - first);
+		if (port_interrupted())
+			return why_set(w->c->why, ST_CANCELLED, "the check was interrupted");
+		st = check_dir_read(w, (uint64_t)first * ENTRY_BYTES, w->buf, n * ENTRY_BYTES);
+		for (uint32_t i = 0; i < n && st == ST_OK; i++) {
+			decode(&batch[i], first + i, &e);
+			st = check_take_entry(w, &e);
+		}
+	}
+	return st;
+}
+
+static enum status read_array(struct dir_walk *w, uint32_t number, struct check_entry *e)
+{
+	struct vmfs_dirent_disk d;
+	enum status st = check_dir_read(w, (uint64_t)number * ENTRY_BYTES, &d, sizeof(d));
+
+	if (st == ST_OK)
+		decode(&d, number, e);
+	return st;
+}
+
+const struct check_dir_shape check_dir_array = { .walk = walk_array, .read = read_array };
+
+/* ---- one directory --------------------------------------------------------------------------- */
 
 static enum status walk_dir(struct check *c, uint32_t index)
 {
+	const struct check_dir_shape *shape = c->layout.form->dir->check;
 	struct dir_walk w = { .c = c, .index = index, .addr = check_fd_addr(c, index) };
+	uint32_t fd_bytes = c->layout.form->fd_bytes;
 	enum status st = ST_OK;
 
-	w.fd = port_dma_alloc(sizeof(*w.fd));
-	w.batch = port_dma_alloc(BATCH * sizeof(*w.batch));
-	if (!w.fd || !w.batch)
+	w.fd = port_dma_alloc(fd_bytes);
+	w.buf = port_dma_alloc(CHECK_DIR_BYTES);
+	if (!w.fd || !w.buf)
 		st = why_set(c->why, ST_NOMEM, "no memory for a directory");
 	if (st == ST_OK)
-		st = check_read(c, vmfs_layout_addr_at(&c->layout, w.addr), w.fd, sizeof(*w.fd));
+		st = check_read(c, vmfs_layout_addr_at(&c->layout, w.addr), w.fd, fd_bytes);
 	if (st == ST_OK)
-		st = measure(&w);
+		st = shape->walk(&w);
 	if (st == ST_OK)
-		st = walk_entries(&w);
-	if (st == ST_OK)
-		st = check_duplicates(&w);
+		st = check_duplicates(&w, shape);
 	port_free(w.name);
-	if (w.batch)
-		port_dma_free(w.batch, BATCH * sizeof(*w.batch));
+	if (w.buf)
+		port_dma_free(w.buf, CHECK_DIR_BYTES);
 	if (w.fd)
-		port_dma_free(w.fd, sizeof(*w.fd));
+		port_dma_free(w.fd, fd_bytes);
 	return st;
 }
 
@@ -384,16 +425,17 @@ enum status check_dirs(struct check *c)
 
 static enum status fix_links(struct check *c, uint32_t addr, uint32_t links)
 {
-	struct vmfs_fd_record *fd = port_dma_alloc(sizeof(*fd));
+	uint64_t at = vmfs_layout_addr_at(&c->layout, addr) + c->layout.form->md_bytes;
+	struct vmfs_fd_disk *m = port_dma_alloc(sizeof(*m));
 	enum status st;
 
-	if (!fd)
+	if (!m)
 		return why_set(c->why, ST_NOMEM, "no memory for a file descriptor");
-	st = check_read(c, vmfs_layout_addr_at(&c->layout, addr), fd, sizeof(*fd));
-	le32_set(&fd->meta.links, links);
+	st = check_read(c, at, m, sizeof(*m));
+	le32_set(&m->links, links);
 	if (st == ST_OK)
-		st = check_fix_fd(c, addr, &fd->meta);
-	port_dma_free(fd, sizeof(*fd));
+		st = check_fix_fd(c, addr, m);
+	port_dma_free(m, sizeof(*m));
 	return st;
 }
 

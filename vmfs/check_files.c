@@ -5,22 +5,26 @@
  * pointer block that two files share is followed once, so crossed links cost no time. */
 #include "vmfs/check_priv.h"
 
-#define SYSTEM_FDS 8u
+static uint32_t system_fds(const struct check *c)
+{
+	return c->layout.geom[VMFS_RES_JB].count ? 9 : 8;
+}
 
 /* ---- walking .fdc.sf ------------------------------------------------------------------------- */
 
-typedef enum status (*fd_fn)(struct check *c, uint32_t index, struct vmfs_fd_record *fd);
+typedef enum status (*fd_fn)(struct check *c, uint32_t index, uint8_t *fd);
 
-/* fn for the FDs of one cluster that have any of `flags`; they are in c->chunk meanwhile. */
-static enum status each_in_cluster(struct check *c, uint32_t cluster, uint8_t flags, fd_fn fn)
+/* fn for those of the FDs from..to of a cluster that have any of `flags`; they are in c->chunk
+ * meanwhile. */
+static enum status each_between(struct check *c, uint32_t cluster, uint32_t from, uint32_t to,
+				uint8_t flags, fd_fn fn)
 {
 	const struct vmfs_geom *g = &c->layout.geom[VMFS_RES_FD];
-	uint32_t base = (uint32_t)check_index(g, cluster, 0),
-		 total = vmfs_geom_cluster_total(g, cluster);
-	uint32_t low = total, high = 0;
+	uint32_t base = (uint32_t)check_index(g, cluster, 0), one = g->form->fd_bytes;
+	uint32_t low = to, high = from;
 	enum status st;
 
-	for (uint32_t i = 0; i < total; i++)
+	for (uint32_t i = from; i < to; i++)
 		if (c->fd[base + i].flags & flags) {
 			low = MIN(low, i);
 			high = i + 1;
@@ -28,11 +32,22 @@ static enum status each_in_cluster(struct check *c, uint32_t cluster, uint8_t fl
 	if (low >= high)
 		return ST_OK;
 	st = check_read_map(c, &c->layout.map[VMFS_RES_FD], vmfs_geom_resource_at(g, cluster, low),
-			    c->chunk, (uint64_t)(high - low) * VMFS_FD_BYTES);
+			    c->chunk, (uint64_t)(high - low) * one);
 	for (uint32_t i = low; i < high && st == ST_OK; i++)
 		if (c->fd[base + i].flags & flags)
-			st = fn(c, base + i,
-				(struct vmfs_fd_record *)(c->chunk + (i - low) * VMFS_FD_BYTES));
+			st = fn(c, base + i, c->chunk + (i - low) * one);
+	return st;
+}
+
+static enum status each_in_cluster(struct check *c, uint32_t cluster, uint8_t flags, fd_fn fn)
+{
+	const struct vmfs_geom *g = &c->layout.geom[VMFS_RES_FD];
+	uint32_t total = vmfs_geom_cluster_total(g, cluster);
+	uint32_t step = CHECK_CHUNK_BYTES / g->form->fd_bytes;
+	enum status st = ST_OK;
+
+	for (uint32_t i = 0; i < total && st == ST_OK; i += step)
+		st = each_between(c, cluster, i, MIN(i + step, total), flags, fn);
 	return st;
 }
 
@@ -41,8 +56,6 @@ static enum status each_fd(struct check *c, uint8_t flags, fd_fn fn)
 	const struct vmfs_geom *g = &c->layout.geom[VMFS_RES_FD];
 	enum status st = ST_OK;
 
-	_Static_assert(VMFS_CLUSTER_RESOURCES_MAX * VMFS_FD_BYTES <= CHECK_CHUNK_BYTES,
-		       "FDs of a cluster fit");
 	for (uint32_t i = 0; i < g->clusters && st == ST_OK; i++) {
 		if (port_interrupted())
 			return why_set(c->why, ST_CANCELLED, "the check was interrupted");
@@ -54,17 +67,25 @@ static enum status each_fd(struct check *c, uint8_t flags, fd_fn fn)
 
 /* ---- F1: what a descriptor says of itself ---------------------------------------------------- */
 
-/* How many blocks the pointers of a ZLA can name. */
-static uint64_t reach_blocks(uint32_t zla)
+/* Levels of pointer blocks of a ZLA. */
+static uint32_t levels_of(uint32_t zla)
 {
-	switch (zla) {
-	case VMFS_ZLA_PB:
-		return (uint64_t)VMFS_FD_POINTERS * VMFS_PB_POINTERS;
-	case VMFS_ZLA_PB2:
-		return (uint64_t)VMFS_FD_POINTERS * VMFS_PB_POINTERS * VMFS_PB_POINTERS;
-	default:
-		return VMFS_FD_POINTERS;
-	}
+	return zla == VMFS_ZLA_PB2 ? 2 : zla == VMFS_ZLA_PB || zla == VMFS_ZLA_SYS ? 1 : 0;
+}
+
+/* How many blocks a pointer with that many levels below it can name. */
+static uint64_t span_of(const struct check *c, uint32_t levels)
+{
+	uint64_t n = 1;
+
+	while (levels-- > 0)
+		n *= c->layout.form->pb_ptrs;
+	return n;
+}
+
+static uint64_t reach_blocks(const struct check *c, uint32_t zla)
+{
+	return c->layout.form->ptrs * span_of(c, levels_of(zla));
 }
 
 /* NULL, or why the way of addressing cannot be right for this file. */
@@ -77,28 +98,28 @@ static const char *addressing_check(const struct check *c, const struct vmfs_fd_
 		return NULL;
 	if (block != (zla == VMFS_ZLA_SB ? c->layout.sub_block_bytes : c->layout.block_bytes))
 		return "blockSize does not fit zeroLevelAddrType";
-	if (div_round_up(le64_get(m->length), block) > reach_blocks(zla))
+	if (div_round_up(le64_get(m->length), block) > reach_blocks(c, zla))
 		return "the length is more than its pointers can name";
 	return NULL;
 }
 
-static enum status check_fd_lock(struct check *c, uint32_t addr, struct vmfs_fd_record *fd)
+static enum status check_fd_lock(struct check *c, uint32_t addr, struct vmfs_lock_disk *lock)
 {
 	uint64_t at = vmfs_layout_addr_at(&c->layout, addr);
 	uint32_t type = VMFS_LOCK_TYPE_BASE + VMFS_LOCK_FD;
 	char what[48];
 
 	fmt(what, sizeof(what), "file descriptor 0x%08x", addr);
-	if (le32_get(fd->lock.type) != type || le64_get(fd->lock.at) != at) {
+	if (le32_get(lock->type) != type || le64_get(lock->at) != at) {
 		check_report(c, c->opts->fix, VMFS_FIND_WRONG, "F1", at,
 			     "%s: lock type 0x%08x and address 0x%jx instead of 0x%08x and 0x%jx",
-			     what, le32_get(fd->lock.type), le64_get(fd->lock.at), type, at);
-		le32_set(&fd->lock.type, type);
-		le64_set(&fd->lock.at, at);
+			     what, le32_get(lock->type), le64_get(lock->at), type, at);
+		le32_set(&lock->type, type);
+		le64_set(&lock->at, at);
 		if (c->opts->fix)
-			return check_fix_lock(c, at, &fd->lock);
+			return check_fix_lock(c, at, lock);
 	}
-	check_lock(c, &fd->lock, what);
+	check_lock(c, lock, what);
 	return ST_OK;
 }
 
@@ -116,32 +137,42 @@ static enum status check_shift(struct check *c, uint32_t addr, struct vmfs_fd_di
 	return c->opts->fix ? check_fix_fd(c, addr, m) : ST_OK;
 }
 
-static enum status scan_fd(struct check *c, uint32_t index, struct vmfs_fd_record *fd)
+/* NULL, or why the record is none of this version. */
+static const char *signature_check(const struct check *c, const struct vmfs_fd_disk *m)
+{
+	return le32_get(m->signature) == c->layout.form->fd_signature ? NULL
+								      : "its signature is wrong";
+}
+
+static enum status scan_fd(struct check *c, uint32_t index, uint8_t *fd)
 {
 	uint32_t addr = check_fd_addr(c, index);
 	struct fd_info *info = &c->fd[index];
-	const char *bad = vmfs_fd_check(c->layout.form, &fd->meta, addr);
+	struct vmfs_fd_disk *m = check_fd_meta(c, fd);
+	const char *bad = vmfs_fd_check(c->layout.form, m, addr);
 	enum status st;
 
+	if (!bad && c->layout.form->fd_signature)
+		bad = signature_check(c, m);
 	if (!bad)
-		bad = addressing_check(c, &fd->meta);
+		bad = addressing_check(c, m);
 	if (bad) {
 		check_find(c, VMFS_FIND_DAMAGE, "F1", vmfs_layout_addr_at(&c->layout, addr),
 			   "file descriptor 0x%08x: %s (type %u, length %ju, blockSize %ju, "
 			   "addressing 0x%x)",
-			   addr, bad, le32_get(fd->meta.type), le64_get(fd->meta.length),
-			   le64_get(fd->meta.block_bytes), le32_get(fd->meta.zla));
+			   addr, bad, le32_get(m->type), le64_get(m->length),
+			   le64_get(m->block_bytes), le32_get(m->zla));
 		return ST_OK;
 	}
 	info->flags |= FDI_VALID;
-	info->type = (uint8_t)le32_get(fd->meta.type);
-	info->generation = le32_get(fd->meta.generation);
-	info->links = le32_get(fd->meta.links);
+	info->type = (uint8_t)le32_get(m->type);
+	info->generation = le32_get(m->generation);
+	info->links = le32_get(m->links);
 	info->dotdot = ~0u;
 	if (info->type == VMFS_TYPE_DIR || addr == le32_get(c->layout.fs.sdd_fd))
 		info->flags |= FDI_DIR;
-	st = check_fd_lock(c, addr, fd);
-	return st == ST_OK ? check_shift(c, addr, &fd->meta) : st;
+	st = check_fd_lock(c, addr, check_fd_lock_of(fd));
+	return st == ST_OK ? check_shift(c, addr, m) : st;
 }
 
 /* The system's own are in use whatever their bits say; a bit that is missing is G1's to find. */
@@ -150,6 +181,7 @@ static void scan_fixed(struct check *c)
 	const uint32_t fixed[] = {
 		VMFS_FD_ROOT, VMFS_FD_FBB, VMFS_FD_FDC, VMFS_FD_PBC, VMFS_FD_SBC, VMFS_FD_VH,
 		le32_get(c->layout.fs.pb2_fd), le32_get(c->layout.fs.sdd_fd),
+		c->layout.geom[VMFS_RES_JB].count ? VMFS_FD_JBC : VMFS_FD_ROOT,
 	};
 
 	for (size_t i = 0; i < ARRAY_COUNT(fixed); i++) {
@@ -171,37 +203,38 @@ enum status check_fd_scan(struct check *c)
 
 enum status check_fd_revive(struct check *c, uint32_t index, uint32_t type, uint32_t generation)
 {
-	struct vmfs_fd_record *fd = port_dma_alloc(sizeof(*fd));
-	uint32_t addr = check_fd_addr(c, index);
+	uint32_t addr = check_fd_addr(c, index), bytes = c->layout.form->fd_bytes;
+	uint8_t *fd = port_dma_alloc(bytes);
+	const struct vmfs_fd_disk *m;
 	enum status st;
 
 	if (!fd)
 		return why_set(c->why, ST_NOMEM, "no memory for a file descriptor");
-	st = check_read(c, vmfs_layout_addr_at(&c->layout, addr), fd, sizeof(*fd));
-	if (st == ST_OK && !vmfs_fd_check(c->layout.form, &fd->meta, addr) &&
-	    le32_get(fd->meta.links) &&
-	    le32_get(fd->meta.type) == type && le32_get(fd->meta.generation) == generation) {
+	m = check_fd_meta(c, fd);
+	st = check_read(c, vmfs_layout_addr_at(&c->layout, addr), fd, bytes);
+	if (st == ST_OK && !vmfs_fd_check(c->layout.form, m, addr) && le32_get(m->links) &&
+	    le32_get(m->type) == type && le32_get(m->generation) == generation) {
 		c->fd[index].flags = FDI_USED;
 		st = scan_fd(c, index, fd);
 	}
-	port_dma_free(fd, sizeof(*fd));
+	port_dma_free(fd, bytes);
 	return st;
 }
 
 /* ---- F2 to F4: pointers ---------------------------------------------------------------------- */
 
 struct tally {
-	uint64_t	blocks, tbz, pbs;
+	uint64_t	blocks, tbz, pbs, large;
 	uint64_t	limit;			/* blocks within the length */
 	uint64_t	past;			/* blocks behind it */
 	uint64_t	bad, bad_block, shared, shared_block;
-	uint32_t	bad_addr, shared_addr;
-	uint8_t		type;			/* enum vmfs_addr_type of the data */
+	uint64_t	bad_addr, shared_addr;
+	enum vmfs_res	kind;			/* of the data */
 	uint8_t		refer;			/* count what is met as referenced */
-	le32		*pb[2];			/* a buffer for each level */
+	uint8_t		*pb[2];			/* a buffer for each level */
 };
 
-static void bad_pointer(struct tally *t, uint64_t block, uint32_t addr)
+static void bad_pointer(struct tally *t, uint64_t block, uint64_t addr)
 {
 	if (!t->bad++) {
 		t->bad_block = block;
@@ -209,20 +242,40 @@ static void bad_pointer(struct tally *t, uint64_t block, uint32_t addr)
 	}
 }
 
+/* A large block is 512 small ones of one cluster, which has its number. */
+static int is_large(const struct check *c, uint64_t addr)
+{
+	return c->layout.geom[VMFS_RES_LFB].count && VMFS_ADDR_TYPE(addr) == VMFS_ADDR_LFB;
+}
+
+/* The number of what an address names among its kind; 0: it names nothing. */
+static int locate(const struct check *c, enum vmfs_res *kind, uint64_t addr, uint64_t *index)
+{
+	const struct vmfs_geom *g = &c->layout.geom[*kind];
+	uint32_t cluster, resource;
+
+	if (!vmfs_geom_split(g, *kind, addr, c->layout.dense_sb, &cluster, &resource))
+		return 0;
+	*index = check_index(g, cluster, resource);
+	if (!is_large(c, addr))
+		return 1;
+	*kind = VMFS_RES_LFB;
+	*index = cluster;
+	return cluster < c->layout.geom[VMFS_RES_LFB].count;
+}
+
 /* Count a reference. 0: the address names nothing. *again: somebody else refers to it, too. */
-static int refer(struct check *c, struct tally *t, enum vmfs_res kind, uint32_t addr,
+static int refer(struct check *c, struct tally *t, enum vmfs_res kind, uint64_t addr,
 		 uint64_t block, int *again)
 {
-	const struct vmfs_geom *g = &c->layout.geom[kind];
-	uint32_t cluster, resource, cow = kind == VMFS_RES_FB ? VMFS_FB_COW : VMFS_SUB_COW;
-	uint64_t index;
+	const struct vmfs_form *form = c->layout.form;
+	uint64_t cow = kind == VMFS_RES_FB ? form->fb_cow : form->sub_cow, index = 0;
 
 	*again = 0;
-	if (!vmfs_geom_split(g, kind, addr, c->layout.dense_sb, &cluster, &resource)) {
+	if (!locate(c, &kind, addr, &index)) {
 		bad_pointer(t, block, addr);
 		return 0;
 	}
-	index = check_index(g, cluster, resource);
 	if (!t->refer)
 		return 1;
 	*again = bit_get(c->ref[kind], index);
@@ -235,48 +288,49 @@ static int refer(struct check *c, struct tally *t, enum vmfs_res kind, uint32_t 
 }
 
 /* A pointer to data, block number `block` of the file. */
-static void data_pointer(struct check *c, struct tally *t, uint32_t addr, uint64_t block)
+static void data_pointer(struct check *c, struct tally *t, uint64_t addr, uint64_t block)
 {
 	int again;
 
 	if (!addr)
 		return;
-	if (VMFS_ADDR_TYPE(addr) != t->type) {
+	if (vmfs_addr_res(&c->layout, addr) != t->kind) {
 		bad_pointer(t, block, addr);
 		return;
 	}
-	if (!refer(c, t, t->type == VMFS_ADDR_SB ? VMFS_RES_SB : VMFS_RES_FB, addr, block, &again))
+	if (!refer(c, t, t->kind, addr, block, &again))
 		return;
 	t->blocks++;
-	t->tbz += t->type == VMFS_ADDR_FB && (addr & VMFS_FB_TBZ);
+	t->large += (uint64_t)is_large(c, addr);
+	t->tbz += (uint64_t)(vmfs_is_tbz(&c->layout, addr) != 0);
 	t->past += block >= t->limit;
 }
 
 /* A pointer to a pointer block with `level` levels below it (0: it holds data pointers). */
-static enum status indirect(struct check *c, struct tally *t, uint32_t addr, uint64_t block,
-			    int level)
+static enum status indirect(struct check *c, struct tally *t, uint64_t addr, uint64_t block,
+			    uint32_t level)
 {
-	uint64_t step = level ? VMFS_PB_POINTERS : 1;
-	enum vmfs_res kind = VMFS_ADDR_TYPE(addr) == VMFS_ADDR_PB2 ? VMFS_RES_PB2 : VMFS_RES_PB;
+	const struct vmfs_form *form = c->layout.form;
+	uint64_t step = span_of(c, level);
 	int again;
 	enum status st;
 
 	if (!addr)
 		return ST_OK;
-	if (VMFS_ADDR_TYPE(addr) != VMFS_ADDR_PB && VMFS_ADDR_TYPE(addr) != VMFS_ADDR_PB2) {
+	if (!vmfs_is_pb(&c->layout, addr)) {
 		bad_pointer(t, block, addr);
 		return ST_OK;
 	}
-	if (!refer(c, t, kind, addr, block, &again))
+	if (!refer(c, t, vmfs_addr_res(&c->layout, addr), addr, block, &again))
 		return ST_OK;
 	t->pbs++;
 	if (again)
 		return ST_OK;	/* it has been followed; once is enough */
 	if (port_interrupted())
 		return why_set(c->why, ST_CANCELLED, "the check was interrupted");
-	st = check_read(c, vmfs_layout_addr_at(&c->layout, addr), t->pb[level], VMFS_PB_BYTES);
-	for (uint32_t k = 0; k < VMFS_PB_POINTERS && st == ST_OK; k++) {
-		uint32_t next = le32_get(t->pb[level][k]);
+	st = check_read(c, vmfs_layout_addr_at(&c->layout, addr), t->pb[level], form->pb_bytes);
+	for (uint32_t k = 0; k < form->pb_ptrs && st == ST_OK; k++) {
+		uint64_t next = vmfs_ptr_get(form, t->pb[level] + k * form->ptr_bytes);
 
 		if (level)
 			st = indirect(c, t, next, block + k * step, level - 1);
@@ -286,36 +340,35 @@ static enum status indirect(struct check *c, struct tally *t, uint32_t addr, uin
 	return st;
 }
 
-/* .fbb.sf when growing it over 256 blocks was interrupted: its first pointer is ahead of its
- * ZLA. */
-static int grow_interrupted(const struct vmfs_fd_record *fd)
+/* .fbb.sf when growing it over what its descriptor points to was interrupted: its first pointer is
+ * ahead of its ZLA. */
+static int grow_interrupted(const struct check *c, const uint8_t *fd)
 {
-	return le32_get(fd->meta.fd) == VMFS_FD_FBB && le32_get(fd->meta.zla) == VMFS_ZLA_FB &&
-	       VMFS_ADDR_TYPE(le32_get(fd->ptr[0])) == VMFS_ADDR_PB;
+	const struct vmfs_fd_disk *m = check_fd_meta(c, fd);
+
+	return le32_get(m->fd) == VMFS_FD_FBB && le32_get(m->zla) == VMFS_ZLA_FB &&
+	       vmfs_is_pb(&c->layout, check_fd_ptr(c, fd, 0));
 }
 
-static enum status walk(struct check *c, struct tally *t, const struct vmfs_fd_record *fd)
+static enum status walk(struct check *c, struct tally *t, const uint8_t *fd)
 {
-	uint32_t zla = le32_get(fd->meta.zla);
+	const struct vmfs_fd_disk *m = check_fd_meta(c, fd);
+	uint32_t zla = le32_get(m->zla), levels = levels_of(zla);
 	enum status st = ST_OK;
 
-	if (grow_interrupted(fd)) {
-		t->type = VMFS_ADDR_FB;
-		t->limit = VMFS_PB_POINTERS;
-		return indirect(c, t, le32_get(fd->ptr[0]), 0, 0);
+	t->kind = zla == VMFS_ZLA_SB ? VMFS_RES_SB : VMFS_RES_FB;
+	if (grow_interrupted(c, fd)) {
+		t->limit = span_of(c, 1);
+		return indirect(c, t, check_fd_ptr(c, fd, 0), 0, 0);
 	}
-
-	if (zla == VMFS_ZLA_RESIDENT || le32_get(fd->meta.type) == VMFS_TYPE_RDM)
+	if (zla == VMFS_ZLA_RESIDENT || le32_get(m->type) == VMFS_TYPE_RDM)
 		return ST_OK;
-	t->type = zla == VMFS_ZLA_SB ? VMFS_ADDR_SB : VMFS_ADDR_FB;
-	t->limit = div_round_up(le64_get(fd->meta.length), le64_get(fd->meta.block_bytes));
-	for (uint64_t k = 0; k < VMFS_FD_POINTERS && st == ST_OK; k++) {
-		uint32_t addr = le32_get(fd->ptr[k]);
+	t->limit = div_round_up(le64_get(m->length), le64_get(m->block_bytes));
+	for (uint64_t k = 0; k < c->layout.form->ptrs && st == ST_OK; k++) {
+		uint64_t addr = check_fd_ptr(c, fd, k);
 
-		if (zla == VMFS_ZLA_PB)
-			st = indirect(c, t, addr, k * VMFS_PB_POINTERS, 0);
-		else if (zla == VMFS_ZLA_PB2)
-			st = indirect(c, t, addr, k * VMFS_PB_POINTERS * VMFS_PB_POINTERS, 1);
+		if (levels)
+			st = indirect(c, t, addr, k * span_of(c, levels), levels - 1);
 		else
 			data_pointer(c, t, addr, k);
 	}
@@ -359,13 +412,13 @@ static void report_pointers(struct check *c, uint32_t addr, const struct tally *
 	if (t->bad)
 		check_find(
 		    c, VMFS_FIND_DAMAGE, "F2", at,
-		    "file descriptor 0x%08x: %ju bad pointers, the first is 0x%08x for block %ju",
+		    "file descriptor 0x%08x: %ju bad pointers, the first is 0x%08jx for block %ju",
 		    addr, t->bad, t->bad_addr, t->bad_block);
 	if (t->shared)
 		check_find(c, VMFS_FIND_DAMAGE, "F2", at,
 			   "file descriptor 0x%08x: %ju blocks belong to another file or place, "
 			   "too; the first is "
-			   "0x%08x for block %ju",
+			   "0x%08jx for block %ju",
 			   addr, t->shared, t->shared_addr, t->shared_block);
 	if (t->past)
 		check_find(c, VMFS_FIND_NOTE, "F4", at,
@@ -382,7 +435,7 @@ static enum status check_orphan(struct check *c, uint32_t index, int *orphan)
 	uint32_t addr = check_fd_addr(c, index);
 
 	*orphan = 0;
-	if (index < SYSTEM_FDS || info->links || info->flags & FDI_NAMED)
+	if (index < system_fds(c) || info->links || info->flags & FDI_NAMED)
 		return ST_OK;
 	if (check_is_pending_orphan(c, addr, info->generation)) {
 		check_find(c, VMFS_FIND_NOTE, "N5", vmfs_layout_addr_at(&c->layout, addr),
@@ -399,9 +452,41 @@ static enum status check_orphan(struct check *c, uint32_t index, int *orphan)
 	return c->opts->fix && !c->result->damage ? check_fix_orphan(c, addr) : ST_OK;
 }
 
-static enum status follow_fd(struct check *c, uint32_t index, struct vmfs_fd_record *fd)
+static enum status alloc_levels(struct check *c, struct tally *t)
 {
-	uint32_t addr = check_fd_addr(c, index);
+	for (int i = 0; i < 2; i++) {
+		t->pb[i] = port_dma_alloc(c->layout.form->pb_bytes);
+		if (!t->pb[i])
+			return why_set(c->why, ST_NOMEM, "no memory for a pointer block");
+	}
+	return ST_OK;
+}
+
+static void count_file(struct check *c, uint32_t index)
+{
+	if (c->fd[index].type == VMFS_TYPE_DIR)
+		c->result->dirs++;
+	else if (c->fd[index].type != VMFS_TYPE_SYSTEM)
+		c->result->files++;
+}
+
+static enum status tally_fd(struct check *c, uint32_t addr, const uint8_t *fd, struct tally *t)
+{
+	enum status st = walk(c, t, fd);
+
+	if (st != ST_OK)
+		return st;
+	report_pointers(c, addr, t);
+	if (grow_interrupted(c, fd))
+		check_find(c, VMFS_FIND_NOTE, "F2", vmfs_layout_addr_at(&c->layout, addr),
+			   ".fbb.sf: growing the volume was interrupted, repeat it");
+	else if (!t->bad && !t->shared && !t->large)	/* how large ones count is not known */
+		return compare_counts(c, addr, check_fd_meta(c, fd), t);
+	return ST_OK;
+}
+
+static enum status follow_fd(struct check *c, uint32_t index, uint8_t *fd)
+{
 	struct tally t = { .refer = 1 };
 	int orphan;
 	enum status st;
@@ -414,28 +499,13 @@ static enum status follow_fd(struct check *c, uint32_t index, struct vmfs_fd_rec
 	if (st != ST_OK || orphan)
 		return st;
 	bit_set(c->ref[VMFS_RES_FD], index);
-	if (c->fd[index].type == VMFS_TYPE_DIR)
-		c->result->dirs++;
-	else if (c->fd[index].type != VMFS_TYPE_SYSTEM)
-		c->result->files++;
-	for (int i = 0; i < 2; i++) {
-		t.pb[i] = port_dma_alloc(VMFS_PB_BYTES);
-		if (!t.pb[i])
-			st = why_set(c->why, ST_NOMEM, "no memory for a pointer block");
-	}
+	count_file(c, index);
+	st = alloc_levels(c, &t);
 	if (st == ST_OK)
-		st = walk(c, &t, fd);
-	if (st == ST_OK) {
-		report_pointers(c, addr, &t);
-		if (grow_interrupted(fd))
-			check_find(c, VMFS_FIND_NOTE, "F2", vmfs_layout_addr_at(&c->layout, addr),
-				   ".fbb.sf: growing the volume was interrupted, repeat it");
-		else if (!t.bad && !t.shared)
-			st = compare_counts(c, addr, &fd->meta, &t);
-	}
+		st = tally_fd(c, check_fd_addr(c, index), fd, &t);
 	for (int i = 0; i < 2; i++)
 		if (t.pb[i])
-			port_dma_free(t.pb[i], VMFS_PB_BYTES);
+			port_dma_free(t.pb[i], c->layout.form->pb_bytes);
 	return st;
 }
 
@@ -446,48 +516,39 @@ enum status check_fd_pointers(struct check *c)
 
 /* ---- for directories ------------------------------------------------------------------------- */
 
-static enum status entry_of(struct check *c, uint32_t pb, uint64_t k, uint32_t *addr)
+static enum status entry_of(struct check *c, uint64_t pb, uint64_t k, uint64_t *addr)
 {
+	const struct vmfs_form *form = c->layout.form;
 	uint64_t at = vmfs_layout_addr_at(&c->layout, pb);
-	le32 raw = { { 0 } };
+	uint8_t raw[sizeof(le64)] = { 0 };
 	enum status st = ST_OK;
 
-	if (pb && (VMFS_ADDR_TYPE(pb) == VMFS_ADDR_PB || VMFS_ADDR_TYPE(pb) == VMFS_ADDR_PB2) &&
-	    at != ~0ull)
-		st = check_read(c, at + k * sizeof(raw), &raw, sizeof(raw));
+	if (pb && vmfs_is_pb(&c->layout, pb) && at != ~0ull)
+		st = check_read(c, at + k * form->ptr_bytes, raw, form->ptr_bytes);
 	else if (pb)
-		raw = le32_make(~0u);
-	*addr = le32_get(raw);
+		memset(raw, 0xff, sizeof(raw));
+	*addr = vmfs_ptr_get(form, raw);
 	return st;
 }
 
-enum status check_block_at(struct check *c, const struct vmfs_fd_record *fd, uint64_t k,
-			   uint64_t *at)
+enum status check_block_at(struct check *c, const uint8_t *fd, uint64_t k, uint64_t *at)
 {
-	uint32_t zla = le32_get(fd->meta.zla), addr = 0;
+	uint32_t zla = le32_get(check_fd_meta(c, fd)->zla), levels = levels_of(zla);
+	uint64_t addr;
 	enum status st = ST_OK;
 
 	*at = ~0ull;
-	if (k >= reach_blocks(zla))
+	if (k >= reach_blocks(c, zla))
 		return ST_OK;
-	if (zla == VMFS_ZLA_FB || zla == VMFS_ZLA_SB) {
-		addr = le32_get(fd->ptr[k]);
-	} else if (zla == VMFS_ZLA_PB) {
-		st = entry_of(c, le32_get(fd->ptr[k / VMFS_PB_POINTERS]), k % VMFS_PB_POINTERS,
-			      &addr);
-	} else {
-		uint64_t top = k / VMFS_PB_POINTERS;
-
-		st = entry_of(c, le32_get(fd->ptr[top / VMFS_PB_POINTERS]), top % VMFS_PB_POINTERS,
-			      &addr);
-		if (st == ST_OK)
-			st = entry_of(c, addr, k % VMFS_PB_POINTERS, &addr);
-	}
+	addr = check_fd_ptr(c, fd, k / span_of(c, levels));
+	while (levels-- > 0 && st == ST_OK)
+		st = entry_of(c, addr, k / span_of(c, levels) % c->layout.form->pb_ptrs, &addr);
 	if (st != ST_OK)
 		return st;
-	if (addr == 0 || (VMFS_ADDR_TYPE(addr) == VMFS_ADDR_FB && addr & VMFS_FB_TBZ))
+	if (addr == 0 || vmfs_is_tbz(&c->layout, addr))
 		*at = 0;
-	else if (VMFS_ADDR_TYPE(addr) == VMFS_ADDR_FB || VMFS_ADDR_TYPE(addr) == VMFS_ADDR_SB)
+	else if (vmfs_is_block(&c->layout, addr) ||
+		 vmfs_addr_res(&c->layout, addr) == VMFS_RES_SB)
 		*at = vmfs_layout_addr_at(&c->layout, addr);
 	return ST_OK;
 }

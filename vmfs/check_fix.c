@@ -6,12 +6,20 @@
 /* 1 when some heartbeat slot is in use. */
 static enum status any_slot_used(struct check *c, int *used)
 {
-	enum status st = lvm_read(&c->lvm, VMFS_HB_AT, c->slot, VMFS_HB_SLOTS * sizeof(*c->slot));
+	struct vmfs_fs_disk fs;
+	const struct vmfs_form *form;
+	enum status st = lvm_read(&c->lvm, VMFS_FS_AT, &fs, sizeof(fs));
 
 	*used = 0;
-	for (uint32_t i = 0; i < VMFS_HB_SLOTS && st == ST_OK; i++)
+	if (st != ST_OK)
+		return why_set(c->why, st, "file system descriptor: %s", status_text(st));
+	form = vmfs_form_of(le32_get(fs.major));
+	if (!form)
+		return ST_OK;	/* the check itself will name it */
+	st = check_read_slots(c, form);
+	for (uint32_t i = 0; i < form->hb_slots && st == ST_OK; i++)
 		*used |= le32_get(c->slot[i].state) == VMFS_HB_USED;
-	return st == ST_OK ? ST_OK : why_set(c->why, st, "heartbeat region: %s", status_text(st));
+	return st;
 }
 
 static enum status refuse_old(struct check *c)
@@ -66,51 +74,66 @@ enum status check_fix_lock(struct check *c, uint64_t at, const struct vmfs_lock_
 
 enum status check_fix_fd(struct check *c, uint32_t addr, const struct vmfs_fd_disk *meta)
 {
-	return check_write(c, vmfs_layout_addr_at(&c->layout, addr) + VMFS_FD_META_AT, meta,
-			   sizeof(*meta));
+	return check_write(c, vmfs_layout_addr_at(&c->layout, addr) + c->layout.form->md_bytes,
+			   meta, sizeof(*meta));
 }
 
 enum status check_fix_orphan(struct check *c, uint32_t addr)
 {
-	struct vmfs_fd_record empty = { 0 };
+	const struct vmfs_form *form = c->layout.form;
+	uint32_t bytes = form->fd_bytes - form->md_bytes;
+	struct vmfs_fd_disk *empty = port_dma_alloc(bytes);
+	enum status st;
 
-	le32_set(&empty.meta.fd, addr);
-	return check_write(c, vmfs_layout_addr_at(&c->layout, addr) + VMFS_FD_META_AT, &empty.meta,
-			   VMFS_FD_BYTES - VMFS_FD_META_AT);
+	if (!empty)
+		return why_set(c->why, ST_NOMEM, "no memory for a file descriptor");
+	le32_set(&empty->fd, addr);
+	le32_set(&empty->signature, form->fd_signature);
+	st = check_write(c, vmfs_layout_addr_at(&c->layout, addr) + form->md_bytes, empty, bytes);
+	port_dma_free(empty, bytes);
+	return st;
 }
 
 /* The bitmap that a cluster should have. */
 static void wanted_bits(const struct check *c, enum vmfs_res kind, uint32_t number, int release,
-			struct vmfs_cluster_disk *meta)
+			uint8_t *rec)
 {
 	const struct vmfs_geom *g = &c->layout.geom[kind];
-	uint32_t total = vmfs_geom_cluster_total(g, number);
+	const struct vmfs_cluster_form *f = &g->form->cluster;
+	uint32_t total = vmfs_geom_cluster_total(g, number), bits = g->form->res[kind].bits;
 	uint64_t first = check_index(g, number, 0);
 
-	memset(meta->bitmap, 0, sizeof(meta->bitmap));
-	le32_set(&meta->total, total);
+	memset(rec + f->bitmap_at, 0,
+	       f->bitmap_bytes ? f->bitmap_bytes : div_round_up(g->per_cluster * bits, 8));
+	vmfs_field_set(rec, f->total, total);
 	for (uint32_t i = 0; i < total; i++) {
 		int held = bit_get(c->ref[kind], first + i) ||
 			   (!release && bit_get(c->used[kind], first + i));
 
-		if (!held)
-			bit_set(meta->bitmap, i);
+		vmfs_cluster_set(g, kind, rec, i, !held);
 	}
-	vmfs_cluster_count(g, kind, meta);
+	vmfs_cluster_count(g, kind, rec);
 }
 
 static enum status fix_cluster(struct check *c, enum vmfs_res kind, const struct check_cluster *k,
 			       int release)
 {
-	struct vmfs_cluster_header want = *k->header;
+	uint8_t want[SECTOR_BYTES];
+	enum status st = ST_OK;
 
 	if (!check_header_ours(c, kind, k))
 		return ST_OK;
-	le64_set(&want.lock.at, k->at);
-	wanted_bits(c, kind, k->number, release, &want.meta);
-	if (!memcmp(&want, k->header, sizeof(want)))
-		return ST_OK;
-	return check_write(c, k->at, &want, sizeof(want));
+	if (le64_get(k->lock->at) != k->at) {
+		le64_set(&k->lock->at, k->at);
+		st = check_write(c, k->at, k->lock, sizeof(*k->lock));
+	}
+	memcpy(want, k->rec, sizeof(want));
+	wanted_bits(c, kind, k->number, release, want);
+	if (st != ST_OK || !memcmp(want, k->rec, sizeof(want)))
+		return st;
+	if (c->layout.form->stamp)
+		c->layout.form->stamp(want);
+	return check_write(c, k->at + c->layout.form->md_bytes, want, sizeof(want));
 }
 
 static enum status fix_keep(struct check *c, enum vmfs_res kind, const struct check_cluster *k)

@@ -9,9 +9,26 @@ static int slot_used(const struct vmfs_hb_disk *s)
 	return le32_get(s->state) == VMFS_HB_USED;
 }
 
-static uint64_t slot_place(uint32_t i)
+static uint64_t slot_place(const struct check *c, uint32_t i)
 {
-	return VMFS_HB_AT + (uint64_t)i * sizeof(struct vmfs_hb_disk);
+	return VMFS_HB_AT + (uint64_t)i * c->layout.form->md_bytes;
+}
+
+enum status check_read_slots(struct check *c, const struct vmfs_form *form)
+{
+	uint32_t per_chunk = CHECK_CHUNK_BYTES / form->md_bytes;
+	enum status st = ST_OK;
+
+	for (uint32_t i = 0; i < form->hb_slots && st == ST_OK; i += per_chunk) {
+		uint32_t n = MIN(per_chunk, form->hb_slots - i);
+
+		st = lvm_read(&c->lvm, VMFS_HB_AT + (uint64_t)i * form->md_bytes, c->chunk,
+			      (uint64_t)n * form->md_bytes);
+		for (uint32_t k = 0; k < n && st == ST_OK; k++)
+			memcpy(&c->slot[i + k], c->chunk + (uint64_t)k * form->md_bytes,
+			       sizeof(c->slot[0]));
+	}
+	return st == ST_OK ? ST_OK : why_set(c->why, st, "heartbeat region: %s", status_text(st));
 }
 
 static void describe(const struct vmfs_hb_disk *s, char *text, size_t size)
@@ -33,26 +50,44 @@ static enum status check_slot(struct check *c, uint32_t i)
 	uint64_t at = le64_get(s->at);
 
 	if (state != VMFS_HB_FREE && state != VMFS_HB_USED)
-		check_find(c, VMFS_FIND_DAMAGE, "H1", slot_place(i),
+		check_find(c, VMFS_FIND_DAMAGE, "H1", slot_place(c, i),
 			   "heartbeat slot %u: unknown state 0x%08x", i, state);
-	if (at == slot_place(i))
+	if (at == slot_place(c, i))
 		return ST_OK;
-	check_report(c, c->opts->fix, VMFS_FIND_WRONG, "H1", slot_place(i),
+	check_report(c, c->opts->fix, VMFS_FIND_WRONG, "H1", slot_place(c, i),
 		     "heartbeat slot %u: carries address 0x%jx instead of 0x%jx", i, at,
-		     slot_place(i));
-	le64_set(&s->at, slot_place(i));
-	return c->opts->fix ? check_write(c, slot_place(i), s, sizeof(*s)) : ST_OK;
+		     slot_place(c, i));
+	le64_set(&s->at, slot_place(c, i));
+	return c->opts->fix ? check_write(c, slot_place(c, i), s, sizeof(*s)) : ST_OK;
+}
+
+static uint64_t journal_bytes(const struct check *c)
+{
+	uint32_t own = c->layout.form->journal_bytes;
+
+	return own ? own : c->layout.block_bytes;
 }
 
 /* H3 as far as the slot alone tells. */
 static int journal_place_ok(const struct check *c, const struct vmfs_hb_disk *s)
 {
-	uint32_t fb = le32_get(s->journal_fb);
-	uint64_t block = VMFS_FB_BLOCK(fb);
+	uint32_t addr = le32_get(s->journal_fb);
+	uint64_t at = le64_get(s->journal_at);
 
-	return VMFS_ADDR_TYPE(fb) == VMFS_ADDR_FB && block < c->layout.blocks &&
-	       block << c->layout.block_shift == le64_get(s->journal_at) &&
-	       le64_get(s->journal_at) >= c->layout.fdc_base;
+	return vmfs_addr_res(&c->layout, addr) == c->layout.form->journal_res &&
+	       vmfs_layout_addr_at(&c->layout, addr) == at && at >= c->layout.fdc_base &&
+	       at <= c->lvm.bytes - journal_bytes(c);
+}
+
+/* Which resource of its kind the journal is; its place is right. */
+static uint64_t journal_index(const struct check *c, const struct vmfs_hb_disk *s)
+{
+	const struct vmfs_geom *g = &c->layout.geom[c->layout.form->journal_res];
+	uint32_t cluster = 0, resource = 0;
+
+	vmfs_geom_split(g, c->layout.form->journal_res, le32_get(s->journal_fb),
+			c->layout.dense_sb, &cluster, &resource);
+	return check_index(g, cluster, resource);
 }
 
 static int has_journal(const struct vmfs_hb_disk *s)
@@ -67,37 +102,39 @@ static void check_active(struct check *c, uint32_t i)
 	char who[128];
 
 	describe(s, who, sizeof(who));
-	check_find(c, VMFS_FIND_NOTE, "H1", slot_place(i),
+	check_find(c, VMFS_FIND_NOTE, "H1", slot_place(c, i),
 		   "heartbeat slot %u is in use by %s, generation %ju", i, who, le64_get(s->gen));
 	for (uint32_t k = 0; k < i; k++)
 		if (slot_used(&c->slot[k]) &&
 		    !memcmp(&c->slot[k].owner, &s->owner, sizeof(s->owner)))
-			check_find(c, VMFS_FIND_DAMAGE, "H2", slot_place(i),
+			check_find(c, VMFS_FIND_DAMAGE, "H2", slot_place(c, i),
 				   "heartbeat slots %u and %u are in use by the same host", k, i);
 	if (has_journal(s) && !journal_place_ok(c, s))
 		check_find(
-		    c, VMFS_FIND_DAMAGE, "H3", slot_place(i),
+		    c, VMFS_FIND_DAMAGE, "H3", slot_place(c, i),
 		    "heartbeat slot %u: journal block 0x%08x and journal offset 0x%jx do not agree",
 		    i, le32_get(s->journal_fb), le64_get(s->journal_at));
 }
 
 void check_journal_blocks(struct check *c)
 {
-	for (uint32_t i = 0; i < VMFS_HB_SLOTS; i++) {
+	enum vmfs_res kind = c->layout.form->journal_res;
+
+	for (uint32_t i = 0; i < c->layout.form->hb_slots; i++) {
 		const struct vmfs_hb_disk *s = &c->slot[i];
-		uint32_t block = VMFS_FB_BLOCK(le32_get(s->journal_fb));
+		uint64_t block;
 
 		if (!slot_used(s) || !has_journal(s) || !journal_place_ok(c, s))
 			continue;
-		if (bit_get(c->ref[VMFS_RES_FB], block))
-			check_find(c, VMFS_FIND_DAMAGE, "H3", slot_place(i),
-				   "heartbeat slot %u: its journal block %u belongs to a file, too",
-				   i, block);
-		else if (bit_get(c->used[VMFS_RES_FB], block))
-			check_find(c, VMFS_FIND_NOTE, "H3",
-				   (uint64_t)block << c->layout.block_shift,
-				   "block %u is the journal of heartbeat slot %u", block, i);
-		bit_set(c->ref[VMFS_RES_FB], block);
+		block = journal_index(c, s);
+		if (bit_get(c->ref[kind], block))
+			check_find(c, VMFS_FIND_DAMAGE, "H3", slot_place(c, i),
+				   "heartbeat slot %u: its journal block %ju belongs to a file, "
+				   "too", i, block);
+		else if (bit_get(c->used[kind], block))
+			check_find(c, VMFS_FIND_NOTE, "H3", le64_get(s->journal_at),
+				   "block %ju is the journal of heartbeat slot %u", block, i);
+		bit_set(c->ref[kind], block);
 	}
 }
 
@@ -188,7 +225,11 @@ static enum status take_records(struct check *c, uint32_t i, struct check_journa
 /* A foreign journal: ESXi leaves the part before the records zero when it is idle. */
 static void check_foreign(struct check *c, uint32_t i, const uint8_t *buf)
 {
-	if (!port_accel()->is_zero(buf, VMFS_JOURNAL_RECORDS_AT))
+	/* Theirs of VMFS-6 is never zero once it was used, and its format is not known. */
+	if (c->layout.version >= 6)
+		check_find(c, VMFS_FIND_NOTE, "H3", le64_get(c->slot[i].journal_at),
+			   "journal of slot %u is not one of ours: what it holds is not known", i);
+	else if (!port_accel()->is_zero(buf, VMFS_JOURNAL_RECORDS_AT))
 		check_find(c, VMFS_FIND_DAMAGE, "H3", le64_get(c->slot[i].journal_at),
 			   "journal of slot %u may hold an unfinished transaction of an ESXi host: "
 			   "let that "
@@ -215,7 +256,7 @@ static enum status load_journal(struct check *c, uint32_t i)
 	h = (const void *)(j->buf + JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
 	st = lvm_read(&c->lvm, at, j->buf, JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
 	if (st == ST_OK)
-		st = lvm_read(&c->lvm, at + c->layout.block_bytes - VMFS_JOURNAL_TAIL_BYTES,
+		st = lvm_read(&c->lvm, at + journal_bytes(c) - VMFS_JOURNAL_TAIL_BYTES,
 			      j->buf + JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES, SECTOR_BYTES);
 	if (st == ST_OK && !header_ok(h, &c->slot[i])) {
 		check_foreign(c, i, j->buf);
@@ -255,11 +296,9 @@ int check_is_pending_orphan(const struct check *c, uint32_t fd, uint32_t generat
 
 enum status check_heartbeats(struct check *c)
 {
-	enum status st = lvm_read(&c->lvm, VMFS_HB_AT, c->slot, VMFS_HB_SLOTS * sizeof(*c->slot));
+	enum status st = check_read_slots(c, c->layout.form);
 
-	if (st != ST_OK)
-		return why_set(c->why, st, "heartbeat region: %s", status_text(st));
-	for (uint32_t i = 0; i < VMFS_HB_SLOTS && st == ST_OK; i++) {
+	for (uint32_t i = 0; i < c->layout.form->hb_slots && st == ST_OK; i++) {
 		st = check_slot(c, i);
 		if (st != ST_OK || !slot_used(&c->slot[i]))
 			continue;
@@ -291,12 +330,13 @@ void check_lock(struct check *c, const struct vmfs_lock_disk *lock, const char *
 		check_find(c, VMFS_FIND_DAMAGE, "R3", at, "%s: unknown lock mode %u", what, mode);
 		return;
 	}
-	if (hb < VMFS_HB_AT || hb >= slot_place(VMFS_HB_SLOTS) || hb % sizeof(*s)) {
+	if (hb < VMFS_HB_AT || hb >= slot_place(c, c->layout.form->hb_slots) ||
+	    hb % c->layout.form->md_bytes) {
 		check_find(c, VMFS_FIND_DAMAGE, "R3", at,
 			   "%s: locked, but its heartbeat address 0x%jx is no slot", what, hb);
 		return;
 	}
-	slot = (uint32_t)((hb - VMFS_HB_AT) / sizeof(*s));
+	slot = (uint32_t)((hb - VMFS_HB_AT) / c->layout.form->md_bytes);
 	s = &c->slot[slot];
 	if (slot_used(s) && le64_get(s->gen) == le64_get(lock->hb_gen) &&
 	    (mode != 1 || !memcmp(&s->owner, &lock->owner, sizeof(s->owner))))

@@ -57,7 +57,7 @@ struct check {
 	struct fd_info			*fd;
 	uint32_t			fd_count;
 	uint8_t				*chunk;			/* CHECK_CHUNK_BYTES */
-	struct vmfs_hb_disk		*slot;			/* VMFS_HB_SLOTS */
+	struct vmfs_hb_disk		*slot;			/* form->hb_slots */
 	struct check_journal		journal[CHECK_JOURNALS];
 	uint32_t			journals;
 	/* bit per kind: its headers need repair */
@@ -88,6 +88,22 @@ static inline uint64_t check_index(const struct vmfs_geom *g, uint32_t cluster, 
 {
 	return (uint64_t)cluster * g->per_cluster + resource;
 }
+/* The parts of a descriptor: `fd` is form->fd_bytes as they are on the disk. */
+static inline struct vmfs_lock_disk *check_fd_lock_of(uint8_t *fd) { return (void *)fd; }
+static inline struct vmfs_fd_disk *check_fd_meta(const struct check *c, const uint8_t *fd)
+{
+	return (void *)(uintptr_t)(fd + c->layout.form->md_bytes);
+}
+static inline const uint8_t *check_fd_data(const struct check *c, const uint8_t *fd)
+{
+	return fd + c->layout.form->md_bytes + VMFS_FD_INLINE_AT;
+}
+static inline uint64_t check_fd_ptr(const struct check *c, const uint8_t *fd, uint64_t k)
+{
+	const struct vmfs_form *form = c->layout.form;
+
+	return vmfs_ptr_get(form, fd + form->md_bytes + form->ptrs_at + k * form->ptr_bytes);
+}
 /* Index of a valid FD address, ~0u otherwise; and back. */
 uint32_t check_fd_index(const struct check *c, uint32_t addr);
 uint32_t check_fd_addr(const struct check *c, uint32_t index);
@@ -107,13 +123,14 @@ MUST_USE enum status check_fd_pointers(struct check *c);	/* fills ref[] */
  * says. */
 MUST_USE enum status check_fd_revive(struct check *c, uint32_t index, uint32_t type,
 				     uint32_t generation);
+/* The slots, packed: form->hb_slots of them. */
+MUST_USE enum status check_read_slots(struct check *c, const struct vmfs_form *form);
 MUST_USE enum status check_dirs(struct check *c);
 MUST_USE enum status check_links(struct check *c);
 MUST_USE enum status check_global(struct check *c);
 
 /* Resolve block `k` of an FD to a volume offset: 0 hole, ~0 broken. I/O for indirect ones. */
-MUST_USE enum status check_block_at(struct check *c, const struct vmfs_fd_record *fd, uint64_t k,
-				    uint64_t *at);
+MUST_USE enum status check_block_at(struct check *c, const uint8_t *fd, uint64_t k, uint64_t *at);
 /* Rule R3 for a lock of `what`; the slots have been read. */
 void check_lock(struct check *c, const struct vmfs_lock_disk *lock, const char *what);
 /* 1 when a dead host's journal says that its next recovery will free this descriptor. */
@@ -136,9 +153,11 @@ MUST_USE enum status check_fix_clusters(struct check *c, enum vmfs_res kind, int
 /* ---- cluster headers, many at a time --------------------------------------------------------- */
 
 struct check_cluster {
-	struct vmfs_cluster_header	*header;	/* in c->chunk, until the next call */
-	uint64_t			at;		/* volume offset */
-	uint32_t			number;
+	/* in c->chunk, until the next call */
+	struct vmfs_lock_disk	*lock;
+	uint8_t			*rec;		/* the bitmap record: its first sector is used */
+	uint64_t		at;		/* volume offset */
+	uint32_t		number;
 };
 MUST_USE enum status check_each_cluster(struct check *c, enum vmfs_res kind,
 					enum status (*fn)(struct check *c, enum vmfs_res kind,

@@ -9,17 +9,23 @@ static const char *const kind_name[VMFS_RES_COUNT] = {
 	[VMFS_RES_SB] = "sub-block",
 	[VMFS_RES_PB] = "pointer block",
 	[VMFS_RES_PB2] = "secondary pointer block",
+	[VMFS_RES_JB] = "journal block",
+	[VMFS_RES_LFB] = "large file block",
 };
 
 /* How many bytes of headers follow each other in the file from cluster `number` on. */
-static uint64_t headers_ahead(const struct vmfs_geom *g, uint32_t number)
+static uint64_t headers_ahead(const struct check *c, enum vmfs_res kind, uint32_t number)
 {
-	uint64_t in_group = g->clusters_per_group - number % g->clusters_per_group;
-	uint64_t left = g->clusters - number;
+	const struct vmfs_geom *g = &c->layout.geom[kind];
+	uint64_t one = vmfs_header_bytes(g->form), bytes = one;
+	uint64_t at = vmfs_layout_header_at(&c->layout, kind, number);
 
-	if (g->resource_bytes == 0)	/* .fbb.sf is nothing but headers */
-		in_group = left;
-	return MIN(MIN(in_group, left) * VMFS_CLUSTER_BYTES, CHECK_CHUNK_BYTES);
+	for (uint32_t i = number + 1; i < g->clusters && bytes + one <= CHECK_CHUNK_BYTES; i++) {
+		if (vmfs_layout_header_at(&c->layout, kind, i) != at + bytes)
+			break;
+		bytes += one;
+	}
+	return bytes;
 }
 
 enum status check_each_cluster(struct check *c, enum vmfs_res kind,
@@ -31,15 +37,17 @@ enum status check_each_cluster(struct check *c, enum vmfs_res kind,
 	enum status st = ST_OK;
 
 	while (k.number < g->clusters && st == ST_OK) {
-		uint64_t bytes = headers_ahead(g, k.number);
+		uint64_t bytes = headers_ahead(c, kind, k.number);
 
 		if (port_interrupted())
 			return why_set(c->why, ST_CANCELLED, "the check was interrupted");
-		st = check_read_map(c, &c->layout.map[kind], vmfs_geom_cluster_at(g, k.number),
-				    c->chunk, bytes);
+		st = check_read_map(c, vmfs_layout_map(&c->layout, kind),
+				    vmfs_layout_header_at(&c->layout, kind, k.number), c->chunk,
+				    bytes);
 		for (uint64_t in = 0; in < bytes && st == ST_OK;
-		     in += VMFS_CLUSTER_BYTES, k.number++) {
-			k.header = (struct vmfs_cluster_header *)(c->chunk + in);
+		     in += vmfs_header_bytes(g->form), k.number++) {
+			k.lock = (struct vmfs_lock_disk *)(c->chunk + in);
+			k.rec = c->chunk + in + g->form->md_bytes;
 			k.at = vmfs_layout_cluster_at(&c->layout, kind, k.number);
 			st = fn(c, kind, &k);
 		}
@@ -48,26 +56,41 @@ enum status check_each_cluster(struct check *c, enum vmfs_res kind,
 	return st;
 }
 
+static uint32_t number_of(const struct vmfs_geom *g, const struct check_cluster *k)
+{
+	return vmfs_field_get(k->rec, g->form->cluster.number);
+}
+
+static int is_signed(const struct vmfs_geom *g, const struct check_cluster *k)
+{
+	const struct vmfs_cluster_form *f = &g->form->cluster;
+
+	return !f->signature.bytes || vmfs_field_get(k->rec, f->signature) == f->signed_as;
+}
+
 int check_header_ours(const struct check *c, enum vmfs_res kind, const struct check_cluster *k)
 {
-	return le32_get(k->header->lock.type) == VMFS_LOCK_TYPE_BASE + vmfs_res_traits[kind].lock &&
-	       le32_get(k->header->meta.cluster) == k->number &&
-	       le32_get(k->header->meta.total) <=
-		   vmfs_geom_cluster_total(&c->layout.geom[kind], k->number) &&
-	       le32_get(k->header->meta.total) > 0;
+	const struct vmfs_geom *g = &c->layout.geom[kind];
+	uint32_t total = vmfs_cluster_total(g, k->rec);
+
+	return le32_get(k->lock->type) == VMFS_LOCK_TYPE_BASE + vmfs_res_traits[kind].lock &&
+	       is_signed(g, k) && number_of(g, k) == k->number && total > 0 &&
+	       total <= vmfs_geom_cluster_total(g, k->number);
 }
 
 static void note_used(struct check *c, enum vmfs_res kind, const struct check_cluster *k)
 {
 	const struct vmfs_geom *g = &c->layout.geom[kind];
-	const uint8_t *free = k->header->meta.bitmap;
+	const uint8_t *map = k->rec + g->form->cluster.bitmap_at;
 	uint64_t first = check_index(g, k->number, 0);
-	uint32_t total = le32_get(k->header->meta.total);
+	uint32_t total = vmfs_cluster_total(g, k->rec);
+	int plain = g->form->res[kind].bits == 1;
 
 	for (uint32_t i = 0; i < total; i++) {
-		if (i % 8 == 0 && free[i / 8] == 0xff)	/* most of a large volume */
+		/* most of a large volume is free */
+		if (plain && i % 8 == 0 && map[i / 8] == 0xff)
 			i += 7;
-		else if (!bit_get(free, i))
+		else if (!vmfs_cluster_is_free(g, kind, k->rec, i))
 			bit_set(c->used[kind], first + i);
 	}
 }
@@ -81,11 +104,11 @@ static void lost_header(struct check *c, enum vmfs_res kind, const struct check_
 
 	check_find(c, VMFS_FIND_DAMAGE, "R2", k->at,
 		   "%s cluster %u: its header is not there (lock type 0x%08x, number %u, %u "
-		   "resources instead of "
-		   "0x%08x, %u, %u)",
-		   vmfs_res_traits[kind].file, k->number, le32_get(k->header->lock.type),
-		   le32_get(k->header->meta.cluster), le32_get(k->header->meta.total),
-		   VMFS_LOCK_TYPE_BASE + vmfs_res_traits[kind].lock, k->number, total);
+		   "resources instead of 0x%08x, %u, %u%s)",
+		   vmfs_res_traits[kind].file, k->number, le32_get(k->lock->type),
+		   number_of(g, k), vmfs_cluster_total(g, k->rec),
+		   VMFS_LOCK_TYPE_BASE + vmfs_res_traits[kind].lock, k->number, total,
+		   is_signed(g, k) ? "" : "; its signature is wrong");
 	for (uint32_t i = 0; i < total && kind != VMFS_RES_FD; i++)
 		bit_set(c->used[kind], check_index(g, k->number, i));
 }
@@ -99,13 +122,16 @@ static void wrong(struct check *c, enum vmfs_res kind, const struct check_cluste
 		     k->number, what, is, should);
 }
 
-static int stray_bits(const struct vmfs_cluster_disk *meta)
+/* Codes behind the last resource that are not 0. */
+static int stray_bits(const struct vmfs_geom *g, enum vmfs_res kind, const uint8_t *rec)
 {
-	uint32_t total = le32_get(meta->total), whole = div_round_up(total, 8);
-	int count = (int)vmfs_count_bits(meta->bitmap + whole, sizeof(meta->bitmap) - whole);
+	const struct vmfs_cluster_form *f = &g->form->cluster;
+	uint32_t bits = g->form->res[kind].bits, total = vmfs_cluster_total(g, rec);
+	uint32_t room = f->bitmap_bytes ? f->bitmap_bytes * 8 / bits : g->per_cluster;
+	int count = 0;
 
-	for (uint32_t i = total; i < whole * 8; i++)
-		count += bit_get(meta->bitmap, i);
+	for (uint32_t i = total; i < room; i++)
+		count += vmfs_code_get(rec + f->bitmap_at, bits, i) != 0;
 	return count;
 }
 
@@ -114,11 +140,14 @@ static int stray_bits(const struct vmfs_cluster_disk *meta)
 static void check_next_free(struct check *c, enum vmfs_res kind, const struct check_cluster *k,
 			    uint32_t lowest)
 {
-	uint32_t is = le32_get(k->header->meta.next_free);
+	const struct vmfs_geom *g = &c->layout.geom[kind];
+	uint32_t is = vmfs_field_get(k->rec, g->form->cluster.next_free);
 
 	if (is == lowest)
 		return;
-	if (is >= le32_get(k->header->meta.total)) {
+	/* Behind the last one: genuine VMFS-6 volumes have that where nothing is free. */
+	if (is > vmfs_cluster_total(g, k->rec) ||
+	    (is == vmfs_cluster_total(g, k->rec) && c->layout.version < 6)) {
 		wrong(c, kind, k, "nextFreeIdx", is, lowest);
 		return;
 	}
@@ -129,41 +158,47 @@ static void check_next_free(struct check *c, enum vmfs_res kind, const struct ch
 		     vmfs_res_traits[kind].file, k->number, is, lowest);
 }
 
+static void check_counts(struct check *c, enum vmfs_res kind, const struct check_cluster *k)
+{
+	const struct vmfs_geom *g = &c->layout.geom[kind];
+	uint32_t total = vmfs_geom_cluster_total(g, k->number);
+	uint32_t free = vmfs_cluster_popcount(g, kind, k->rec);
+	int stray = stray_bits(g, kind, k->rec);
+
+	if (vmfs_cluster_total(g, k->rec) != total)	/* as an interrupted grow leaves it */
+		wrong(c, kind, k, "totalResources", vmfs_cluster_total(g, k->rec), total);
+	if (stray)
+		wrong(c, kind, k, "the number of bits past its resources", (uint64_t)stray, 0);
+	if (vmfs_cluster_free(g, k->rec) != free)
+		wrong(c, kind, k, "freeResources", vmfs_cluster_free(g, k->rec), free);
+	check_next_free(c, kind, k, vmfs_cluster_lowest(g, kind, k->rec));
+}
+
 static enum status check_cluster(struct check *c, enum vmfs_res kind, const struct check_cluster *k)
 {
-	struct vmfs_cluster_disk counted = k->header->meta;
 	char what[64];
-	uint32_t total;
-	int stray;
 
 	if (!check_header_ours(c, kind, k)) {
 		lost_header(c, kind, k);
 		return ST_OK;
 	}
-	total = vmfs_geom_cluster_total(&c->layout.geom[kind], k->number);
 	note_used(c, kind, k);
-	if (le32_get(counted.total) != total)	/* as an interrupted grow leaves it */
-		wrong(c, kind, k, "totalResources", le32_get(counted.total), total);
-	if (le64_get(k->header->lock.at) != k->at)
-		wrong(c, kind, k, "the address in its lock", le64_get(k->header->lock.at), k->at);
-	stray = stray_bits(&counted);
-	if (stray)
-		wrong(c, kind, k, "the number of bits past its resources", (uint64_t)stray, 0);
-	vmfs_cluster_count(&c->layout.geom[kind], kind, &counted);
-	if (le32_get(counted.free) != le32_get(k->header->meta.free))
-		wrong(c, kind, k, "freeResources", le32_get(k->header->meta.free),
-		      le32_get(counted.free));
-	check_next_free(c, kind, k, le32_get(counted.next_free));
-	if (le32_get(k->header->lock.mode)) {
+	if (le64_get(k->lock->at) != k->at)
+		wrong(c, kind, k, "the address in its lock", le64_get(k->lock->at), k->at);
+	/* What a large block's codes mean is known of "given to the small pool" only. */
+	if (kind != VMFS_RES_LFB)
+		check_counts(c, kind, k);
+	if (le32_get(k->lock->mode)) {
 		fmt(what, sizeof(what), "%s cluster %u", vmfs_res_traits[kind].file, k->number);
-		check_lock(c, &k->header->lock, what);
+		check_lock(c, k->lock, what);
 	}
 	return ST_OK;
 }
 
 static void check_length(struct check *c, enum vmfs_res kind)
 {
-	uint64_t is = c->layout.map[kind].file_bytes, need = c->layout.geom[kind].file_bytes;
+	enum vmfs_res holder = kind == VMFS_RES_FB ? c->layout.form->parent_of_fb : kind;
+	uint64_t is = c->layout.map[kind].file_bytes, need = c->layout.geom[holder].file_bytes;
 	uint64_t at = vmfs_layout_addr_at(&c->layout, vmfs_res_traits[kind].fd);
 
 	if (is == need ||
@@ -180,9 +215,10 @@ enum status check_resources(struct check *c)
 	enum status st = ST_OK;
 
 	for (enum vmfs_res kind = 0; kind < VMFS_RES_COUNT && st == ST_OK; kind++) {
-		if (c->layout.map[kind].block_count == 0)
+		if (vmfs_layout_map(&c->layout, kind)->block_count == 0)
 			continue;	/* .pb2.sf of a VMFS-3 */
-		check_length(c, kind);
+		if (kind != VMFS_RES_LFB)
+			check_length(c, kind);
 		st = check_each_cluster(c, kind, check_cluster);
 	}
 	return st;
@@ -273,6 +309,26 @@ static enum status compare_kind(struct check *c, enum vmfs_res kind, int may_rel
 	return ST_OK;
 }
 
+/* Blocks of a large one that is a file's own, and not in the small pool, have no bits of their own
+ * that count. */
+static void leave_large_blocks(struct check *c)
+{
+	const struct vmfs_geom *lfb = &c->layout.geom[VMFS_RES_LFB], *fb;
+
+	fb = &c->layout.geom[VMFS_RES_FB];
+	for (uint64_t i = 0; i < lfb->count; i++) {
+		uint64_t first = check_index(fb, (uint32_t)i, 0);
+
+		if (!bit_get(c->ref[VMFS_RES_LFB], i) || !bit_get(c->used[VMFS_RES_LFB], i))
+			continue;
+		for (uint64_t k = first; k < MIN(first + fb->per_cluster, fb->count); k++)
+			if (bit_get(c->used[VMFS_RES_FB], k))
+				bit_set(c->ref[VMFS_RES_FB], k);
+			else
+				bit_clear(c->ref[VMFS_RES_FB], k);
+	}
+}
+
 enum status check_global(struct check *c)
 {
 	uint64_t leaks[VMFS_RES_COUNT] = { 0 };
@@ -280,14 +336,15 @@ enum status check_global(struct check *c)
 	enum status st = ST_OK;
 
 	check_journal_blocks(c);
+	leave_large_blocks(c);
 	/* Leaks are freed only when everything that could own them was readable. */
 	may_release = c->result->damage == 0;
 	c->result->blocks_used = count_bits(c->used[VMFS_RES_FB], c->layout.blocks);
-	for (enum vmfs_res kind = 0; kind < VMFS_RES_COUNT && st == ST_OK; kind++)
+	for (enum vmfs_res kind = 0; kind < VMFS_RES_LFB && st == ST_OK; kind++)
 		st = compare_kind(c, kind, may_release, &leaks[kind]);
 	if (st == ST_OK && c->opts->fix)
 		st = lvm_flush(&c->lvm);
-	for (enum vmfs_res kind = 0; kind < VMFS_RES_COUNT && st == ST_OK; kind++)
+	for (enum vmfs_res kind = 0; kind < VMFS_RES_LFB && st == ST_OK; kind++)
 		if (c->opts->fix && may_release && leaks[kind])
 			st = check_fix_clusters(c, kind, 1);
 	return st;

@@ -315,4 +315,5 @@ static enum status array_point(struct vmfs_volume *vol, const struct vmfs_fd *di
 const struct vmfs_dir_ops vmfs_dir_array = {
 	.find = array_find, .entry = array_entry, .next = array_next, .init = array_init,
 	.add = array_add, .remove = array_remove, .point = array_point,
+	.check = &check_dir_array,
 };

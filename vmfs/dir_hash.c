@@ -735,4 +735,5 @@ static enum status hash_init(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 const struct vmfs_dir_ops vmfs_dir_hash = {
 	.find = hash_find, .entry = hash_entry, .next = hash_next, .init = hash_init,
 	.add = hash_add, .remove = hash_remove, .point = hash_point,
+	.check = &check_dir_hash,
 };

@@ -21,6 +21,7 @@ enum vmfs_res {
 struct vmfs_geom;
 struct vmfs_layout;
 struct vmfs_dir_ops;
+struct check_dir_shape;
 
 /* An integer of a record: where, and its 2 or 4 bytes. */
 struct vmfs_field { uint16_t at; uint8_t bytes; };
@@ -82,6 +83,7 @@ struct vmfs_form {
 	const struct vmfs_dir_ops *dir;
 };
 
+extern const struct check_dir_shape check_dir_array, check_dir_hash;
 extern const struct vmfs_dir_ops vmfs_dir_array;	/* dir_array.c */
 extern const struct vmfs_form vmfs_form_5;	/* and VMFS-3, which is read only */
 

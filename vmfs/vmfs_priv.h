@@ -407,6 +407,7 @@ struct vmfs_dir_ops {
 	/* Let an entry name another descriptor. */
 	enum status	(*point)(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 				 uint32_t number, const struct vmfs_fd *child);
+	const struct check_dir_shape *check;	/* how the checker walks it */
 };
 
 /* What is kept in memory of directories. */

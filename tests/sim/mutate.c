@@ -22,6 +22,7 @@
 #include "vmfs/vmfs_format.h"
 
 #define VOLUME_5	(800 * MIB)	/* for its 192 descriptors; most is never touched */
+#define VOLUME_6	(700 * MIB)
 #define FILES_MAX	160u
 #define PATCHES_MAX	8u
 #define SECONDS_MAX	20u	/* of one seed; usual are milliseconds */
@@ -102,6 +103,7 @@ struct file {
 
 struct bed {
 	struct image	m;
+	uint32_t	version;
 	struct file	file[FILES_MAX];
 	uint32_t	files;
 	uint8_t		*mount_deps;
@@ -158,10 +160,12 @@ static void fill(struct bed *b, struct store *s)
 	must(s->ops->symlink(s, "f0", "/b/link", &why), "/b/link", &why);
 }
 
+static uint64_t heartbeat_bytes(const struct bed *b) { return b->version == 6 ? 4 * MIB : MIB; }
+
 static void build(struct bed *b, uint64_t bytes)
 {
 	struct io_dev *dev = &b->m.dev;
-	struct vmfs_mkfs_opts mkfs = { .label = "mutate", .now_us = 1600000000000000ull,
+	struct vmfs_mkfs_opts mkfs = { .label = "mutate", .version = b->version, .now_us = 1600000000000000ull,
 				       .fs_uuid = { { 1 } }, .lv_uuid = { { 2 } },
 				       .dev_uuid = { { 3 } }, .host_uuid = { { 4 } } };
 	struct vmfs_mount_opts opts = { .write = 1 };
@@ -180,7 +184,8 @@ static void build(struct bed *b, uint64_t bytes)
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-/* The whole file, but of a sparse one only what is there: its map says where that is. */
+/* The file, but of a sparse one only what is there: its map says where that is. Of a system file,
+ * some of which are 256 MiB of zeros, the beginning. */
 static enum status read_file(struct bed *b, struct store *s, const char *path, uint64_t *bytes,
 			     uint32_t *crc)
 {
@@ -194,6 +199,8 @@ static enum status read_file(struct bed *b, struct store *s, const char *path, u
 	*crc = 0;
 	r = s->ops->file_stat(f, &st);
 	*bytes = st.size_bytes;
+	if (st.kind == STORE_SYSTEM)
+		st.size_bytes = MIN(st.size_bytes, 4 * MIB);
 	for (uint64_t at = 0; r == ST_OK && at < st.size_bytes && steps < 4000; steps++) {
 		struct store_run run;
 		uint64_t n;
@@ -230,11 +237,11 @@ static uint8_t *watch(struct bed *b)
 }
 
 /* The slots are looked at, but nothing depends on them. */
-static void forget_heartbeats(uint8_t *deps)
+static void forget_heartbeats(const struct bed *b, uint8_t *deps)
 {
 	uint64_t first = (LVM_DATA_AT + VMFS_HB_AT) / SECTOR_BYTES;
 
-	memset(deps + first / 8, 0, MIB / SECTOR_BYTES / 8);
+	memset(deps + first / 8, 0, heartbeat_bytes(b) / SECTOR_BYTES / 8);
 }
 
 static void learn(struct bed *b)
@@ -246,7 +253,7 @@ static void learn(struct bed *b)
 	b->mount_deps = watch(b);
 	must(mount(b, &vol), "mount", &why);
 	must(vmfs_unmount(vol), "unmount", &why);
-	forget_heartbeats(b->mount_deps);
+	forget_heartbeats(b, b->mount_deps);
 	for (uint32_t i = 0; i < b->files; i++) {
 		struct file *f = &b->file[i];
 
@@ -257,10 +264,13 @@ static void learn(struct bed *b)
 		if (bytes != f->bytes)
 			must(ST_CORRUPT, f->path, &why);
 		must(vmfs_unmount(vol), "unmount", &why);
-		forget_heartbeats(f->deps);
+		forget_heartbeats(b, f->deps);
 	}
 	b->m.read = NULL;
 }
+
+/* The system's files come first. */
+static uint64_t metadata_bytes(const struct bed *b) { return (b->version == 6 ? 480 : 24) * MIB; }
 
 static int has(const uint8_t *bits, uint64_t sector) { return bits[sector / 8] >> (sector % 8) & 1; }
 
@@ -273,11 +283,11 @@ static void find_targets(struct bed *b)
 	b->target = must_have(sectors * sizeof(b->target[0]));
 	for (uint64_t s = 0; s < sectors; s++) {
 		uint64_t slot = (LVM_DATA_AT + VMFS_HB_AT) / SECTOR_BYTES;
-		int beats = s >= slot + 4 && s < slot + MIB / SECTOR_BYTES;
+		int beats = s >= slot + 16 && s < slot + heartbeat_bytes(b) / SECTOR_BYTES;
 
 		/* A few slots stand for all of them. */
 		if (!beats && memcmp(b->m.bytes + s * SECTOR_BYTES, zeros, SECTOR_BYTES) &&
-		    s * SECTOR_BYTES < LVM_DATA_AT + 24 * MIB)
+		    s * SECTOR_BYTES < LVM_DATA_AT + metadata_bytes(b))
 			b->target[b->targets++] = (uint32_t)s;
 	}
 }
@@ -352,7 +362,7 @@ static void mutate(struct bed *b, struct damage *d, struct rnd *r)
 {
 	*d = (struct damage){ .cut = 0 };
 	if (rnd(r, 8) == 0) {
-		d->cut = rnd(r, 3) ? LVM_DATA_AT + rnd(r, 24 * MIB) : rnd(r, b->m.full_bytes);
+		d->cut = rnd(r, 3) ? LVM_DATA_AT + rnd(r, metadata_bytes(b)) : rnd(r, b->m.full_bytes);
 		b->m.dev.size_bytes = d->cut;
 		return;
 	}
@@ -508,20 +518,21 @@ static uint64_t number(const char *name, uint64_t otherwise)
 
 struct run { uint32_t failures, cases; };
 
-static void run_version(struct run *run, const char *name, uint64_t bytes)
+static void run_version(struct run *run, uint32_t version, uint64_t bytes)
 {
 	uint64_t count = number("MUTATIONS", getenv("CAIRN_LONG") ? 2000 : 40);
 	uint64_t first = number("SEED", 1);
 	struct bed *b = must_have(sizeof(*b));
 	struct tally t = { 0 };
 
+	b->version = version;
 	build(b, bytes);
 	learn(b);
 	find_targets(b);
 	for (uint64_t seed = first; seed < first + count; seed++)
 		one_seed(b, seed, &t);
-	printf("%s: %u seeds on %u sectors of metadata: %u not mountable; files not hit %u, all "
-	       "read right; hit %u, of which %u lost; %u failures\n", name, t.seeds, b->targets,
+	printf("VMFS-%u: %u seeds on %u sectors of metadata: %u not mountable; files not hit %u, all "
+	       "read right; hit %u, of which %u lost; %u failures\n", version, t.seeds, b->targets,
 	       t.unmountable, t.untouched, t.touched, t.lost, t.failures);
 	run->failures += t.failures != 0;
 	run->cases++;
@@ -536,7 +547,8 @@ static void run_version(struct run *run, const char *name, uint64_t bytes)
 
 static void run_world(void *arg)
 {
-	run_version(arg, "VMFS-5", VOLUME_5);
+	run_version(arg, 5, VOLUME_5);
+	run_version(arg, 6, VOLUME_6);
 }
 
 /* Names the seed of a hang or a crash. */
