@@ -47,7 +47,7 @@ check:
 	@$(MAKE) --no-print-directory -j$(JOBS) check-programs
 	@tests/run.sh --jobs=$(JOBS) --title="gates" $(GATES) --title="unit and format" $(UNIT_PROGS) \
 		--title="inputs of the fuzz targets" $(REPLAYS) --title="model and crashes" $(SIM_PROGS) \
-		--jobs=1 --title="other people's programs" $(INTEROP)
+		--title="other people's programs" $(INTEROP)
 
 # The inner loop: no images of gigabytes, nothing that waits.
 quick: check-programs
