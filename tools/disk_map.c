@@ -41,7 +41,9 @@ static const char *state_of(const struct vmdk_run *r)
 {
 	if (!r->present)
 		return "absent";
-	return r->zero ? "zero" : r->compressed ? "deflate" : "data";
+	if (r->zero || r->compressed)
+		return r->zero ? "zero" : "deflate";
+	return r->where == ~0ull ? "damaged" : "data";
 }
 
 /* The file a run lies in, as a command takes it; the name in its descriptor is relative. */

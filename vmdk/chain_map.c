@@ -256,14 +256,13 @@ enum status chain_map(struct chain *c, uint64_t offset, struct vmdk_run *run)
 		return st;
 	i = chain_run_at(w, offset);
 	r = &w->runs[i];
-	if (r->what == LOOK_BAD)
-		return ST_CORRUPT;
 	skip = offset % CHAIN_WINDOW - r->start * (uint64_t)SECTOR_BYTES;
 	run->bytes = (i + 1 < w->count ? r[1].start : w->sectors) * (uint64_t)SECTOR_BYTES -
 		     offset % CHAIN_WINDOW;
 	run->depth = r->depth;
 	run->present = r->what != LOOK_NONE;
-	run->zero = r->what != LOOK_DATA;
+	/* What is damaged is there, has no place, and ends the read that meets it, not the map. */
+	run->zero = r->what == LOOK_NONE || r->what == LOOK_ZERO;
 	run->compressed = r->what == LOOK_DATA && c->sources[r->source].through;
 	run->extent = r->source - c->first_source[r->depth];
 	run->where = r->what == LOOK_DATA && !run->compressed ? r->where + skip : ~0ull;

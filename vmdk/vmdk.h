@@ -62,7 +62,7 @@ struct vmdk_run {
 	uint8_t		compressed;
 	uint32_t	depth;		/* which link of the chain says so: 0 the disk itself */
 	uint32_t	extent;		/* index of the extent in that link */
-	uint64_t	where;		/* byte offset in that extent's file; ~0: none */
+	uint64_t	where;		/* byte in that extent's file; ~0: none, or damaged */
 };
 MUST_USE enum status vmdk_map(struct vmdk_disk *disk, uint64_t offset, struct vmdk_run *run);
 

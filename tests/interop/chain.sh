@@ -176,6 +176,7 @@ for fault in gte:1 gte:2 gde:1 gde:2; do
 	chain -k flat,cowd,sesparse -f $fault
 	expect 1 "$fault: what is wrong is not read as data" cairn disk convert -O raw "$L" "$T/none.raw"
 	expect 4 "$fault: compare cannot read it" cairn disk compare "$L" "$T/exp.raw"
+	try "$fault: the map shows it" sh -c 'cairn disk map "$1" | grep -q damaged' - "$L"
 	expect 2 "$fault: check finds it" cairn disk check "$C/vm-00000${fault#*:}.vmdk"
 done
 for link in 1 2; do

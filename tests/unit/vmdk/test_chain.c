@@ -387,7 +387,14 @@ static void damage(struct links *l, uint64_t at, uint64_t value, unsigned bytes,
 	CU_ASSERT_EQUAL(sim_disk_poke(extent, at, now, bytes), ST_OK);
 	d = disks_open(&l->t, l->path, VMDK_READ);
 	if (bad != ~0ull) {
+		struct vmdk_run run;
+
 		CU_ASSERT_EQUAL(vmdk_read(d, bad, buf, sizeof(buf)), ST_CORRUPT);
+		CU_ASSERT_EQUAL(vmdk_map(d, bad, &run), ST_OK);
+		CU_ASSERT(run.present && !run.zero && run.where == ~0ull);
+		/* A grain of another table is not touched by that. */
+		CU_ASSERT_EQUAL(vmdk_read(d, 4096ull * GRAIN_4K, buf, sizeof(buf)), ST_OK);
+		CU_ASSERT_EQUAL(memcmp(buf, l->model + 4096ull * GRAIN_4K, sizeof(buf)), 0);
 	}
 	CU_ASSERT_EQUAL(vmdk_close(d), ST_OK);
 	CU_ASSERT_EQUAL(vmdk_check(l->t.s, l->path, 0, NULL, NULL, &result, &l->t.why), ST_OK);
