@@ -9,7 +9,7 @@ build="gcc make libc6-dev libaio-dev liburing-dev libisal-dev libdeflate-dev lib
 	libxml2-dev nbdkit-plugin-dev pkg-config"
 demo="e2fsprogs fdisk qemu-utils vmfs-tools busybox-static"
 check="git libcunit1-dev clang-14 libclang-rt-14-dev clang-format-14 libvmdk-utils 7zip mandoc jq
-	nbdkit libnbd-bin binutils
+	nbdkit libnbd-bin binutils python3
 	gzip xz-utils util-linux mount procps time"
 package="debhelper dpkg-dev fakeroot lintian"
 bench="fio xfsprogs kmod strace linux-perf"

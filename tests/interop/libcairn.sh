@@ -38,8 +38,8 @@ truncate -s 512M "$T/b.img"
 try "create a datastore over two devices" cairn volume create -y -l lib "$T/a.img" "$T/b.img" || finish
 export CAIRN_DEVICES="$T/a.img $T/b.img"
 v=/vmfs/volumes/lib
-head -c 100000000 /dev/urandom >"$T/random"
-cp "$T/random" "$T/raw"
+head -c 20000000 /dev/urandom >"$T/random"
+head -c 9000000 "$T/random" >"$T/raw"
 truncate -s 300M "$T/raw"
 dd if=/dev/urandom of="$T/raw" bs=4096 seek=60001 count=33 conv=notrunc status=none
 try "directories" cairn file mkdir -p "$v/vm with blanks/ä/b" || finish
@@ -75,6 +75,18 @@ done
 try "zeros were left out" sh -c '[ "$(stat -c %b "$1")" -lt 400000 ]' - "$T/out.raw"
 sum_of "$T/a.img" >"$T/after"
 same "reading wrote nothing" "$T/before" "$T/after"
+
+# ---- Python ----------------------------------------------------------------------------------------
+# The same from Python, and a device that fails at its first, second, ... n-th read.
+if have python3; then
+	head -c 24M "$T/raw" >"$T/small"
+	truncate -s 24M "$T/small"
+	CAIRN_DEVICES="$T/one.img" try "a small disk" cairn disk convert -f raw -O thin "$T/small" /vmfs/volumes/one/s.vmdk
+	try "the Python module" env PYTHONDONTWRITEBYTECODE=1 PYTHONPATH=tools/libcairn/python CAIRN_LIBRARY="$so" \
+		python3 tools/libcairn/python/test_cairn.py "$T/one.img" s.vmdk "$T/small"
+else
+	skipped "the Python module: python3 is not installed"
+fi
 
 # ---- errors ----------------------------------------------------------------------------------------
 # says TEXT EXIT PATTERN CMD...
