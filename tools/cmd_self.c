@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tools/cmd.h"
+#include "tools/cmd_nbd.h"
 #include "tools/complete.h"
 #include "tools/man.h"
 
@@ -113,7 +114,18 @@ static const struct opt evacuate_opts[] = {
 	{ "collapse", 0, OPT_NONE, NULL, "make one thin disk of each snapshot chain" },
 };
 
+static const struct opt nbd_opts[] = {
+	{ "socket", 0, OPT_TEXT, "PATH", "listen on a Unix socket" },
+	{ "port", 0, OPT_NUMBER, "N", "listen on that port of this machine only; else on 10809" },
+	{ "run", 0, OPT_TEXT, "COMMAND", "serve that shell command, which finds us in $uri" },
+	{ "snapshot", 0, OPT_TEXT, "NAME", "the disk at an earlier state: a link or a snapshot" },
+};
+
 static const struct verb self_verbs[] = {
+	{ .name = "nbd", .operands = "DISK ...", .operands_min = 1, .operands_max = VERB_ANY,
+	  .flags = VERB_DEVICES | VERB_NO_PORT,
+	  .brief = "serve virtual disks over NBD, read only", VERB_OPTS(nbd_opts),
+	  .operand_kind = "path", .run = cmd_nbd },
 	{ .name = "evacuate", .operands = "DEVICE ... TARGET", .operands_min = 2,
 	  .operands_max = VERB_ANY,
 	  .flags = VERB_DEVICES | VERB_WRITES | VERB_JSON | VERB_PROGRESS,

@@ -162,6 +162,19 @@ try "a connection that was there before a host changed the disk gets errors" sh 
 try "the next one reads the new state" qemu-img compare -f raw -F raw "nbd+unix:///?socket=$T/busy.sock" "$T/new-flat.vmdk"
 kill "$(cat "$T/busy.pid")"
 
+# ---- cairn nbd -----------------------------------------------------------------------------------
+try "cairn nbd --run" cairn nbd "$V/a vm/thin.vmdk" --run "qemu-img compare -f raw -F raw \"\$uri\" '$T/raw'"
+try "cairn nbd of a file of this machine" cairn nbd "$T/local.vmdk" --run "qemu-img compare -f raw -F raw \"\$uri\" '$T/raw'"
+try "cairn nbd --snapshot" cairn nbd --snapshot "before the update" "$V/c3/vm-000003.vmdk" --run "qemu-img compare -f raw -F raw \"\$uri\" '$T/link.raw'"
+cairn nbd --socket "$T/own.sock" "$V/a vm/thin.vmdk" >"$T/own" 2>&1 &
+for _ in $(seq 100); do [ -S "$T/own.sock" ] && break; sleep 0.1; done
+try "cairn nbd --socket" qemu-img compare -f raw -F raw "nbd+unix:///?socket=$T/own.sock" "$T/raw"
+kill $!
+wait $!
+expect 2 "cairn nbd with two places to listen" cairn nbd --socket x --port 1 "$V/a vm/thin.vmdk"
+expect 1 "cairn nbd without nbdkit" env PATH="$PWD/build/bin" cairn nbd "$V/a vm/thin.vmdk" &&
+	{ grep -q "nbdkit is not installed" "$T/out" || fail "cairn nbd without nbdkit: $(cat "$T/out")"; }
+
 # ---- refused, before anything is served ----------------------------------------------------------
 refused "no disk" "name a disk" device="$T/ds.img"
 refused "a disk that is not there" "none.vmdk" "a vm/none.vmdk"
