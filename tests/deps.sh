@@ -12,7 +12,7 @@ check="git libcunit1-dev clang-14 libclang-rt-14-dev clang-format-14 libvmdk-uti
 	nbdkit libnbd-bin binutils python3
 	gzip xz-utils util-linux mount procps time"
 package="debhelper dpkg-dev fakeroot lintian"
-bench="fio xfsprogs kmod strace linux-perf"
+bench="nbdkit libnbd-bin openssl fio xfsprogs kmod strace linux-perf"
 
 list=0 sets=
 for arg in "$@"; do

@@ -6,14 +6,14 @@ set -u
 HERE=$(cd "$(dirname "$0")" && pwd)
 TOP=$(cd "$HERE/../.." && pwd)
 ROUNDS=20 SECS=0.3 MIB=1024 CONVERT_MIB=2048 FILES=10000
-DIR=${TMPDIR:-/tmp} RAM=/dev/shm FIGURES="a b c d e f g h k" OUT=
+DIR=${TMPDIR:-/tmp} RAM=/dev/shm FIGURES="a b c d e f g h k n" OUT=
 CAIRN=$TOP/build/bin BIN=$TOP/build/release/tests/bench
 
 usage() {
 	cat >&2 <<-END
 	usage: bench.sh [-f "a b ..."] [-r ROUNDS] [-t SECS] [-m MIB] [-M MIB] [-d DIR] [-c CPUS] [-o OUT]
 	  -f  figures to measure (all): a 4 KiB transfers, b against QEMU, c first writes, d conversions,
-	      e sequential reads and vmfs-fuse, f creating disks, g files a second, h memory,
+	      e sequential reads and vmfs-fuse, f creating disks, g files a second, h memory, n NBD,
 	      k snapshot chains
 	  -r  rounds of each pair ($ROUNDS)         -t  seconds of one measurement of transfers ($SECS)
 	  -m  size of the disk ($MIB)        -M  size of the disk converted ($CONVERT_MIB)
@@ -34,6 +34,7 @@ done
 . "$HERE/lib.sh"
 . "$HERE/io.sh"
 . "$HERE/jobs.sh"
+. "$HERE/nbd.sh"
 . "$HERE/chain.sh"
 
 for p in "$CAIRN/cairn" "$BIN/bare" "$BIN/engine" "$BIN/meta" "$BIN/cost"; do
@@ -42,7 +43,7 @@ done
 bench_begin
 fast_begin || say "no zram device of our own (needs root): the cases in memory are skipped"
 for figure in $FIGURES; do
-	case $figure in [a-hk]) ;; *) usage ;; esac
+	case $figure in [a-hkn]) ;; *) usage ;; esac
 	say "figure $figure"
 	"figure_$figure" || skip "$figure" "it failed; see above"
 done
