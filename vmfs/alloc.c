@@ -125,6 +125,7 @@ static enum status find_cluster(struct vmfs_volume *vol, enum vmfs_res kind, uin
 	uint32_t clusters = geom_of(vol, kind)->clusters;
 	enum status st;
 
+	vol->alloc.wanted = kind;
 	if (pool->counted && !pool->free)
 		return ST_NOSPACE;
 	for (uint32_t i = 0; i < clusters; i++) {
@@ -351,6 +352,24 @@ void vmfs_alloc_apply(struct vmfs_volume *vol)
 		apply_one(vol, &a->pending[i]);
 	a->pendings = 0;
 	memset(a->hash, 0, sizeof(a->hash));
+}
+
+enum status vmfs_alloc_grown(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t old_clusters,
+			     uint64_t count)
+{
+	struct vmfs_pool *pool = &vol->alloc.pool[kind];
+	uint8_t *full = port_alloc(geom_of(vol, kind)->clusters / 8 + 1);
+
+	pool->free += count;
+	if (!full)
+		return vmfs_fail(vol, ST_NOMEM, "no memory for a longer resource file");
+	memcpy(full, pool->full, old_clusters / 8 + 1);
+	port_free(pool->full);
+	pool->full = full;
+	if (old_clusters)
+		set_not_full(pool, old_clusters - 1);
+	pool->rover = old_clusters ? old_clusters - 1 : 0;
+	return ST_OK;
 }
 
 /* ---- counting -------------------------------------------------------------------------------- */

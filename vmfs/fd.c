@@ -231,7 +231,7 @@ enum status vmfs_fresh(struct vmfs_volume *vol, uint64_t at, uint64_t bytes)
 
 /* A file block has more pages than should be cached for it: zeroed on the disk, and in pages that
  * are still here from its last owner. */
-static enum status fill_block(struct vmfs_volume *vol, uint64_t block)
+enum status vmfs_block_fresh(struct vmfs_volume *vol, uint64_t block)
 {
 	uint64_t bytes = vol->layout.block_bytes;
 	struct meta_page *page;
@@ -261,7 +261,7 @@ static enum status fill_hole(struct vmfs_volume *vol, const struct vmfs_fd *fd, 
 	if (st != ST_OK)
 		return st;
 	st = small ? vmfs_fresh(vol, vmfs_layout_addr_at(&vol->layout, addr), vol->sb_bytes)
-		   : fill_block(vol, first);
+		   : vmfs_block_fresh(vol, first);
 	if (st == ST_OK)
 		st = vmfs_map_slot(vol, fd, block, &slot);
 	if (st == ST_OK)

@@ -232,6 +232,7 @@ const struct vmfs_form vmfs_form_6 = {
 	.read_order = { VMFS_RES_PB2, VMFS_RES_SB, VMFS_RES_PB, VMFS_RES_FB, VMFS_RES_FD,
 			VMFS_RES_JB },
 	.read_count = 6,
+	.growing = 1u << VMFS_RES_FD | 1u << VMFS_RES_SB | 1u << VMFS_RES_PB2,
 	.header_at = { [VMFS_RES_FB] = VMFS6_SFB_HEADER_AT },
 	.parent_of_fb = VMFS_RES_LFB,
 	.encode_tail = encode_tail_6, .init = init_6, .stamp = stamp_6,

@@ -66,6 +66,7 @@ struct vmfs_form {
 		uint64_t	clusters_max;
 		uint8_t		bits, free_code, optional;	/* of the bitmap, one resource */
 	} res[VMFS_RES_COUNT];
+	uint8_t		growing;	/* bit per kind whose file gets longer on demand */
 	/* in which order the files can be read: what locates pointer blocks goes first */
 	uint8_t		read_order[VMFS_RES_COUNT], read_count;
 	uint32_t	header_at[VMFS_RES_COUNT];	/* of the header in the file */

@@ -119,6 +119,14 @@ static enum status make_level(struct vmfs_volume *vol, const struct vmfs_fd *fd,
 	return st == ST_OK ? table_slot(vol, &t, index, slot) : st;
 }
 
+/* What a pointer block of this file is made of: those of sub-blocks cannot lie in sub-blocks. */
+static enum vmfs_res level_res(const struct vmfs_form *form, const struct vmfs_fd *fd, int upper)
+{
+	if (vmfs_fd_zla(fd) == VMFS_ZLA_SYS)
+		return VMFS_RES_PB2;
+	return upper ? form->upper_res : form->leaf_res;
+}
+
 enum status vmfs_map_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t block,
 			  struct vmfs_slot *slot)
 {
@@ -132,7 +140,7 @@ enum status vmfs_map_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd, uin
 	st = table_slot(vol, &t, (uint32_t)top, slot);
 	while (unit > 1 && st == ST_OK) {
 		unit /= form->pb_ptrs;
-		st = make_level(vol, fd, unit > 1 ? form->upper_res : form->leaf_res, slot,
+		st = make_level(vol, fd, level_res(form, fd, unit > 1), slot,
 				(uint32_t)(block / unit % form->pb_ptrs));
 	}
 	return st;
@@ -274,6 +282,11 @@ static enum status add_level(struct vmfs_volume *vol, const struct vmfs_fd *fd, 
 	if (st == ST_OK)
 		st = set_shape(vol, fd, zla);
 	return st == ST_OK ? vmfs_fd_count(vol, fd, 0, 0, 1) : st;
+}
+
+enum status vmfs_map_system_level(struct vmfs_volume *vol, const struct vmfs_fd *fd)
+{
+	return add_level(vol, fd, VMFS_RES_PB2, VMFS_ZLA_SYS);
 }
 
 enum status vmfs_map_extend(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t bytes)

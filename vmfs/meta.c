@@ -332,7 +332,7 @@ static enum status make_room(struct vmfs_volume *vol, uint32_t need)
 	return vmfs_journal_commit(vol);
 }
 
-static enum status run_once(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn, void *arg)
+enum status vmfs_meta_run_once(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn, void *arg)
 {
 	enum status st = make_room(vol, need);
 
@@ -340,6 +340,7 @@ static enum status run_once(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *
 		return st;
 	vol->meta.in_op = 1;
 	vol->dirs.op++;
+	vol->alloc.wanted = VMFS_RES_COUNT;
 	vmfs_journal_op_begin(vol);
 	st = fn(vol, arg);
 	if (st == ST_OK && vol->failed != ST_OK)
@@ -351,20 +352,25 @@ static enum status run_once(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *
 	return st;
 }
 
+#define ROOM_TRIES	4u	/* a commit, and two kinds that grow */
+
 enum status vmfs_meta_run(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn, void *arg)
 {
-	enum status st, commit;
+	enum status st, more = ST_OK;
 
 	VERIFY(!vol->meta.in_op);
 	if (!vol->writable)
 		return ST_READONLY;
 	if (vol->failed != ST_OK)
 		return vol->failed;
-	st = run_once(vol, need, fn, arg);
-	if (st != ST_NOSPACE || !vol->alloc.pendings)
-		return st;
-	commit = vmfs_journal_commit(vol);
-	return commit == ST_OK ? run_once(vol, need, fn, arg) : commit;
+	st = vmfs_meta_run_once(vol, need, fn, arg);
+	/* Frees that wait in the group come first; then what can get more of its kind. */
+	for (uint32_t i = 0; i < ROOM_TRIES && st == ST_NOSPACE && more == ST_OK; i++) {
+		more = vol->alloc.pendings ? vmfs_journal_commit(vol) : vmfs_res_grow(vol);
+		if (more == ST_OK)
+			st = vmfs_meta_run_once(vol, need, fn, arg);
+	}
+	return more == ST_OK || more == ST_NOSPACE ? st : more;
 }
 
 /* ---- the group ------------------------------------------------------------------------------- */

@@ -95,9 +95,14 @@ void *vmfs_meta_touch(struct vmfs_volume *vol, struct meta_page *page, uint32_t 
 typedef enum status vmfs_op_fn(struct vmfs_volume *vol, void *arg);
 /* Run fn as one operation that changes at most `need` sectors and frees resources of at most as
  * many clusters, both together. On ST_NOSPACE with deferred frees in the group, the group is
- * committed and fn runs a second time: it must compute everything anew. */
+ * committed and fn runs a second time, and again when a resource file could be made longer: it must
+ * compute everything anew. */
 MUST_USE enum status vmfs_meta_run(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn,
 				   void *arg);
+
+/* The same, once, without looking for room; for what vmfs_meta_run() itself needs. */
+MUST_USE enum status vmfs_meta_run_once(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn,
+					void *arg);
 
 /* For the journal: the dirty pages by place, and their way there. */
 uint32_t vmfs_meta_sort(struct vmfs_volume *vol);

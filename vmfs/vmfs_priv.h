@@ -105,6 +105,10 @@ MUST_USE enum status vmfs_map_beyond(struct vmfs_volume *vol, const struct vmfs_
 /* Make a new sub-block or pointer block all zeros: what its last owner left there must not come
  * back. */
 MUST_USE enum status vmfs_fresh(struct vmfs_volume *vol, uint64_t at, uint64_t bytes);
+/* The pointers of a system file move into a secondary pointer block. */
+MUST_USE enum status vmfs_map_system_level(struct vmfs_volume *vol, const struct vmfs_fd *fd);
+/* A file block that will be read through the cache becomes zeros. */
+MUST_USE enum status vmfs_block_fresh(struct vmfs_volume *vol, uint64_t block);
 /* Make a block that is about to become part of a file read as zeros. */
 MUST_USE enum status vmfs_block_clean(struct vmfs_volume *vol, uint64_t first, uint64_t count);
 
@@ -131,6 +135,7 @@ struct vmfs_pending { /* resources of a cluster, freed by the group, not yet in 
 
 struct vmfs_alloc {
 	struct vmfs_pool	pool[VMFS_RES_COUNT];
+	enum vmfs_res		wanted;		/* what the running operation found none of */
 	uint32_t		op_frees;
 	struct vmfs_free	op_free[META_OP_SECTORS];
 	uint32_t		pendings;
@@ -154,6 +159,12 @@ void vmfs_alloc_op_end(struct vmfs_volume *vol);
 void vmfs_alloc_op_abort(struct vmfs_volume *vol);
 /* At the start of a commit: put deferred frees into the bitmaps. */
 void vmfs_alloc_apply(struct vmfs_volume *vol);
+/* The file of a kind has got `count` resources more, in clusters from old_clusters - 1 on. */
+MUST_USE enum status vmfs_alloc_grown(struct vmfs_volume *vol, enum vmfs_res kind,
+				      uint32_t old_clusters, uint64_t count);
+/* res_grow.c. What the last operation wanted gets more, if its version allows that; not in an
+ * operation. ST_NOSPACE: it does not, or there are no blocks for it. */
+MUST_USE enum status vmfs_res_grow(struct vmfs_volume *vol);
 /* Counts exactly; the first time it walks all bitmaps. */
 MUST_USE enum status vmfs_alloc_count(struct vmfs_volume *vol, enum vmfs_res kind,
 				      struct vmfs_count *count);

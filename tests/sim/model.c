@@ -74,7 +74,8 @@ static int run_seed(uint64_t seed, uint64_t count, uint64_t remount_every, struc
 	char uri[256];
 	int bad;
 
-	if (backing_create(m.small ? 320 * MIB : 6 * GIB, uri) < 0)
+	/* A VMFS-6 has 529 MiB at least, most of it the system's. */
+	if (backing_create(m.small ? (volume_version() == 6 ? 600 : 320) * MIB : 6 * GIB, uri) < 0)
 		return -1;
 	m.buf = calloc(1, DATA_MAX + 8);
 	m.tree = tree_create();

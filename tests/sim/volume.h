@@ -20,6 +20,8 @@ struct volume {
 int complain(const char *format, ...) PRINTF_LIKE(1, 2);
 void complain_quietly(int quiet);	/* 1: what comes is expected: print nothing */
 
+/* VMFS=6 of the environment: VMFS-6, else VMFS-5. */
+uint32_t volume_version(void);
 int volume_make(struct volume *v, const char *uri);
 int volume_mount(struct volume *v, int write, int join);
 int volume_unmount(struct volume *v);
