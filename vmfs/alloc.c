@@ -201,6 +201,30 @@ enum status vmfs_alloc_blocks(struct vmfs_volume *vol, uint64_t goal, uint64_t w
 	return take(vol, VMFS_RES_FB, &c, r, (uint32_t)*count);
 }
 
+/* The first cluster of file blocks that is all free, from the goal's on, once round. */
+enum status vmfs_alloc_large(struct vmfs_volume *vol, uint64_t goal, uint64_t *first)
+{
+	const struct vmfs_geom *g = geom_of(vol, VMFS_RES_FB);
+	uint32_t start = (uint32_t)(MIN(goal, g->count - 1) / g->per_cluster);
+
+	for (uint32_t i = 0; i < g->clusters; i++) {
+		uint32_t number = (start + i) % g->clusters;
+		struct cluster c;
+		enum status st;
+
+		if (known_full(&vol->alloc.pool[VMFS_RES_FB], number))
+			continue;
+		st = load(vol, VMFS_RES_FB, number, META_READ, &c);
+		if (st != ST_OK)
+			return st;
+		if (free_of(vol, VMFS_RES_FB, &c) != g->per_cluster)
+			continue;
+		*first = (uint64_t)number * g->per_cluster;
+		return take(vol, VMFS_RES_FB, &c, 0, g->per_cluster);
+	}
+	return ST_NOSPACE;
+}
+
 enum status vmfs_alloc_generation(struct vmfs_volume *vol, uint32_t fd, uint32_t *generation)
 {
 	struct vmfs_field field = vol->layout.form->cluster.fd_generation;

@@ -6,6 +6,27 @@
  * descriptor or in a cached pointer block; there is no second copy of a block map in memory. */
 #include "vmfs/vmfs_priv.h"
 
+/* Pointers of whole large blocks, as other systems may write them: such files are read only. */
+static int unit_is_large(const struct vmfs_volume *vol, const struct vmfs_fd_disk *m)
+{
+	uint64_t large = vmfs_large_blocks(&vol->layout) << vol->layout.block_shift;
+
+	return large && le64_get(m->block_bytes) == large && le32_get(m->zla) != VMFS_ZLA_SB &&
+	       le32_get(m->zla) != VMFS_ZLA_RESIDENT;
+}
+
+int vmfs_fd_is_large(const struct vmfs_volume *vol, const struct vmfs_fd *fd)
+{
+	return unit_is_large(vol, vmfs_fd_meta(fd));
+}
+
+uint32_t vmfs_fd_block_shift(const struct vmfs_volume *vol, const struct vmfs_fd *fd)
+{
+	uint32_t shift = vmfs_fd_shift(vmfs_fd_meta(fd));
+
+	return vmfs_fd_is_large(vol, fd) ? vol->layout.block_shift : shift;
+}
+
 /* The unit of the pointers is what the volume has: later arithmetic relies on it. */
 static const char *shape_check(const struct vmfs_volume *vol, const struct vmfs_fd_disk *m)
 {
@@ -16,8 +37,8 @@ static const char *shape_check(const struct vmfs_volume *vol, const struct vmfs_
 	case VMFS_ZLA_SB:
 		return unit == vol->sb_bytes ? NULL : "blockSize is not the volume's sub-block";
 	default:
-		return unit == vol->layout.block_bytes ? NULL
-						       : "blockSize is not the volume's file block";
+		return unit == vol->layout.block_bytes || unit_is_large(vol, m)
+			   ? NULL : "blockSize is not the volume's file block";
 	}
 }
 
@@ -117,6 +138,8 @@ enum status vmfs_fd_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint
 	uint64_t unit = vmfs_fd_unit(vol, fd);
 	enum status st = ST_OK;
 
+	if (vmfs_fd_is_large(vol, fd))
+		block >>= vol->layout.lfb_shift;
 	if (vmfs_fd_zla(fd) == VMFS_ZLA_RESIDENT || block / unit >= form->ptrs)
 		return ST_RANGE;
 	slot->page = fd->page;
@@ -148,7 +171,7 @@ enum status vmfs_fd_pointer(struct vmfs_volume *vol, const struct vmfs_fd *fd, u
 
 	if (st != ST_OK)
 		return st;
-	*addr = vmfs_map_value(vol, &slot);
+	*addr = vmfs_piece(&vol->layout, vmfs_map_value(vol, &slot), block);
 	return pointer_ok(vol, fd, *addr) ? ST_OK : ST_CORRUPT;
 }
 
@@ -168,7 +191,7 @@ static enum status locate(struct vmfs_volume *vol, const struct vmfs_fd *fd, uin
 		*run = vmfs_form(vol)->resident_max - at;
 		return at < vmfs_form(vol)->resident_max ? ST_OK : ST_CORRUPT;
 	}
-	shift = vmfs_fd_shift(vmfs_fd_meta(fd));
+	shift = vmfs_fd_block_shift(vol, fd);
 	st = vmfs_fd_pointer(vol, fd, at >> shift, META_READ, &addr);
 	if (st != ST_OK)
 		return st;
@@ -350,6 +373,16 @@ enum status vmfs_fd_count(struct vmfs_volume *vol, const struct vmfs_fd *fd, int
 	add_split(&m->new_lo, &m->new_hi, blocks);
 	add_split(&m->tbz_lo, &m->tbz_hi, tbz);
 	le32_set(&m->num_pbs, le32_get(m->num_pbs) + (uint32_t)pbs);
+	return ST_OK;
+}
+
+enum status vmfs_fd_count_large(struct vmfs_volume *vol, const struct vmfs_fd *fd, int64_t large)
+{
+	struct vmfs_fd_disk *m = vmfs_fd_edit(vol, fd);
+
+	if (!m)
+		return ST_NOMEM;
+	le32_set(&m->large_blocks, le32_get(m->large_blocks) + (uint32_t)large);
 	return ST_OK;
 }
 

@@ -98,6 +98,8 @@ static enum status may_open(struct vmfs_volume *vol, struct vmfs_node *n, unsign
 		return ST_READONLY;
 	if (type != VMFS_TYPE_FILE || le32_get(m->cow_lo) || le32_get(m->cow_hi))
 		return ST_REFUSED;
+	if (vmfs_fd_is_large(vol, &n->fd))
+		return ST_UNSUPPORTED;
 	st = vmfs_fd_lock(vol, &n->fd, &lock);
 	if (st != ST_OK)
 		return st;
@@ -482,6 +484,38 @@ static enum status fill_run(struct vmfs_volume *vol, struct reserve *r, uint64_t
 			   : st;
 }
 
+/* One large block for the hole at an aligned place, all pointers to it. *count 0: there is none. */
+static enum status fill_large(struct vmfs_volume *vol, struct reserve *r, uint64_t at,
+			      uint64_t *count)
+{
+	const struct vmfs_form *form = vmfs_form(vol);
+	uint64_t blocks = vmfs_large_blocks(&vol->layout), first = 0;
+	int lazy = r->how == STORE_ALLOC_LAZY;
+	enum status st = vmfs_alloc_large(vol, r->goal, &first);
+
+	*count = 0;
+	if (st != ST_OK)
+		return st == ST_NOSPACE ? ST_OK : st;
+	if (!lazy)
+		st = vmfs_block_clean(vol, first, blocks);
+	for (uint64_t i = 0; i < blocks && st == ST_OK; i++) {
+		struct vmfs_slot slot;
+
+		st = vmfs_map_slot(vol, &r->node->fd, at + i, &slot);
+		if (st == ST_OK)
+			st = vmfs_map_set(vol, &slot, form->large_addr(&vol->layout, first) |
+						      (lazy ? form->fb_tbz : 0));
+	}
+	*count = blocks;
+	r->goal = first + blocks;
+	r->taken += blocks;
+	if (st == ST_OK)
+		st = vmfs_fd_count_large(vol, &r->node->fd, 1);
+	return st == ST_OK ? vmfs_fd_count(vol, &r->node->fd, (int64_t)blocks,
+					   lazy ? (int64_t)blocks : 0, 0)
+			   : st;
+}
+
 /* A block that is there: an eager reservation zeroes one that is to be zeroed. */
 static enum status settle_one(struct vmfs_volume *vol, struct reserve *r, uint64_t at,
 			      uint64_t addr)
@@ -493,28 +527,37 @@ static enum status settle_one(struct vmfs_volume *vol, struct reserve *r, uint64
 	r->goal = block + 1;
 	if (!vmfs_is_tbz(&vol->layout, addr) || r->how == STORE_ALLOC_LAZY)
 		return ST_OK;
+	if (vmfs_is_part_tbz(&vol->layout, addr))
+		return ST_UNSUPPORTED;
 	st = vmfs_block_clean(vol, block, 1);
 	if (st == ST_OK)
 		st = vmfs_map_slot(vol, &r->node->fd, at, &slot);
 	if (st == ST_OK)
-		st = vmfs_map_set(vol, &slot, addr & ~vmfs_form(vol)->fb_tbz);
+		st = vmfs_map_set(vol, &slot,
+				  vmfs_map_value(vol, &slot) & ~vmfs_form(vol)->fb_tbz);
 	return st == ST_OK ? vmfs_fd_count(vol, &r->node->fd, 0, -1, 0) : st;
 }
 
 static enum status reserve_op(struct vmfs_volume *vol, void *arg)
 {
 	struct reserve *r = arg;
-	uint64_t run = 0, count = 0, addr = 0;
+	uint64_t run = 0, count = 0, addr = 0, large = vmfs_large_blocks(&vol->layout);
 	enum status st = ST_OK;
 
 	r->taken = 0;
 	for (uint64_t at = r->at; at < r->end && st == ST_OK; at += count) {
 		st = same_run(vol, r, at, &run, &addr);
+		count = 0;
+		if (st == ST_OK && !addr && large && at % large == 0 && run >= large)
+			st = fill_large(vol, r, at, &count);
+		if (st != ST_OK || count)
+			continue;
 		count = 1;
-		if (st == ST_OK && addr)
+		if (addr)
 			st = settle_one(vol, r, at, addr);
-		else if (st == ST_OK)
-			st = fill_run(vol, r, at, run, &count);
+		else	/* up to the next place for a large block */
+			st = fill_run(vol, r, at,
+				      large ? MIN(run, large - at % large) : run, &count);
 	}
 	return st;
 }
@@ -580,9 +623,11 @@ static enum status free_range_op(struct vmfs_volume *vol, void *arg)
 {
 	const struct give_back *g = arg;
 	const struct vmfs_fd *fd = &g->node->fd;
-	int64_t freed = 0, tbz = 0;
-	enum status st = ST_OK;
+	int64_t freed = 0, tbz = 0, large = 0;
+	enum status st = vmfs_map_split(vol, fd, g->at);
 
+	if (st == ST_OK)
+		st = vmfs_map_split(vol, fd, g->end);
 	for (uint64_t at = g->at; at < g->end && st == ST_OK; at++) {
 		struct vmfs_slot slot;
 		uint64_t addr;
@@ -591,12 +636,16 @@ static enum status free_range_op(struct vmfs_volume *vol, void *arg)
 		addr = st == ST_OK ? vmfs_map_value(vol, &slot) : 0;
 		if (!addr)
 			continue;
-		st = vmfs_alloc_free(vol, addr);
+		large += vmfs_is_large(&vol->layout, addr) &&
+			 at % vmfs_large_blocks(&vol->layout) == 0;
+		st = vmfs_alloc_free(vol, vmfs_piece(&vol->layout, addr, at));
 		if (st == ST_OK)
 			st = vmfs_map_set(vol, &slot, 0);
 		freed++;
 		tbz += vmfs_is_tbz(&vol->layout, addr);
 	}
+	if (st == ST_OK && large)
+		st = vmfs_fd_count_large(vol, fd, -large);
 	return st == ST_OK && freed ? vmfs_fd_count(vol, fd, -freed, -tbz, 0) : st;
 }
 
@@ -818,7 +867,7 @@ enum status vmfs_file_map(struct vmfs_node *node, uint64_t offset, struct store_
 					   .kind = STORE_RUN_DATA, .where = UINT64_MAX };
 		return ST_OK;
 	}
-	size = 1ull << vmfs_fd_shift(vmfs_fd_meta(&node->fd));
+	size = 1ull << vmfs_fd_block_shift(node->vol, &node->fd);
 	next = offset / size;
 	st = look(node, next, run, &addr);
 	if (st != ST_OK)

@@ -82,7 +82,9 @@ static enum status pointer(struct vmfs_node *n, uint64_t block, uint64_t *addr)
 	const struct vmfs_form *form = l->form;
 	enum status st = ST_OK;
 
-	if (vmfs_fd_zla(&n->fd) == VMFS_ZLA_FB) {
+	if (vmfs_fd_is_large(n->vol, &n->fd)) {
+		st = vmfs_fd_pointer(n->vol, &n->fd, block, META_PEEK, addr);
+	} else if (vmfs_fd_zla(&n->fd) == VMFS_ZLA_FB) {
 		if (block >= form->ptrs)
 			return ST_RANGE;
 		*addr = vmfs_ptr_get(form, n->fd.page->data + n->fd.off + form->ptrs_at +
@@ -92,6 +94,7 @@ static enum status pointer(struct vmfs_node *n, uint64_t block, uint64_t *addr)
 	}
 	if (st != ST_OK || !*addr)
 		return st;
+	*addr = vmfs_piece(l, *addr, block);
 	return vmfs_is_block(l, *addr) && vmfs_layout_block(l, *addr) < l->blocks ? ST_OK
 										  : ST_CORRUPT;
 }
@@ -386,17 +389,20 @@ static enum status make_block(struct vmfs_volume *vol, struct slow_write *w)
 	struct io_frame *f = io_top(w->req);
 	const struct vmfs_fd *fd = &w->node->fd;
 	uint64_t block = (f->offset + f->cursor) >> vol->layout.block_shift;
-	uint64_t first = 0, count, addr;
+	uint64_t first = 0, count, addr, was;
 	struct vmfs_slot slot;
 	enum status st = vmfs_map_slot(vol, fd, block, &slot);
 
 	if (st != ST_OK)
 		return st;
-	addr = vmfs_map_value(vol, &slot);
+	was = vmfs_map_value(vol, &slot);
+	addr = vmfs_piece(&vol->layout, was, block);
 	if (!reads_zero(vol, addr))
 		return ST_OK;
 	if (addr & vmfs_form(vol)->fb_cow)
 		return ST_REFUSED;
+	if (addr && vmfs_is_part_tbz(&vol->layout, addr))
+		return ST_UNSUPPORTED;
 	if (!addr)
 		st = vmfs_alloc_blocks(vol, goal_of(w->node, block), 1, &first, &count);
 	else
@@ -407,8 +413,11 @@ static enum status make_block(struct vmfs_volume *vol, struct slow_write *w)
 		st = settle(vol, w->req, first);
 	if (st == ST_OK)
 		st = vmfs_fd_count(vol, fd, addr ? 0 : 1, addr ? -1 : 0, 0);
-	return st == ST_OK ? vmfs_map_set(vol, &slot, vmfs_layout_block_addr(&vol->layout, first))
-			   : st;
+	if (st != ST_OK)
+		return st;
+	/* One of a large block goes on naming that. */
+	return vmfs_map_set(vol, &slot, addr ? was & ~vmfs_form(vol)->fb_tbz
+					     : vmfs_layout_block_addr(&vol->layout, first));
 }
 
 static enum status slow_write_op(struct vmfs_volume *vol, void *arg)

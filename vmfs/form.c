@@ -150,6 +150,20 @@ static uint64_t block_addr_6(const struct vmfs_layout *l, uint64_t block)
 	return VMFS6_FB_MAKE(block >> l->lfb_shift, block & ((1ull << l->lfb_shift) - 1));
 }
 
+static uint64_t piece_6(const struct vmfs_layout *l, uint64_t addr, uint64_t k)
+{
+	uint64_t flags = addr & (VMFS6_FB_COW | VMFS6_FB_TBZ), in = k & ((1ull << l->lfb_shift) - 1);
+
+	if (VMFS_ADDR_TYPE(addr) != VMFS_ADDR_LFB)
+		return addr;
+	return VMFS6_FB_MAKE(VMFS6_FB_CLUSTER(addr), in) | flags;
+}
+
+static uint64_t large_addr_6(const struct vmfs_layout *l, uint64_t block)
+{
+	return VMFS6_LFB_MAKE(block >> l->lfb_shift);
+}
+
 static void encode_tail_6(const struct vmfs_geom *g, enum vmfs_res kind, void *header)
 {
 	struct vmfs6_res_disk *d = header;
@@ -216,6 +230,7 @@ const struct vmfs_form vmfs_form_6 = {
 	.pb_types = 1u << VMFS_ADDR_SB | 1u << VMFS_ADDR_PB | 1u << VMFS_ADDR_PB2,
 	.fb_cow = VMFS6_FB_COW, .fb_tbz = VMFS6_FB_TBZ, .sub_cow = VMFS_SUB_COW,
 	.split = split_6, .make = make_6, .block = block_6, .block_addr = block_addr_6,
+	.piece = piece_6, .large_addr = large_addr_6,
 	.cluster = { .number = { 0x18, 4 }, .total = { 0x20, 2 }, .free = { 0x22, 2 },
 		     .next_free = { 0x7C, 4 }, .fd_generation = { 0x68, 4 },
 		     .signature = { 0x10, 4 }, .signed_as = VMFS6_CLUSTER_SIGNATURE,

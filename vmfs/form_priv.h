@@ -59,6 +59,10 @@ struct vmfs_form {
 	/* number of a file block; needed before .fbb.sf can be read */
 	uint64_t	(*block)(const struct vmfs_layout *l, uint64_t addr);
 	uint64_t	(*block_addr)(const struct vmfs_layout *l, uint64_t block);
+	/* NULL: there are no large blocks. The small block that pointer k of a file means when it
+	 * names a large one; and back, for the first small block of one. */
+	uint64_t	(*piece)(const struct vmfs_layout *l, uint64_t addr, uint64_t k);
+	uint64_t	(*large_addr)(const struct vmfs_layout *l, uint64_t block);
 	/* resource files; kinds that a version does not have are all zero */
 	struct vmfs_cluster_form cluster;
 	struct vmfs_res_limits {

@@ -146,10 +146,31 @@ static inline int vmfs_is_tbz(const struct vmfs_layout *layout, uint64_t addr)
 {
 	return vmfs_is_block(layout, addr) && (addr & layout->form->fb_tbz);
 }
+/* Of several TBZ bits only some are set: nobody knows which parts of the block hold data. */
+static inline int vmfs_is_part_tbz(const struct vmfs_layout *layout, uint64_t addr)
+{
+	uint64_t set = addr & layout->form->fb_tbz;
+
+	return set && set != layout->form->fb_tbz;
+}
 /* The file block that an address names, and back; the number may be out of range. */
 static inline uint64_t vmfs_layout_block(const struct vmfs_layout *layout, uint64_t addr)
 {
 	return layout->form->block(layout, addr);
+}
+/* A pointer as that of a small block: pointer k of a file may name the large one around it. */
+static inline uint64_t vmfs_piece(const struct vmfs_layout *layout, uint64_t addr, uint64_t k)
+{
+	return layout->form->piece ? layout->form->piece(layout, addr, k) : addr;
+}
+/* How many small blocks are a large one; 0: there are none. */
+static inline uint64_t vmfs_large_blocks(const struct vmfs_layout *layout)
+{
+	return layout->form->piece ? 1ull << layout->lfb_shift : 0;
+}
+static inline int vmfs_is_large(const struct vmfs_layout *layout, uint64_t addr)
+{
+	return layout->form->piece && VMFS_ADDR_TYPE(addr) == VMFS_ADDR_LFB;
 }
 static inline uint64_t vmfs_layout_block_addr(const struct vmfs_layout *layout, uint64_t block)
 {

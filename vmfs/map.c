@@ -314,7 +314,14 @@ enum status vmfs_map_extend(struct vmfs_volume *vol, const struct vmfs_fd *fd, u
 
 /* ---- shrinking ------------------------------------------------------------------------------- */
 
-struct tally { int64_t blocks, tbz, pbs; };
+struct tally { int64_t blocks, tbz, pbs, large; };
+
+/* What the pointer of block k of a file gives back. The first one of a large block stands for it. */
+static uint64_t given(const struct vmfs_volume *vol, uint64_t addr, uint64_t k, struct tally *t)
+{
+	t->large += vmfs_is_large(&vol->layout, addr) && k % vmfs_large_blocks(&vol->layout) == 0;
+	return vmfs_piece(&vol->layout, addr, k);
+}
 
 /* The last `want` pointers of [from, count) that are not null are freed; without keep_page they
  * need not be set to null, for the page goes, too. */
@@ -334,7 +341,8 @@ static enum status free_run(struct vmfs_volume *vol, const struct table *tab, ui
 		want--;
 		t->blocks++;
 		t->tbz += vmfs_is_tbz(&vol->layout, addr);
-		st = vmfs_alloc_free(vol, addr);
+		/* Pointer blocks hold whole large blocks: the index says as much as the block. */
+		st = vmfs_alloc_free(vol, given(vol, addr, i, t));
 		if (st == ST_OK && keep_page)
 			st = vmfs_map_set(vol, &s, 0);
 	}
@@ -456,6 +464,27 @@ static enum status trim_double(struct vmfs_volume *vol, const struct table *tab,
 	return st == ST_OK ? vmfs_map_set(vol, &slot, 0) : st;
 }
 
+enum status vmfs_map_split(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t at)
+{
+	const struct vmfs_layout *l = &vol->layout;
+	uint64_t blocks = vmfs_large_blocks(l), first, addr;
+	struct vmfs_slot slot;
+	enum status st = ST_OK;
+
+	if (!blocks || at % blocks == 0 || vmfs_fd_zla(fd) == VMFS_ZLA_SB ||
+	    vmfs_fd_slot(vol, fd, at, META_READ, &slot) != ST_OK ||
+	    !vmfs_is_large(l, vmfs_map_value(vol, &slot)))
+		return ST_OK;
+	first = round_down(at, blocks);
+	for (uint64_t k = first; k < first + blocks && st == ST_OK; k++) {
+		st = vmfs_fd_slot(vol, fd, k, META_READ, &slot);
+		addr = st == ST_OK ? vmfs_map_value(vol, &slot) : 0;
+		if (vmfs_is_large(l, addr))
+			st = vmfs_map_set(vol, &slot, vmfs_piece(l, addr, k));
+	}
+	return st == ST_OK ? vmfs_fd_count_large(vol, fd, -1) : st;
+}
+
 enum status vmfs_map_trim(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t keep,
 			  int *more)
 {
@@ -466,6 +495,10 @@ enum status vmfs_map_trim(struct vmfs_volume *vol, const struct vmfs_fd *fd, uin
 	*more = 0;
 	if (vmfs_fd_zla(fd) == VMFS_ZLA_RESIDENT)
 		return ST_OK;
+	if (keep)
+		st = vmfs_map_split(vol, fd, keep);
+	if (st != ST_OK)
+		return st;
 	switch (vmfs_fd_levels(fd)) {
 	case 2: st = trim_double(vol, &first, keep, &t, more); break;
 	case 1: st = trim_level(vol, &first, keep, &t, more); break;
@@ -473,6 +506,8 @@ enum status vmfs_map_trim(struct vmfs_volume *vol, const struct vmfs_fd *fd, uin
 		if (keep < first.count)
 			st = free_run(vol, &first, (uint32_t)keep, first.count, 1, &t);
 	}
+	if (st == ST_OK && t.large)
+		st = vmfs_fd_count_large(vol, fd, -t.large);
 	if (st != ST_OK || !(t.blocks | t.pbs))
 		return st;
 	return vmfs_fd_count(vol, fd, -t.blocks, -t.tbz, -t.pbs);

@@ -136,6 +136,8 @@ static enum status may_change(struct vmfs_volume *vol, const struct vmfs_fd *fd)
 	if (vmfs_fd_type(fd) == VMFS_TYPE_SYSTEM || vmfs_fd_type(fd) == VMFS_TYPE_VOLUME ||
 	    fd->addr == VMFS_FD_ROOT)
 		return ST_REFUSED;
+	if (vmfs_fd_is_large(vol, fd))
+		return ST_UNSUPPORTED;
 	if (vmfs_node_find(vol, fd->addr))
 		return ST_BUSY;
 	st = vmfs_fd_lock(vol, fd, &lock);

@@ -56,9 +56,10 @@ const char *vmfs_fd_check(const struct vmfs_form *form, const struct vmfs_fd_dis
 		return "the type is unknown";
 	if (!zla_known(form, zla))
 		return "zeroLevelAddrType is unknown";
-	if (!is_power_of_two(block) || block < SECTOR_BYTES || block > 8 * MIB)
-		return "blockSize is no power of two from 512 to 8 MiB";
-	if (fd->block_shift && (fd->block_shift > 23 || 1ull << fd->block_shift != block))
+	if (!is_power_of_two(block) || block < SECTOR_BYTES ||
+	    block > (form->piece ? 512 * MIB : 8 * MIB))
+		return "blockSize is no power of two from 512 to a file block";
+	if (fd->block_shift && (fd->block_shift > 29 || 1ull << fd->block_shift != block))
 		return "blockOffsetShift is not log2(blockSize)";
 	if (le64_get(fd->length) > VMFS_LENGTH_MAX)
 		return "the length is out of range";

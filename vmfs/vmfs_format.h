@@ -364,13 +364,16 @@ struct vmfs_fd_disk {			/* metadata sector of a file descriptor */
 	le32	parent_fd;		/* 0x70  VMFS-6 */
 	uint8_t	zero1[0x89 - 0x74];	/* VMFS-6 has more here, which nobody needs to read */
 	uint8_t	block_shift;		/* 0x89  0 in VMFS-3: take log2(block_bytes) */
-	uint8_t	zero2[0x200 - 0x8A];
+	uint8_t	zero2[2];
+	le32	large_blocks;		/* 0x8C  VMFS-6 */
+	uint8_t	zero3[0x200 - 0x90];
 };
 DISK_SIZE(struct vmfs_fd_disk, 512);
 DISK_AT(struct vmfs_fd_disk, length, 0x14);
 DISK_AT(struct vmfs_fd_disk, zla, 0x44);
 DISK_AT(struct vmfs_fd_disk, affinity_fd, 0x68);
 DISK_AT(struct vmfs_fd_disk, block_shift, 0x89);
+DISK_AT(struct vmfs_fd_disk, large_blocks, 0x8C);
 
 struct vmfs_fd_record {			/* a whole file descriptor */
 	struct vmfs_lock_disk	lock;

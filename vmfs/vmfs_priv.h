@@ -55,6 +55,10 @@ MUST_USE enum status vmfs_fd_lock(struct vmfs_volume *vol, const struct vmfs_fd 
 				  struct vmfs_lock_disk *lock);
 MUST_USE enum status vmfs_fd_lock_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd,
 				       struct vmfs_slot *where);
+/* 1 when its pointers are of large blocks only: such a file is not changed. */
+int vmfs_fd_is_large(const struct vmfs_volume *vol, const struct vmfs_fd *fd);
+/* log2 of the blocks that vmfs_fd_slot() and its like count in. */
+uint32_t vmfs_fd_block_shift(const struct vmfs_volume *vol, const struct vmfs_fd *fd);
 /* Levels of pointer blocks, 0 to 2, and how many blocks one pointer of the descriptor covers. */
 uint32_t vmfs_fd_levels(const struct vmfs_fd *fd);
 uint64_t vmfs_fd_unit(const struct vmfs_volume *vol, const struct vmfs_fd *fd);
@@ -77,6 +81,9 @@ MUST_USE enum status vmfs_fd_set_length(struct vmfs_volume *vol, const struct vm
 					uint64_t length);
 MUST_USE enum status vmfs_fd_count(struct vmfs_volume *vol, const struct vmfs_fd *fd,
 				   int64_t blocks, int64_t tbz, int64_t pbs);
+/* Large blocks come or go. */
+MUST_USE enum status vmfs_fd_count_large(struct vmfs_volume *vol, const struct vmfs_fd *fd,
+					 int64_t large);
 MUST_USE enum status vmfs_fd_write(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t at,
 				   const void *buf, uint64_t bytes);
 /* Clear the descriptor and give it back; it has no blocks any more. */
@@ -95,6 +102,8 @@ MUST_USE enum status vmfs_map_slot(struct vmfs_volume *vol, const struct vmfs_fd
 				   uint64_t block, struct vmfs_slot *slot);
 MUST_USE enum status vmfs_map_set(struct vmfs_volume *vol, const struct vmfs_slot *slot,
 				  uint64_t addr);
+/* A large block that is about to lose a part, at block `at` of the file, becomes small ones. */
+MUST_USE enum status vmfs_map_split(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t at);
 /* Free blocks from the tail on down to `keep` blocks, at most MAP_STEP; *more: call again in a new
  * operation. */
 MUST_USE enum status vmfs_map_trim(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t keep,
@@ -150,6 +159,8 @@ MUST_USE enum status vmfs_alloc_one(struct vmfs_volume *vol, enum vmfs_res kind,
 /* 1..want contiguous file blocks, from `goal` on when that is free. */
 MUST_USE enum status vmfs_alloc_blocks(struct vmfs_volume *vol, uint64_t goal, uint64_t want,
 				       uint64_t *first, uint64_t *count);
+/* A whole large block: its first file block. ST_NOSPACE: no cluster is all free. */
+MUST_USE enum status vmfs_alloc_large(struct vmfs_volume *vol, uint64_t goal, uint64_t *first);
 /* Deferred: the resource can be taken again once the group is durable. ST_CORRUPT: it is free. */
 MUST_USE enum status vmfs_alloc_free(struct vmfs_volume *vol, uint64_t addr);
 /* ++ of the generation counter of an FD's cluster. */
