@@ -225,6 +225,7 @@ enum status check_fd_revive(struct check *c, uint32_t index, uint32_t type, uint
 
 struct tally {
 	uint64_t	blocks, tbz, pbs, large;
+	uint8_t		whole;			/* the pointers are of large blocks only */
 	uint64_t	limit;			/* blocks within the length */
 	uint64_t	past;			/* blocks behind it */
 	uint64_t	bad, bad_block, shared, shared_block;
@@ -298,6 +299,8 @@ static void data_pointer(struct check *c, struct tally *t, uint64_t addr, uint64
 		bad_pointer(t, block, addr);
 		return;
 	}
+	if (!t->whole)	/* each pointer of such a file means its own part of a large block */
+		addr = vmfs_piece(&c->layout, addr, block);
 	if (!refer(c, t, t->kind, addr, block, &again))
 		return;
 	t->blocks++;
@@ -364,6 +367,7 @@ static enum status walk(struct check *c, struct tally *t, const uint8_t *fd)
 	if (zla == VMFS_ZLA_RESIDENT || le32_get(m->type) == VMFS_TYPE_RDM)
 		return ST_OK;
 	t->limit = div_round_up(le64_get(m->length), le64_get(m->block_bytes));
+	t->whole = le64_get(m->block_bytes) > c->layout.block_bytes;
 	for (uint64_t k = 0; k < c->layout.form->ptrs && st == ST_OK; k++) {
 		uint64_t addr = check_fd_ptr(c, fd, k);
 

@@ -3,7 +3,7 @@
 # SEED=n OPS=n of the environment are their own; see the top of model.c and crash.c.
 SIM_DIR := build/asan/tests/sim
 SIM_COMMON := tests/sim/tree.o tests/sim/volume.o
-SIM_PROGS := $(SIM_DIR)/model.sim $(SIM_DIR)/model.linux $(SIM_DIR)/crash.sim $(SIM_DIR)/mutate.sim
+SIM_PROGS := $(SIM_DIR)/model.sim $(SIM_DIR)/model6.sim $(SIM_DIR)/model.linux $(SIM_DIR)/crash.sim $(SIM_DIR)/mutate.sim
 
 define sim_rules
 build/$(1)/tests/sim/model.sim build/$(1)/tests/sim/model.linux: $(addprefix build/$(1)/tests/sim/,\
