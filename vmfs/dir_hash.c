@@ -49,7 +49,7 @@ uint32_t vmfs_dir_hash_system_bucket(const char *name)
 
 	for (uint32_t i = 0; i < ARRAY_COUNT(file); i++)
 		if (!strcmp(name, file[i]))
-			return VMFS6_DIR_ROOT_BUCKETS + i;
+			return VMFS6_DIR_ROOT_BUCKETS + 1 + i;	/* its FD's number */
 	return ~0u;
 }
 

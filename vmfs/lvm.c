@@ -37,7 +37,8 @@ static void recorded_name(struct lvm *lvm, uint32_t index, char *name, size_t si
 	mem_copy_text(name, size, "?");
 	if (le32_get(head->record.major) < 5)
 		return;
-	if (io_dev_read(head->dev, LVM_HEADER_AT + head->form->names_at + index * LVM_NAME_BYTES, text,
+	if (io_dev_read(head->dev,
+			LVM_HEADER_AT + head->form->names_at + index * LVM_NAME_BYTES, text,
 			LVM_NAME_BYTES) != ST_OK)
 		return;
 	if (text[0] && fmt_utf8_valid(text, strlen(text)))

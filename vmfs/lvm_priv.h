@@ -54,7 +54,7 @@ struct lvm {
 /* ---- one device ------------------------------------------------------------------------------ */
 
 /* Read and verify the record, volume entry and region chain of one device.
- *   ST_NOENT  no LVM header here   ST_UNSUPPORTED  LVM of another kind   ST_CORRUPT  named in why */
+ *   ST_NOENT  no LVM header here  ST_UNSUPPORTED  LVM of another kind  ST_CORRUPT  named in why */
 MUST_USE enum status lvm_device_read(struct lvm_device *d, struct io_dev *dev, struct why *why);
 /* fn for the PE records 0 .. numPEs - 1, in order; in_map: its bit in the bitmap. Ends early, with
  * fn's status, when that is not ST_OK. */

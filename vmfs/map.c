@@ -316,7 +316,7 @@ enum status vmfs_map_extend(struct vmfs_volume *vol, const struct vmfs_fd *fd, u
 
 struct tally { int64_t blocks, tbz, pbs, large; };
 
-/* What the pointer of block k of a file gives back. The first one of a large block stands for it. */
+/* What the pointer of block k gives back. The first one of a large block stands for it. */
 static uint64_t given(const struct vmfs_volume *vol, uint64_t addr, uint64_t k, struct tally *t)
 {
 	t->large += vmfs_is_large(&vol->layout, addr) && k % vmfs_large_blocks(&vol->layout) == 0;

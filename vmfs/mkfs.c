@@ -643,7 +643,7 @@ static void root_6(const struct mkfs_form *form, uint8_t *image)
 	for (const struct mkfs_dir *n = form->names; n->name; n++, slot++) {
 		uint32_t place = vmfs_dir_hash_put(image, slot, VMFS_TYPE_SYSTEM, n->fd, n->name);
 
-		le32_set(&d->bucket[VMFS6_DIR_ROOT_BUCKETS + VMFS_FD_RESOURCE(n->fd) - 1], place);
+		le32_set(&d->bucket[VMFS6_DIR_ROOT_BUCKETS + VMFS_FD_RESOURCE(n->fd)], place);
 	}
 }
 

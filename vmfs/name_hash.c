@@ -3,7 +3,7 @@
  *
  * Bob Jenkins' lookup8 (public domain) over 32 quads: the name, then zeros to the next quad, then a
  * constant up to byte 127, then zeros. VMware's form adds the number of quads where the original
- * adds that of bytes. The test vectors of tests/unit/vmfs/test_dir_hash.c are a genuine volume's. */
+ * adds that of bytes. The vectors of tests/unit/vmfs/test_dir_hash.c are of a genuine volume. */
 #include "vmfs/dir_hash_priv.h"
 
 #define QUADS	32u

@@ -2,8 +2,8 @@
 /* res_grow - a resource file of VMFS-6 gets longer when its kind runs out.
  *
  * VMFS-5 fixes all counts when a volume is made. VMFS-6 starts with few and takes file blocks as it
- * needs them. One operation does all of it: blocks for the file, zeroed; its pointers and length; new
- * cluster headers, and a larger total in the last old one; the counts in its header. So a crash
+ * needs them. One operation does all of it: blocks for the file, zeroed; its pointers and length;
+ * new cluster headers, and a larger total in the last old one; the counts in its header. So a crash
  * leaves the old file or the new one. In memory geometry and map change first, for the new headers
  * are found through them, and go back when the operation fails. */
 #include "vmfs/format_priv.h"
@@ -133,7 +133,8 @@ static enum status raise_last(struct vmfs_volume *vol, const struct growth *w)
 	const struct vmfs_geom *g = &vol->layout.geom[w->kind];
 	uint32_t last = w->old.clusters - 1, was = vmfs_geom_cluster_total(&w->old, last);
 	uint32_t total = vmfs_geom_cluster_total(g, last);
-	uint64_t at = vmfs_layout_cluster_at(&vol->layout, w->kind, last) + vmfs_form(vol)->md_bytes;
+	uint64_t at =
+	    vmfs_layout_cluster_at(&vol->layout, w->kind, last) + vmfs_form(vol)->md_bytes;
 	struct meta_page *page;
 	uint8_t *rec;
 	enum status st;
@@ -205,7 +206,8 @@ static enum status grow(struct vmfs_volume *vol, enum vmfs_res kind)
 
 	if (st != ST_OK)
 		return st;
-	st = vmfs_alloc_grown(vol, kind, w.old.clusters, vol->layout.geom[kind].count - w.old.count);
+	st = vmfs_alloc_grown(vol, kind, w.old.clusters,
+			      vol->layout.geom[kind].count - w.old.count);
 	port_free(w.old_map.block);
 	log_line(LOG_INFO, "vmfs: %s: %s was full -> %llu more, %u blocks", vol->store.name,
 		 vmfs_res_traits[kind].file,
