@@ -142,3 +142,29 @@ enum status store_replace(struct store *s, const char *path, uint32_t mode, cons
 	return st == ST_OK ? st :
 			     why_set(why, st, "%s: not durable yet: %s", path, status_text(st));
 }
+
+enum status store_replace_by(struct store *s, const char *path, const char *tmp, const void *data,
+			     uint64_t bytes)
+{
+	struct store_file *f;
+	enum status st;
+
+	if (!s->ops->create)
+		return ST_READONLY;
+	st = s->ops->create(s, tmp, 0600, &f, NULL);
+	if (st == ST_EXIST) {
+		st = s->ops->remove(s, tmp, NULL);
+		if (st == ST_OK)
+			st = s->ops->create(s, tmp, 0600, &f, NULL);
+	}
+	if (st != ST_OK)
+		return st;
+	st = fill(f, path, data, bytes, NULL);
+	if (st == ST_OK)
+		st = s->ops->rename(s, tmp, path, 1, NULL);
+	if (st != ST_OK) {
+		s->ops->remove(s, tmp, NULL);	/* the first failure is the one to tell */
+		return st;
+	}
+	return s->ops->sync(s);
+}

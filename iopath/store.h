@@ -149,6 +149,11 @@ MUST_USE enum status store_read_all(struct store *s, const char *path, uint64_t 
 MUST_USE enum status store_replace(struct store *s, const char *path, uint32_t mode,
 				   const void *data, uint64_t bytes, struct why *why);
 
+/* The same by way of a name in the same directory that the caller chose: what a killed process has
+ * left under it is replaced too. mode 0600. For files that one process writes. */
+MUST_USE enum status store_replace_by(struct store *s, const char *path, const char *tmp,
+				      const void *data, uint64_t bytes);
+
 /* The machine's own files below a directory ("" or "/" for all of them). */
 MUST_USE enum status hostfs_open(const char *root, struct store **store, struct why *why);
 

@@ -17,6 +17,7 @@
 
 #define LOG_NAME	".cairn-evacuate.log"
 #define SUMS_NAME	"cairn-evacuate.sha256"
+#define SUMS_TMP	".cairn-evacuate.new"
 #define LOG_HEAD	"cairn-evacuate 1"
 
 /* ---- reading --------------------------------------------------------------------------------- */
@@ -263,9 +264,10 @@ static void print_unit(FILE *to, const struct evac_unit *u)
 
 static enum status write_sums(struct evac *e, struct evac_volume *v, struct why *why)
 {
-	char *path = walk_path(v->dst, SUMS_NAME), *text = NULL;
+	char *path = walk_path(v->dst, SUMS_NAME), *tmp = walk_path(v->dst, SUMS_TMP);
+	char *text = NULL;
 	size_t bytes = 0;
-	FILE *f = path ? open_memstream(&text, &bytes) : NULL;
+	FILE *f = path && tmp ? open_memstream(&text, &bytes) : NULL;
 	enum status st = ST_NOMEM;
 
 	if (f) {
@@ -273,11 +275,12 @@ static enum status write_sums(struct evac *e, struct evac_volume *v, struct why 
 			if (e->unit[i].folder->vol == v)
 				print_unit(f, &e->unit[i]);
 		if (fclose(f) == 0)	/* syncs all names with its own */
-			st = store_replace(e->dest.store, path, 0644, text, bytes, why);
+			st = store_replace_by(e->dest.store, path, tmp, text, bytes);
 	}
 	free(text);
 	free(path);
-	return st;
+	free(tmp);
+	return st == ST_OK ? st : why_set(why, st, "%s/%s: %s", v->dst, SUMS_NAME, status_text(st));
 }
 
 enum status evac_log_close(struct evac *e, struct evac_volume *v, struct why *why)

@@ -618,9 +618,9 @@ static enum status publish_collapsed(struct job *j, const char *part, const char
 				     struct why *why)
 {
 	char *path = final_path(j->u, j->u->name), *to = final_path(j->u, j->u->file[0].name);
-	char *text, *made = NULL;
+	char *tmp = hidden_path(j->u, 0, PART_RECEIPT), *text, *made = NULL;
 	uint64_t bytes;
-	enum status st = path && to ? ST_OK : ST_NOMEM;
+	enum status st = path && to && tmp ? ST_OK : ST_NOMEM;
 
 	if (st == ST_OK)
 		st = store_read_all(j->dst, part, MIB, &text, &bytes, why);
@@ -634,10 +634,11 @@ static enum status publish_collapsed(struct job *j, const char *part, const char
 	if (st == ST_OK)	/* the time says later that nobody has changed it here */
 		st = host_file_set_attr(j->dst, to, ~0u, j->u->file[0].mtime_s);
 	if (st == ST_OK)
-		st = store_replace(j->dst, path, 0600, made, strlen(made), why);
+		st = store_replace_by(j->dst, path, tmp, made, strlen(made));
 	free(made);
 	free(path);
 	free(to);
+	free(tmp);
 	return st;
 }
 

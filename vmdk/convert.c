@@ -101,6 +101,18 @@ static enum status remove_remains(struct conversion *c, struct why *why)
 	return ST_OK;
 }
 
+/* The journal says that the copy was ours, so a descriptor that was being written is, too. (The
+ * hidden name of a disk of one file is that of its data.) */
+static void remove_hidden_descriptor(struct conversion *c)
+{
+	struct target *t = &c->t;
+	char temp[VMDK_PATH_MAX];
+
+	if (path_hidden(t->path, "new", temp, sizeof(temp)) == ST_OK &&
+	    strcmp(temp, t->extents[0].path) != 0)
+		(void)t->store->ops->remove(t->store, temp, NULL);	/* or it is not there */
+}
+
 static enum status look_for_journal(struct conversion *c, enum vmdk_remains remains,
 				    struct why *why)
 {
@@ -115,6 +127,7 @@ static enum status look_for_journal(struct conversion *c, enum vmdk_remains rema
 			       "%s: an interrupted copy lies there: resume it, or remove "
 			       "%s and the extents",
 			       t->path, path_base(c->journal.path));
+	remove_hidden_descriptor(c);
 	if (remains == VMDK_REMAINS_CONTINUE && found == JOURNAL_SAME && copied &&
 	    copied <= t->opts.bytes && files_are_there(t)) {
 		c->start = copied;

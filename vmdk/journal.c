@@ -52,6 +52,8 @@ enum status journal_init(struct journal *j, struct target *t, struct vmdk_disk *
 	*j = (struct journal){ .store = t->store };
 	st = path_hidden(t->path, "copy", j->path, sizeof(j->path));
 	if (st == ST_OK)
+		st = path_hidden(t->path, "note", j->temp, sizeof(j->temp));
+	if (st == ST_OK)
 		st = describe(j, t, src);
 	if (st != ST_OK)
 		why_set(why, st, "%s: cannot keep a journal: %s", t->path, status_text(st));
@@ -85,7 +87,7 @@ enum status journal_write(struct journal *j, uint64_t copied)
 	char text[JOURNAL_TEXT_MAX + 40];
 	size_t n =
 	    fmt(text, sizeof(text), "%scopied=%llu\n", j->identity, (unsigned long long)copied);
-	enum status st = store_replace(j->store, j->path, 0600, text, n, NULL);
+	enum status st = store_replace_by(j->store, j->path, j->temp, text, n);
 
 	if (st == ST_OK)
 		j->written = 1;
@@ -94,7 +96,10 @@ enum status journal_write(struct journal *j, uint64_t copied)
 
 void journal_remove(struct journal *j)
 {
-	if (j->written)
+	if (j->written) {
 		file_discard(j->store, j->path);
+		/* A run that was killed while it wrote may have left this one. */
+		(void)j->store->ops->remove(j->store, j->temp, NULL);
+	}
 	j->written = 0;
 }

@@ -10,6 +10,7 @@
 struct journal {
 	struct store	*store;
 	char		path[VMDK_PATH_MAX];
+	char		temp[VMDK_PATH_MAX];	/* while it is written */
 	char		identity[JOURNAL_TEXT_MAX];	/* what source and destination are */
 	uint8_t		written;
 };
