@@ -64,7 +64,7 @@ void vmfs_geom_for_volume(struct vmfs_geom g[VMFS_RES_COUNT], uint64_t blocks)
 #define JBS_6		128u
 
 /* All counts but that of sub-blocks are what the genuine volume had when it was made; 5116
- * sub-blocks there are what fits 320 blocks. On a small volume: 7/8 of what the rest leaves (ours). */
+ * sub-blocks there are what fits 320 blocks. On a small volume: 7/8 of what is left (ours). */
 void vmfs_geom_for_volume_6(struct vmfs_geom g[VMFS_RES_COUNT], uint64_t blocks)
 {
 	uint64_t used = VMFS6_FDC_BLOCK + 2, sb_blocks;
