@@ -132,8 +132,8 @@ enum io_open {
 };
 
 /* Open a device URI: a path, a block device, or nbd://, nbd+unix:// (to read), with ":N" for
- * partition N of its GPT or MBR. (iSCSI and others come with psa.) A path that itself ends in ":<digits>" and exists wins over the
- * partition. */
+ * partition N of its GPT or MBR. (iSCSI and others come with psa.) A path that itself ends in
+ * ":<digits>" and exists wins over the partition. */
 MUST_USE enum status io_dev_open(const char *uri, unsigned flags, struct io_dev **dev,
 				 struct why *why);
 /* 1 when the URI ends in the number of a partition: "disk:3", "nbd://host/export:1". */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* check_dirs - what the checker's walks over the two shapes of a directory share.
- *   check_dirs.c   the rules N1 to N5, arrays of entries    check_dir_hash.c   hashed directories, N6 */
+ *   check_dirs.c      the rules N1 to N5, arrays of entries
+ *   check_dir_hash.c  hashed directories, N6 */
 #ifndef CAIRN_VMFS_CHECK_DIRS_PRIV_H
 #define CAIRN_VMFS_CHECK_DIRS_PRIV_H
 

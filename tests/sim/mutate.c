@@ -61,8 +61,8 @@ static enum status transfer(struct image *m, struct io_req *req)
 		memset(m->bytes + at, 0, bytes);
 	else
 		io_req_copy_in(req, 0, m->bytes + at, bytes);
-	for (uint64_t s = at / SECTOR_BYTES; m->read && bytes && s <= (at + bytes - 1) / SECTOR_BYTES;
-	     s++)
+	for (uint64_t s = at / SECTOR_BYTES;
+	     m->read && bytes && s <= (at + bytes - 1) / SECTOR_BYTES; s++)
 		m->read[s / 8] |= (uint8_t)(1u << (s % 8));
 	return ST_OK;
 }
@@ -147,7 +147,8 @@ static void fill(struct bed *b, struct store *s)
 		must(s->ops->mkdir(s, path, 0755, &why), path, &why);
 	}
 	for (uint32_t i = 0; i < 3 * ARRAY_COUNT(sizes); i++) {
-		fmt(path, sizeof(path), "%s/f%u", i % 3 == 0 ? "/b" : i % 3 == 1 ? "/a" : "/a/c", i);
+		fmt(path, sizeof(path), "%s/f%u",
+		    i % 3 == 0 ? "/b" : i % 3 == 1 ? "/a" : "/a/c", i);
 		add(b, s, path, 0, sizes[i / 3] > MIB ? MIB + i * KIB : sizes[i / 3]);
 	}
 	add(b, s, "/b/pointers", 300 * MIB, 64 * KIB);
@@ -165,7 +166,8 @@ static uint64_t heartbeat_bytes(const struct bed *b) { return b->version == 6 ? 
 static void build(struct bed *b, uint64_t bytes)
 {
 	struct io_dev *dev = &b->m.dev;
-	struct vmfs_mkfs_opts mkfs = { .label = "mutate", .version = b->version, .now_us = 1600000000000000ull,
+	struct vmfs_mkfs_opts mkfs = { .label = "mutate", .version = b->version,
+				       .now_us = 1600000000000000ull,
 				       .fs_uuid = { { 1 } }, .lv_uuid = { { 2 } },
 				       .dev_uuid = { { 3 } }, .host_uuid = { { 4 } } };
 	struct vmfs_mount_opts opts = { .write = 1 };
@@ -272,7 +274,10 @@ static void learn(struct bed *b)
 /* The system's files come first. */
 static uint64_t metadata_bytes(const struct bed *b) { return (b->version == 6 ? 480 : 24) * MIB; }
 
-static int has(const uint8_t *bits, uint64_t sector) { return bits[sector / 8] >> (sector % 8) & 1; }
+static int has(const uint8_t *bits, uint64_t sector)
+{
+	return bits[sector / 8] >> (sector % 8) & 1;
+}
 
 /* Metadata is what lies before the first sector of the largest file's data. */
 static void find_targets(struct bed *b)
@@ -362,7 +367,8 @@ static void mutate(struct bed *b, struct damage *d, struct rnd *r)
 {
 	*d = (struct damage){ .cut = 0 };
 	if (rnd(r, 8) == 0) {
-		d->cut = rnd(r, 3) ? LVM_DATA_AT + rnd(r, metadata_bytes(b)) : rnd(r, b->m.full_bytes);
+		d->cut = rnd(r, 3) ? LVM_DATA_AT + rnd(r, metadata_bytes(b))
+				   : rnd(r, b->m.full_bytes);
 		b->m.dev.size_bytes = d->cut;
 		return;
 	}
@@ -531,9 +537,10 @@ static void run_version(struct run *run, uint32_t version, uint64_t bytes)
 	find_targets(b);
 	for (uint64_t seed = first; seed < first + count; seed++)
 		one_seed(b, seed, &t);
-	printf("VMFS-%u: %u seeds on %u sectors of metadata: %u not mountable; files not hit %u, all "
-	       "read right; hit %u, of which %u lost; %u failures\n", version, t.seeds, b->targets,
-	       t.unmountable, t.untouched, t.touched, t.lost, t.failures);
+	printf("VMFS-%u: %u seeds on %u sectors of metadata: %u not mountable; files not hit %u, "
+	       "all read right; hit %u, of which %u lost; %u failures\n",
+	       version, t.seeds, b->targets, t.unmountable, t.untouched, t.touched, t.lost,
+	       t.failures);
 	run->failures += t.failures != 0;
 	run->cases++;
 	for (uint32_t i = 0; i < b->files; i++)
