@@ -33,7 +33,8 @@ static enum status fix_bitmaps(struct check *c, struct lvm_device *d)
 				bit_set(map, b);
 			st = io_dev_write(d->dev,
 					  d->region[i].at + d->form->map_at +
-					      (uint64_t)(k / LVM_PES_PER_MAP) * d->form->stride, map,
+					      (uint64_t)(k / LVM_PES_PER_MAP) *
+						  d->form->stride, map,
 					  LVM_PES_PER_MAP / 8);
 		}
 	return st;

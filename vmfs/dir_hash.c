@@ -9,8 +9,8 @@
  * written. A removed entry is zeroed and its slot marked free; blocks are not given back. A block
  * is written whole when it is taken, so nothing of an old owner shows.
  *
- * Lookups go through the table. Where it is damaged, or does not know a name on a volume that is only
- * read, the entries themselves are looked through: what the table lost is still found. */
+ * Lookups go through the table. Where it is damaged, or does not know a name on a volume that is
+ * only read, the entries themselves are looked through: what the table lost is still found. */
 #include "vmfs/dir_hash_priv.h"
 #include "vmfs/format_priv.h"
 #include "vmfs/vmfs_priv.h"

@@ -413,7 +413,7 @@ static void make_meta(const struct vmfs_volume *vol, struct vmfs_fd_disk *m,
 {
 	const struct vmfs_form *form = vmfs_form(vol);
 	int resident = type == VMFS_TYPE_FILE ||
-		       (type == VMFS_TYPE_SYMLINK && form->fd_signature);	/* VMFS-6: links, too */
+		       (type == VMFS_TYPE_SYMLINK && form->fd_signature); /* VMFS-6: links */
 	uint32_t shift = 0;
 
 	memset(m, 0, sizeof(*m));

@@ -152,7 +152,8 @@ static uint64_t block_addr_6(const struct vmfs_layout *l, uint64_t block)
 
 static uint64_t piece_6(const struct vmfs_layout *l, uint64_t addr, uint64_t k)
 {
-	uint64_t flags = addr & (VMFS6_FB_COW | VMFS6_FB_TBZ), in = k & ((1ull << l->lfb_shift) - 1);
+	uint64_t flags = addr & (VMFS6_FB_COW | VMFS6_FB_TBZ);
+	uint64_t in = k & ((1ull << l->lfb_shift) - 1);
 
 	if (VMFS_ADDR_TYPE(addr) != VMFS_ADDR_LFB)
 		return addr;

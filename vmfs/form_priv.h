@@ -74,7 +74,8 @@ struct vmfs_form {
 	/* in which order the files can be read: what locates pointer blocks goes first */
 	uint8_t		read_order[VMFS_RES_COUNT], read_count;
 	uint32_t	header_at[VMFS_RES_COUNT];	/* of the header in the file */
-	enum vmfs_res	parent_of_fb;	/* whose resources are the headers of block clusters; FB: none */
+	/* whose resources are the headers of clusters of file blocks; FB: they are none */
+	enum vmfs_res	parent_of_fb;
 	/* NULL: the header ends after its 32 common bytes */
 	void		(*encode_tail)(const struct vmfs_geom *g, enum vmfs_res kind, void *header);
 	/* NULL: nothing. What a new bitmap record has besides counts and free resources. */

@@ -24,7 +24,8 @@ MUST_USE enum status lvm_write_device_pes(const struct lvm_device *d, uint64_t p
 /* Fields of the device record and volume entry that follow from the number of PEs. */
 void lvm_set_pes(struct lvm_device *d, uint32_t pes);
 /* Write the name that device `index` of the volume has into the head's table. */
-MUST_USE enum status lvm_write_name(const struct lvm_device *head, uint32_t index, const char *name);
+MUST_USE enum status lvm_write_name(const struct lvm_device *head, uint32_t index,
+				    const char *name);
 MUST_USE enum status lvm_write_volume(const struct lvm_device *d);
 MUST_USE enum status lvm_write_record(const struct lvm_device *d);
 /* A new device's record and entry in memory; `pes` of them from logical PE `first` on. */
@@ -65,7 +66,7 @@ MUST_USE enum status vmfs_fs_grow(struct lvm *lvm, uint64_t *added_bytes, struct
 
 /* ---- hashed directories: dir_hash.c ---------------------------------------------------------- */
 
-/* A new directory into a zeroed image: its header, the allocation map, and with `entries` a block of
+/* A new directory into a zeroed image: header, allocation map, and with `entries` a block of
  * entries, block 1. */
 void vmfs_dir_hash_make(uint8_t *image, int entries, uint32_t type, uint32_t fd,
 			uint32_t generation, uint32_t parent, uint32_t parent_generation);

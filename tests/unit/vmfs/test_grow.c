@@ -53,7 +53,10 @@ static void assert_blocks(uint32_t count, uint64_t blocks)
 	disks_close(&d);
 }
 
-static uint64_t blocks_of(uint64_t device_bytes) { return lvm_room_pes(&lvm_form_5, device_bytes) * 256ull; }
+static uint64_t blocks_of(uint64_t device_bytes)
+{
+	return lvm_room_pes(&lvm_form_5, device_bytes) * 256ull;
+}
 
 /* Sizes that change nothing, the last partial cluster, a longer .fbb.sf, a second PE map. */
 static void test_grow_steps(void)
