@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* export_qemu - formats that qemu-img knows and we do not write. Our nbdkit plugin serves the disk,
  * qemu-img reads it from there and writes under a hidden name; its percentages become our progress.
- * Both processes end with this one. */
+ * When this process is killed, the next percentage finds nobody to read it and ends qemu-img, and
+ * nbdkit ends with that. (Not by nbdkit's --exit-with-parent: with --run its signal reaches the
+ * waiting process only, and the serving one then waits for ever.) */
 #include "tools/export.h"
 
 #include <errno.h>
@@ -24,7 +26,9 @@ extern char **environ;
 #define PLUGIN_FILE	"nbdkit-cairn-plugin.so"
 #define LOOK_NS		50000000ull
 /* The names come in the environment: no word of a path is ever read by the shell. */
-#define RUN "exec qemu-img convert -p -f raw -O \"$CAIRN_FORMAT\" \"$uri\" \"$CAIRN_TARGET\""
+#define RUN                                                                                        \
+	"exec env --default-signal=PIPE qemu-img convert -p -f raw -O \"$CAIRN_FORMAT\" "          \
+	"\"$uri\" \"$CAIRN_TARGET\""
 
 struct run {
 	struct disk_job	*j;
@@ -116,7 +120,7 @@ static enum status add_source(struct run *r, const struct host_path *at)
 
 static enum status make_line(struct run *r, const struct host_path *at, uint64_t rate)
 {
-	static const char *const first[] = { "nbdkit", "-U", "-", "--exit-with-parent" };
+	static const char *const first[] = { "nbdkit", "-U", "-" };
 	char plugin[HOST_PATH_MAX];
 	enum status st = ST_OK;
 
