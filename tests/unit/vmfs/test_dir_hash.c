@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* dir_hash - a name in another bucket is one that hosts do not find; a chain that lost a link, one
- * that nobody does. Hashes are compared with those of a genuine volume, and a directory is grown and
- * emptied in another order, with every name looked up through the table. */
+ * that nobody does. Hashes are compared with those of a genuine volume, and a directory is grown
+ * and emptied in another order, with every name looked up through the table. */
 #include "tests/unit/vmfs/vol.h"
 #include "vmfs/dir_hash_priv.h"
 #include "iopath/base/fmt.h"
