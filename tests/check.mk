@@ -6,7 +6,7 @@ JOBS	:= $(shell nproc)
 
 # ---- fuzz targets: tests/fuzz/fuzz_<T>.c, their inputs in tests/fuzz/corpus/<T>/ -----------------
 FUZZ	:= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_COMMON := $(addprefix tests/fuzz/,common.o mem_dev.o mem_store.o vmdk_base.o delta_base.o inventory.o)
+FUZZ_COMMON := $(addprefix tests/fuzz/,common.o mem_dev.o mem_store.o vmfs_base.o vmdk_base.o delta_base.o inventory.o)
 REPLAYS	:= $(FUZZ:%=build/asan/tests/fuzz/replay_%)
 SECS	?= 600
 

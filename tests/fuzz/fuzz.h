@@ -31,7 +31,7 @@ struct mem_dev {
 	uint8_t		*touched;	/* for each page of 4 KiB: may differ from base */
 };
 
-/* Zeroed memory of that size; ordinary malloc, it lives as long as the process. */
+/* Zeroed memory of that size, in whole pages of 4 KiB; it lives as long as the process. */
 void mem_dev_init(struct mem_dev *m, uint64_t size_bytes);
 /* Remember the present content, and bring it back. */
 void mem_dev_keep(struct mem_dev *m);
