@@ -52,7 +52,8 @@ static void fill_volume(uint32_t version, struct why *why)
 {
 	struct io_dev *dev = &volume.dev;
 	struct vmfs_mkfs_opts mkfs = {
-		.label = "fuzz", .version = version, .now_us = 1600000000000000ull, .fs_uuid = { { 1 } },
+		.label = "fuzz", .version = version,
+		.now_us = 1600000000000000ull, .fs_uuid = { { 1 } },
 		.lv_uuid = { { 2 } }, .dev_uuid = { { 3 } }, .host_uuid = { { 4 } },
 	};
 	struct vmfs_mount_opts opts = { .write = 1 };
