@@ -11,7 +11,7 @@ demo="e2fsprogs fdisk qemu-utils vmfs-tools busybox-static"
 check="git libcunit1-dev clang-14 libclang-rt-14-dev clang-format-14 libvmdk-utils 7zip mandoc jq vmfs6-tools
 	nbdkit libnbd-bin binutils python3
 	gzip xz-utils util-linux mount procps time"
-package="debhelper dpkg-dev fakeroot lintian"
+package="debhelper build-essential dpkg-dev fakeroot lintian"
 bench="nbdkit libnbd-bin openssl fio xfsprogs kmod strace linux-perf"
 
 list=0 sets=

@@ -10,7 +10,6 @@
 
 #define SLOT_BITS	4u	/* an entry's number is its block and slot; block 0 is the map */
 
-#define HEAD_BYTES	offsetof(struct vmfs6_dir_disk, self)
 
 struct hash_walk {
 	struct dir_walk	*w;
@@ -30,7 +29,7 @@ static uint32_t slots_of(uint32_t type)
 /* ---- the header ------------------------------------------------------------------------------ */
 
 /* 0: it cannot be walked (reported). */
-static int head_ok(struct hash_walk *h, const struct vmfs6_dir_disk *d)
+static int head_ok(struct hash_walk *h, const struct vmfs6_dir_head_disk *d)
 {
 	uint64_t length = le64_get(check_fd_meta(h->w->c, h->w->fd)->length);
 	uint32_t version = le32_get(d->version), maps = le32_get(d->maps);
@@ -272,9 +271,9 @@ static enum status walk_dots(struct hash_walk *h)
 
 static enum status walk_all(struct hash_walk *h)
 {
-	const struct vmfs6_dir_disk *d = (const void *)h->w->buf;
+	const struct vmfs6_dir_head_disk *d = (const void *)h->w->buf;
 	uint32_t entries;
-	enum status st = check_dir_read(h->w, 0, h->w->buf, HEAD_BYTES);
+	enum status st = check_dir_read(h->w, 0, h->w->buf, sizeof(*d));
 
 	if (st != ST_OK || !head_ok(h, d))
 		return st;

@@ -75,35 +75,28 @@ static enum status put32(struct vmfs_volume *vol, const struct vmfs_fd *dir, uin
 
 /* ---- the header ------------------------------------------------------------------------------ */
 
-/* The part before the entries. */
-#define HEAD_BYTES	offsetof(struct vmfs6_dir_disk, self)
-
-struct head_part { uint8_t raw[HEAD_BYTES]; };
-
-static const struct vmfs6_dir_disk *head_of(const struct head_part *h) { return (const void *)h; }
-
 static enum status read_head(struct vmfs_volume *vol, const struct vmfs_fd *dir,
-			     struct head_part *h)
+			     struct vmfs6_dir_head_disk *h)
 {
 	enum status st = vmfs_fd_read(vol, dir, 0, h, sizeof(*h));
-	uint32_t version = le32_get(head_of(h)->version);
+	uint32_t version = le32_get(h->version);
 
 	if (st != ST_OK)
 		return st;
 	return (version == VMFS6_DIR_VERSION || version == VMFS6_DIR_VERSION_DEBUG) &&
-		       le32_get(head_of(h)->maps) <= VMFS6_DIR_MAPS_MAX ? ST_OK : ST_CORRUPT;
+		       le32_get(h->maps) <= VMFS6_DIR_MAPS_MAX ? ST_OK : ST_CORRUPT;
 }
 
 static enum status add_count(struct vmfs_volume *vol, const struct vmfs_fd *dir, int delta)
 {
-	struct head_part h;
+	struct vmfs6_dir_head_disk h;
 	enum status st = read_head(vol, dir, &h);
 
 	if (st == ST_OK)
-		st = put32(vol, dir, offsetof(struct vmfs6_dir_disk, entries),
-			   le32_get(head_of(&h)->entries) + (uint32_t)delta);
-	return st == ST_OK ? put32(vol, dir, offsetof(struct vmfs6_dir_disk, allocated),
-				   le32_get(head_of(&h)->allocated) + (uint32_t)delta)
+		st = put32(vol, dir, offsetof(struct vmfs6_dir_head_disk, entries),
+			   le32_get(h.entries) + (uint32_t)delta);
+	return st == ST_OK ? put32(vol, dir, offsetof(struct vmfs6_dir_head_disk, allocated),
+				   le32_get(h.allocated) + (uint32_t)delta)
 			   : st;
 }
 
@@ -113,15 +106,15 @@ static enum status add_count(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 static enum status nibble_at(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t block,
 			     uint64_t *at)
 {
-	struct head_part h;
+	struct vmfs6_dir_head_disk h;
 	uint32_t map = block / VMFS6_MAP_NIBBLES;
 	enum status st = read_head(vol, dir, &h);
 
 	if (st != ST_OK)
 		return st;
-	if (map >= le32_get(head_of(&h)->maps))
+	if (map >= le32_get(h.maps))
 		return ST_LIMIT;
-	*at = vmfs_dir_hash_block_at(le32_get(head_of(&h)->map[map]) & 0x3FFFFF) +
+	*at = vmfs_dir_hash_block_at(le32_get(h.map[map]) & 0x3FFFFF) +
 	      sizeof(struct vmfs6_dir_block_disk) + block % VMFS6_MAP_NIBBLES / 2;
 	return ST_OK;
 }
@@ -343,7 +336,7 @@ static enum status next_in_block(struct vmfs_volume *vol, const struct vmfs_fd *
 static enum status hash_next(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t *number,
 			     struct vmfs_entry *entry)
 {
-	struct head_part h;
+	struct vmfs6_dir_head_disk h;
 	enum status st = read_head(vol, dir, &h);
 
 	for (; *number < 2 && st == ST_OK; ++*number) {
@@ -473,7 +466,7 @@ static enum status find_by_scan(struct vmfs_volume *vol, const struct vmfs_fd *d
 static enum status hash_find(struct vmfs_volume *vol, const struct vmfs_fd *dir, const char *name,
 			     struct vmfs_entry *entry)
 {
-	struct head_part h;
+	struct vmfs6_dir_head_disk h;
 	struct found f;
 	enum status st = read_head(vol, dir, &h);
 
@@ -677,10 +670,10 @@ void vmfs_dir_hash_make(uint8_t *image, int entries, uint32_t type, uint32_t fd,
 	uint8_t *map = image + VMFS6_DIR_BLOCKS_AT;
 	struct vmfs6_dir_block_disk *b = (void *)(map + VMFS6_DIR_BLOCK_BYTES);
 
-	le32_set(&d->version, VMFS6_DIR_VERSION);
-	le32_set(&d->entries, 2);
-	le32_set(&d->allocated, 2);
-	le32_set(&d->maps, 1);
+	le32_set(&d->head.version, VMFS6_DIR_VERSION);
+	le32_set(&d->head.entries, 2);
+	le32_set(&d->head.allocated, 2);
+	le32_set(&d->head.maps, 1);
 	make_entry(&d->self, type, fd, generation, ".", offsetof(struct vmfs6_dir_disk, self));
 	make_entry(&d->parent, VMFS_TYPE_DIR, parent, parent_generation, "..",
 		   offsetof(struct vmfs6_dir_disk, parent));
@@ -706,8 +699,8 @@ uint32_t vmfs_dir_hash_put(uint8_t *image, uint32_t slot, uint32_t type, uint32_
 	make_entry((void *)(image + at), type, fd, 1, name, at);
 	b->bitmap[slot / 8] &= (uint8_t)~(1u << (slot % 8));
 	le16_set(&b->free, (uint16_t)(le16_get(b->free) - 1));
-	le32_set(&d->entries, le32_get(d->entries) + 1);
-	le32_set(&d->allocated, le32_get(d->allocated) + 1);
+	le32_set(&d->head.entries, le32_get(d->head.entries) + 1);
+	le32_set(&d->head.allocated, le32_get(d->head.allocated) + 1);
 	return VMFS6_PLACE(VMFS6_PLACE_ENTRY, 1, slot);
 }
 

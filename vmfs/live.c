@@ -255,6 +255,14 @@ int vmfs_live_silent(const struct vmfs_peer *p)
 	return (int64_t)port_now_ns() - p->since_ns >= (int64_t)(VMFS_LEASE_NS + VMFS_BEAT_NS);
 }
 
+int vmfs_live_any(const struct vmfs_volume *vol)
+{
+	for (uint32_t i = 0; i < vol->live.peers; i++)
+		if (!vmfs_live_silent(&vol->live.peer[i]))
+			return 1;
+	return 0;
+}
+
 static int names(const struct vmfs_peer *p, le64 hb_at, le64 hb_gen)
 {
 	return le64_get(p->slot.at) == le64_get(hb_at) && le64_get(p->slot.gen) == le64_get(hb_gen);

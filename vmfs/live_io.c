@@ -256,7 +256,7 @@ static enum status judge(struct vmfs_node *n, const struct settling *s, struct w
 		return why_set(why, ST_BUSY, "was removed while it was read");
 	if (n->data_read && s->mark != n->mark)
 		return why_set(why, ST_BUSY, "changes while it is read");
-	if (type == VMFS_TYPE_SYSTEM || type == VMFS_TYPE_VOLUME)
+	if ((type == VMFS_TYPE_SYSTEM || type == VMFS_TYPE_VOLUME) && vmfs_live_any(n->vol))
 		return why_set(why, ST_BUSY, "belongs to the file system, which a host changes");
 	/* One request for a small file is one look: all of it is of one moment. */
 	if (s->held && (!is_small(&s->fd) || n->many_reads))

@@ -502,7 +502,7 @@ struct vmfs6_dirent_disk {
 };
 DISK_SIZE(struct vmfs6_dirent_disk, 288);
 
-struct vmfs6_dir_disk {
+struct vmfs6_dir_head_disk {
 	le32	version;		/* 0x000 */
 	le32	entries;		/* 0x004  "." and ".." too */
 	le32	allocated;		/* 0x008 */
@@ -510,6 +510,10 @@ struct vmfs6_dir_disk {
 	le32	map[VMFS6_DIR_MAPS_MAX];	/* 0x010  block numbers */
 	uint8_t	zero[0x3A8 - 0x210];
 	le64	checksum, checksum_gen;	/* 0x3A8  0 */
+};
+
+struct vmfs6_dir_disk {
+	struct vmfs6_dir_head_disk head;
 	struct vmfs6_dirent_disk self;	/* 0x3B8 */
 	struct vmfs6_dirent_disk parent;	/* 0x4D8 */
 	le32	bucket[VMFS6_DIR_BUCKETS];	/* 0x5F8 */

@@ -362,6 +362,8 @@ MUST_USE enum status vmfs_live_sample(struct vmfs_volume *vol);
 int vmfs_live_due(const struct vmfs_volume *vol);
 /* A slot that has not moved for a lease and a beat. */
 int vmfs_live_silent(const struct vmfs_peer *peer);
+/* 1: some host is not known to be gone. */
+int vmfs_live_any(const struct vmfs_volume *vol);
 /* Who holds a lock that lets it write; NULL: nobody, or one that is silent. */
 const struct vmfs_peer *vmfs_live_holder(const struct vmfs_volume *vol,
 					 const struct vmfs_lock_disk *lock);

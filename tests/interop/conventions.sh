@@ -43,6 +43,7 @@ example()
 	"cairn file cp") echo "$1 f $V/g" ;;
 	"cairn file mv") echo "$1 f $V/g" ;;
 	"cairn disk info" | "cairn disk map" | "cairn disk check" | "cairn disk repair") echo "$1 $V/d.vmdk" ;;
+	"cairn nbd") echo "$1 $V/d.vmdk --run true" ;;
 	"cairn disk measure") echo "$1 -O monosparse $V/d.vmdk" ;;
 	"cairn disk compare") echo "$1 $V/d.vmdk $V/same.vmdk" ;;
 	"cairn disk verify") echo "$1 image.raw image.sums" ;;
