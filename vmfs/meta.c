@@ -149,6 +149,31 @@ static uint32_t missing_from(struct vmfs_volume *vol, uint64_t at)
 	return n;
 }
 
+/* How many pages to read for one that is missed. A listing looks at descriptors in the order in
+ * which they lie: who goes on where the last read ended is given what follows, too. Only where
+ * nobody writes, for what follows may be a file's data, which does not come through these pages. */
+static uint32_t pages_for(struct vmfs_volume *vol, uint64_t at, enum meta_how how)
+{
+	uint64_t end = vol->meta.read_end;
+	int goes_on = at >= end && at - end < META_AHEAD * META_PAGE_BYTES;
+
+	if (how == META_WALK)
+		return missing_from(vol, at);
+	if (how != META_READ || vol->writable || vol->live.on || !goes_on)
+		return 1;
+	return missing_from(vol, at);
+}
+
+static enum status read_missed(struct vmfs_volume *vol, uint64_t at, enum meta_how how)
+{
+	uint32_t count = pages_for(vol, at, how);
+	enum status st = read_pages(vol, at, count);
+
+	vol->meta.read_end = at + (uint64_t)count * META_PAGE_BYTES;
+	/* A later one may be damaged, this one not. */
+	return st != ST_OK && st != ST_NOMEM && count > 1 ? read_pages(vol, at, 1) : st;
+}
+
 static enum status fill_fresh(struct vmfs_volume *vol, uint64_t at, struct meta_page *p)
 {
 	if (!p) {
@@ -176,10 +201,7 @@ enum status vmfs_meta_get(struct vmfs_volume *vol, uint64_t at, enum meta_how ho
 	if (how == META_FRESH)
 		st = fill_fresh(vol, at, p);
 	else if (!p)
-		st = read_pages(vol, at, how == META_WALK ? missing_from(vol, at) : 1);
-	/* The next one may be damaged, this one not. */
-	if (st != ST_OK && st != ST_NOMEM && how == META_WALK)
-		st = read_pages(vol, at, 1);
+		st = read_missed(vol, at, how);
 	if (st != ST_OK)
 		return st;
 	p = vmfs_meta_peek(vol, at);

@@ -51,6 +51,7 @@ struct vmfs_meta {
 	uint32_t		mask;
 	struct meta_page	**page;
 	uint32_t		pages, pages_max, hand;
+	uint64_t		read_end;	/* of the last read for a page that was missed */
 	uint64_t		era;
 	/* the operation */
 	uint8_t			in_op;

@@ -15,6 +15,26 @@ static void touch(struct mem_dev *m, uint64_t at, uint64_t bytes)
 		m->touched[page] = 1;
 }
 
+/* Zeros; whole pages are given back, for most of a volume's metadata is zeros. */
+static void clear(uint8_t *memory, uint64_t at, uint64_t bytes)
+{
+	uint64_t first = round_up(at, PAGE), end = round_down(at + bytes, PAGE);
+
+	if (first >= end) {
+		memset(memory + at, 0, bytes);
+		return;
+	}
+	memset(memory + at, 0, first - at);
+	memset(memory + end, 0, at + bytes - end);
+	if (madvise(memory + first, end - first, MADV_DONTNEED) != 0)
+		abort();
+}
+
+static int is_zero(const uint8_t *page)
+{
+	return port_accel()->is_zero(page, PAGE);
+}
+
 static enum status transfer(struct mem_dev *m, struct io_req *req)
 {
 	uint64_t at = req->io.offset, bytes = req->io.bytes;
@@ -31,7 +51,7 @@ static enum status transfer(struct mem_dev *m, struct io_req *req)
 	if (req->io.op == PORT_WRITE)
 		io_req_copy_out(req, 0, m->bytes + at, bytes);
 	else
-		memset(m->bytes + at, 0, bytes);
+		clear(m->bytes, at, bytes);
 	return ST_OK;
 }
 
@@ -55,6 +75,8 @@ static uint8_t *must_have(size_t bytes)
 
 	if (p == MAP_FAILED || mprotect(p + whole, PAGE, PROT_NONE) != 0)
 		abort();
+	/* A byte here and there must not cost 2 MiB each. Kernels without huge pages say no. */
+	(void)madvise(p, whole, MADV_NOHUGEPAGE);
 	return p;
 }
 
@@ -73,7 +95,7 @@ void mem_dev_keep(struct mem_dev *m)
 {
 	m->base = must_have(m->dev.size_bytes);
 	for (uint64_t page = 0; page < m->dev.size_bytes / PAGE; page++)
-		if (m->touched[page])
+		if (m->touched[page] && !is_zero(m->bytes + page * PAGE))
 			memcpy(m->base + page * PAGE, m->bytes + page * PAGE, PAGE);
 	memset(m->touched, 0, m->dev.size_bytes / PAGE);
 }
@@ -83,7 +105,10 @@ void mem_dev_restore(struct mem_dev *m)
 	for (uint64_t page = 0; page < m->dev.size_bytes / PAGE; page++) {
 		if (!m->touched[page])
 			continue;
-		memcpy(m->bytes + page * PAGE, m->base + page * PAGE, PAGE);
+		if (!is_zero(m->base + page * PAGE))
+			memcpy(m->bytes + page * PAGE, m->base + page * PAGE, PAGE);
+		else if (!is_zero(m->bytes + page * PAGE))
+			clear(m->bytes, page * PAGE, PAGE);
 		m->touched[page] = 0;
 	}
 }
