@@ -27,6 +27,7 @@ struct store_stat {
 
 struct store_space {
 	uint64_t	total_bytes, free_bytes;
+	uint64_t	small_bytes;	/* besides: free room that only small files can use */
 	uint32_t	block_bytes;
 };
 

@@ -325,7 +325,8 @@ static enum status enough_room(struct cp *cp, struct why *why)
 
 	if (s != ST_OK)
 		return why_set(why, s, "%s: its free space cannot be read", cp->target->name);
-	if (cp->total_bytes <= space.free_bytes)
+	/* Which files are small enough is not asked: this is for copies that cannot fit at all. */
+	if (cp->total_bytes <= space.free_bytes + space.small_bytes)
 		return ST_OK;
 	fmt_size(need, sizeof(need), cp->total_bytes);
 	fmt_size(have, sizeof(have), space.free_bytes);

@@ -223,13 +223,19 @@ static enum status v_readlink(struct store *s, const char *path, char *buf, size
 static enum status space_op(struct vmfs_volume *vol, void *arg)
 {
 	struct store_space *space = arg;
-	struct vmfs_count count;
+	struct vmfs_count count, sbs = { 0 }, fds = { 0 };
 	enum status st = vmfs_alloc_count(vol, VMFS_RES_FB, &count);
 
+	if (st == ST_OK)
+		st = vmfs_alloc_count(vol, VMFS_RES_SB, &sbs);
+	if (st == ST_OK)
+		st = vmfs_alloc_count(vol, VMFS_RES_FD, &fds);
 	if (st == ST_OK)
 		*space = (struct store_space){
 			.total_bytes = count.total * vol->layout.block_bytes,
 			.free_bytes = count.free * vol->layout.block_bytes,
+			.small_bytes = sbs.free * vol->sb_bytes +
+				       fds.free * vmfs_form(vol)->resident_max,
 			.block_bytes = vol->layout.block_bytes,
 		};
 	return st;
