@@ -5,6 +5,8 @@
  * nothing. */
 #include "vmfs/slot_priv.h"
 
+#define TAKE_TRIES	16u
+
 static void beat_failed(struct vmfs_volume *vol, enum status st)
 {
 	if (port_now_ns() - vol->beat.ok_ns >= VMFS_LEASE_NS)
@@ -217,7 +219,8 @@ static enum status take_slot(struct vmfs_volume *vol, struct why *why)
 	struct vmfs_beat *b = &vol->beat;
 	enum status st = ST_BUSY;
 
-	while (st == ST_BUSY) {
+	/* Bounded: a process that was stopped inside an ATS keeps its place busy for as long. */
+	for (uint32_t i = 0; st == ST_BUSY && i < TAKE_TRIES && !port_interrupted(); i++) {
 		st = choose_slot(vol, why);
 		if (st != ST_OK)
 			return st;
