@@ -113,23 +113,24 @@ same_room()
 # Time and memory of opening a volume and listing its root.
 opening()
 {
-	local best=999999 rss=0 line	# CPU time: the wall clock is the machine's neighbours', too
+	local best=999999 rss=0 line	# the best of five: the rest is the machine's neighbours'
 
 	for _ in 1 2 3 4 5; do
 		line=$(CAIRN_DEVICES=$1 python3 - "$2" <<'PY'
-import resource, subprocess, sys
+import resource, subprocess, sys, time
+start = time.monotonic()
 subprocess.run(["cairn", "file", "ls", "/vmfs/volumes/" + sys.argv[1]], check=True,
                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 r = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(int((r.ru_utime + r.ru_stime) * 1000), r.ru_maxrss)
+print(int((time.monotonic() - start) * 1000), r.ru_maxrss)
 PY
 		) || { fail "$2: opening it"; return; }
 		set -- "$1" "$2" $line
 		[ "$3" -lt "$best" ] && best=$3
 		rss=$4
 	done
-	echo "        opening $2: $best ms of CPU, $rss KiB"
-	[ "$best" -lt 50 ] && pass "$2 opens in under 50 ms of CPU" || fail "$2 opens in $best ms of CPU"
+	echo "        opening $2: $best ms, $rss KiB"
+	[ "$best" -lt 50 ] && pass "$2 opens in under 50 ms" || fail "$2 opens in $best ms"
 	[ "$rss" -lt 32768 ] && pass "$2 opens in under 32 MiB" || fail "$2 needs $rss KiB"
 }
 
