@@ -9,10 +9,10 @@ build="gcc make libc6-dev libaio-dev liburing-dev libisal-dev libdeflate-dev lib
 	libxml2-dev nbdkit-plugin-dev pkg-config"
 demo="e2fsprogs fdisk qemu-utils vmfs-tools busybox-static"
 check="git libcunit1-dev clang-14 libclang-rt-14-dev clang-format-14 libvmdk-utils 7zip mandoc jq vmfs6-tools
-	nbdkit libnbd-bin binutils python3
+	nbdkit libnbd-bin binutils python3 strace
 	gzip xz-utils util-linux mount procps time"
 package="debhelper build-essential dpkg-dev fakeroot lintian"
-bench="nbdkit libnbd-bin openssl fio xfsprogs kmod strace linux-perf"
+bench="nbdkit libnbd-bin openssl fio xfsprogs kmod linux-perf"
 
 list=0 sets=
 for arg in "$@"; do

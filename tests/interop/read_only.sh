@@ -21,6 +21,8 @@ cairn disk clone -q $V/vm/vm.vmdk $V/vm/copy.vmdk
 cairn disk convert -q -O monolithicSparse --checksum sums $V/vm/vm.vmdk "$T/raw.vmdk" >/dev/null 2>&1
 printf 'displayName = "vm"\nscsi0:0.fileName = "vm.vmdk"\nguestOS = "debian12-64"\n' >vm.vmx
 cairn file cp -q vm.vmx $V/vm/vm.vmx
+printf '#!/bin/sh\nexec qemu-img convert -O raw "$1" served.raw\n' >client
+chmod +x client
 
 # ---- each command ---------------------------------------------------------------------------------
 
@@ -38,6 +40,8 @@ arguments_of()
 	"cairn disk "*) echo "$V/vm/vm.vmdk" ;;
 	"cairn vm list"|"cairn vm tree"|"cairn vm check") echo "$V" ;;
 	"cairn vm show") echo "$V/vm/vm.vmx" ;;
+	# one word here, two in the shell that nbdkit starts
+	"cairn nbd") echo "--run ./client\$IFS\$uri $V/vm/vm.vmdk" ;;
 	"cairn version"|"cairn commands"|"cairn config"*|"cairn __"*) echo SKIP ;;
 	*) return 1 ;;
 	esac
