@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "iopath/base/search.h"
 #include "tools/host_file.h"
 #include "tools/walk.h"
 
@@ -82,19 +83,12 @@ static int compare(const void *a, const void *b)
 /* The last of equals is the newest. */
 const struct evac_entry *evac_log_find(const struct evac_log *log, const char *path, int unit)
 {
-	size_t low = 0, high = log->entry_count;
+	size_t behind =
+	    search_border(i, log->entry_count, compare_key(&log->entry[i], unit, path) <= 0);
 
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (compare_key(&log->entry[mid], unit, path) <= 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (low == 0 || compare_key(&log->entry[low - 1], unit, path) != 0)
+	if (behind == 0 || compare_key(&log->entry[behind - 1], unit, path) != 0)
 		return NULL;
-	return &log->entry[low - 1];
+	return &log->entry[behind - 1];
 }
 
 static enum status read_lines(struct evac_log *log, struct line_in *in, const char *path,

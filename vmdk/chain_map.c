@@ -4,6 +4,8 @@
  * are kept until their runs together reach a limit; then those go that were used longest ago. */
 #include "vmdk/chain_priv.h"
 
+#include "iopath/base/search.h"
+
 #define WINDOW_SECTORS ((uint32_t)(CHAIN_WINDOW / SECTOR_BYTES))
 
 /* ---- windows --------------------------------------------------------------------------------- */
@@ -210,17 +212,8 @@ enum status chain_window_load(struct chain *c, uint64_t offset, struct chain_win
 uint32_t chain_run_at(const struct chain_window *w, uint64_t offset)
 {
 	uint32_t sector = (uint32_t)(offset % CHAIN_WINDOW / SECTOR_BYTES);
-	uint32_t low = 0, high = w->count;
 
-	while (high - low > 1) {
-		uint32_t mid = low + (high - low) / 2;
-
-		if (w->runs[mid].start <= sector)
-			low = mid;
-		else
-			high = mid;
-	}
-	return low;
+	return search_border(i, w->count, w->runs[i].start <= sector) - 1;
 }
 
 /* ---- the map for others ---------------------------------------------------------------------- */

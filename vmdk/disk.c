@@ -8,23 +8,14 @@
 #include "vmdk/vmdk_priv.h"
 
 #include "iopath/base/fmt.h"
+#include "iopath/base/search.h"
 
 static void route(struct vmdk_disk *d, struct io_req *req);
 
-/* The extent that has the byte, by binary search: starts[i] <= offset. */
+/* The extent that has the byte; the first one starts at 0. */
 struct vmdk_extent *disk_extent_at(struct vmdk_disk *d, uint64_t offset)
 {
-	uint32_t low = 0, high = d->extent_count;
-
-	while (high - low > 1) {
-		uint32_t mid = low + (high - low) / 2;
-
-		if (d->extents[mid].start <= offset)
-			low = mid;
-		else
-			high = mid;
-	}
-	return &d->extents[low];
+	return &d->extents[search_border(i, d->extent_count, d->extents[i].start <= offset) - 1];
 }
 
 /* ---- cutting at extents ---------------------------------------------------------------------- */

@@ -18,6 +18,8 @@
  * was read in that second is called in doubt (vmfs_read_verdict). */
 #include "vmfs/vmfs_priv.h"
 
+#include "iopath/base/search.h"
+
 #include <stdarg.h>
 
 #define SAMPLE_NS	(1000ull * 1000000)	/* how old the picture of the slots may be */
@@ -77,17 +79,7 @@ enum status vmfs_live_record(struct vmfs_volume *vol, uint64_t at, const uint8_t
 /* The first record that ends behind `at`. Records of one group do not overlap. */
 static uint32_t first_overlay(const struct vmfs_live *l, uint64_t at)
 {
-	uint32_t low = 0, high = l->overlays;
-
-	while (low < high) {
-		uint32_t mid = low + (high - low) / 2;
-
-		if (l->overlay[mid].at + l->overlay[mid].bytes <= at)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low;
+	return search_border(i, l->overlays, l->overlay[i].at + l->overlay[i].bytes <= at);
 }
 
 void vmfs_live_overlay(const struct vmfs_volume *vol, uint64_t at, uint8_t *data, uint64_t bytes)

@@ -4,22 +4,14 @@
  * them. */
 #include "vmfs/lvm_priv.h"
 
+#include "iopath/base/search.h"
+
 const struct lvm_run *lvm_find(struct lvm *lvm, uint64_t at)
 {
-	uint32_t low = 0, high = lvm->run_count;
-
 	ASSERT(at < lvm->bytes);
 	/* Runs are sorted and gapless: the last one that starts at or before `at`. */
-	while (high - low > 1) {
-		uint32_t mid = low + (high - low) / 2;
-
-		if (lvm->run[mid].at <= at)
-			low = mid;
-		else
-			high = mid;
-	}
-	lvm->last_run = low;
-	return &lvm->run[low];
+	lvm->last_run = search_border(i, lvm->run_count, lvm->run[i].at <= at) - 1;
+	return &lvm->run[lvm->last_run];
 }
 
 /* A frame's cursor counts the bytes of the request that have been handed down. */

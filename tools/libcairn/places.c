@@ -10,6 +10,8 @@
 
 #include "tools/libcairn/lib_priv.h"
 
+#include "iopath/base/search.h"
+
 #define KEPT_MAX	(512u * 1024)	/* places of one image: 20 MiB */
 #define SLOT_MAX	16384u		/* of one slot: then the slot ends within its window */
 
@@ -56,17 +58,7 @@ static struct lib_slot *slot_of(struct lib_places *p, uint64_t offset)
 /* The last place that starts at or before offset; offset is inside of the slot. */
 static uint32_t search(const struct lib_slot *slot, uint64_t offset)
 {
-	uint32_t low = 0, high = slot->count;
-
-	while (high - low > 1) {
-		uint32_t mid = low + (high - low) / 2;
-
-		if (slot->place[mid].offset <= offset)
-			low = mid;
-		else
-			high = mid;
-	}
-	return low;
+	return search_border(i, slot->count, slot->place[i].offset <= offset) - 1;
 }
 
 /* Cut the front of a place off. */
