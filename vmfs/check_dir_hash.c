@@ -8,7 +8,6 @@
 #include "vmfs/check_dirs_priv.h"
 #include "vmfs/dir_hash_priv.h"
 
-#define SLOT_BITS	4u	/* an entry's number is its block and slot; block 0 is the map */
 
 
 struct hash_walk {
@@ -20,11 +19,6 @@ struct hash_walk {
 	uint8_t		nibbles[VMFS6_DIR_BLOCK_BYTES];	/* the map block that was read last */
 	uint32_t	nibbles_of;	/* its number + 1; 0: none */
 };
-
-static uint32_t slots_of(uint32_t type)
-{
-	return type == VMFS6_PLACE_ENTRY ? VMFS6_DIR_SLOTS : VMFS6_DIR_GROUPS;
-}
 
 /* ---- the header ------------------------------------------------------------------------------ */
 
@@ -58,26 +52,16 @@ static int head_ok(struct hash_walk *h, const struct vmfs6_dir_head_disk *d)
 
 /* ---- entries --------------------------------------------------------------------------------- */
 
-static uint64_t number_at(uint32_t number)
-{
-	if (number < 2)
-		return number ? offsetof(struct vmfs6_dir_disk, parent)
-			      : offsetof(struct vmfs6_dir_disk, self);
-	return vmfs_dir_hash_entry_at(number >> SLOT_BITS, number & ((1u << SLOT_BITS) - 1));
-}
-
 static void decode(const struct vmfs6_dirent_disk *d, uint32_t number, struct check_entry *e)
 {
-	*e = (struct check_entry){ .number = number, .type = le32_get(d->type),
-				   .fd = le32_get(d->fd), .generation = le32_get(d->generation),
-				   .room = sizeof(d->name) };
-	memcpy(e->name, d->name, sizeof(d->name));
+	check_decode_entry(&d->head, d->name, sizeof(d->name), e);
+	e->number = number;
 }
 
 static enum status read_hash(struct dir_walk *w, uint32_t number, struct check_entry *e)
 {
 	struct vmfs6_dirent_disk d;
-	enum status st = check_dir_read(w, number_at(number), &d, sizeof(d));
+	enum status st = check_dir_read(w, vmfs_dir_hash_number_at(number), &d, sizeof(d));
 
 	if (st == ST_OK)
 		decode(&d, number, e);
@@ -162,20 +146,16 @@ static enum status nibble_of(struct hash_walk *h, uint32_t block, uint32_t *nibb
 				    sizeof(h->nibbles));
 		h->nibbles_of = map + 1;
 	}
-	*nibble = h->nibbles[sizeof(struct vmfs6_dir_block_disk) + in / 2] >> (in % 2 ? 0 : 4) & 15;
+	*nibble = vmfs_dir_hash_nibble(h->nibbles[sizeof(struct vmfs6_dir_block_disk) + in / 2],
+				       in);
 	return st;
-}
-
-static int slot_free(const struct vmfs6_dir_block_disk *b, uint32_t slot)
-{
-	return b->bitmap[slot / 8] >> (slot % 8) & 1;
 }
 
 /* The head of a block of entries or links against its bitmap and its nibble. 0: it is another. */
 static int block_ok(struct hash_walk *h, uint32_t block, uint32_t nibble,
 		    const struct vmfs6_dir_block_disk *b)
 {
-	uint32_t type = VMFS6_NIBBLE_TYPE(nibble), free = 0, slots = slots_of(type);
+	uint32_t type = VMFS6_NIBBLE_TYPE(nibble), free = 0, slots = vmfs_dir_hash_slots(type);
 
 	if (le16_get(b->type) != type || le16_get(b->slots) != slots) {
 		check_dir_find(h->w, "N6", ", block %u: type %u with %u slots, the allocation map "
@@ -183,7 +163,7 @@ static int block_ok(struct hash_walk *h, uint32_t block, uint32_t nibble,
 		return 0;
 	}
 	for (uint32_t i = 0; i < slots; i++)
-		free += (uint32_t)slot_free(b, i);
+		free += (uint32_t)vmfs_dir_hash_slot_free(b, i);
 	if (le16_get(b->free) != free)
 		check_dir_find(h->w, "N6", ", block %u: %u free slots, counted %u", block,
 			       le16_get(b->free), free);
@@ -204,9 +184,9 @@ static enum status walk_slots(struct hash_walk *h, uint32_t block)
 		    h->w->buf + sizeof(*b) + slot * sizeof(*d));
 		struct check_entry e;
 
-		if (slot_free(b, slot))
+		if (vmfs_dir_hash_slot_free(b, slot))
 			continue;
-		decode(d, block << SLOT_BITS | slot, &e);
+		decode(d, vmfs_dir_hash_number(block, slot), &e);
 		if (!e.fd) {
 			check_dir_find(h->w, "N6", ", block %u slot %u: in use and empty", block,
 				       slot);

@@ -263,14 +263,20 @@ static enum status check_duplicates(struct dir_walk *w, const struct check_dir_s
 	return st;
 }
 
+void check_decode_entry(const struct vmfs_dirent_head *d, const uint8_t *name, uint32_t room,
+			struct check_entry *e)
+{
+	*e = (struct check_entry){ .type = le32_get(d->type), .fd = le32_get(d->fd),
+				   .generation = le32_get(d->generation), .room = room };
+	memcpy(e->name, name, room);
+}
+
 /* ---- an array of entries --------------------------------------------------------------------- */
 
 static void decode(const struct vmfs_dirent_disk *d, uint32_t number, struct check_entry *e)
 {
-	*e = (struct check_entry){ .number = number, .type = le32_get(d->type),
-				   .fd = le32_get(d->fd), .generation = le32_get(d->generation),
-				   .room = sizeof(d->name) };
-	memcpy(e->name, d->name, sizeof(d->name));
+	check_decode_entry(&d->head, d->name, sizeof(d->name), e);
+	e->number = number;
 }
 
 /* The length decides how many entries there are; a hole of a hostile directory may hide that most

@@ -40,6 +40,9 @@ struct check_dir_shape {
 
 /* Bytes of the directory's file; holes read 0. */
 MUST_USE enum status check_dir_read(struct dir_walk *w, uint64_t offset, void *to, uint64_t bytes);
+/* All of an entry but its number; its name has `room` bytes, at most CHECK_NAME_BYTES. */
+void check_decode_entry(const struct vmfs_dirent_head *d, const uint8_t *name, uint32_t room,
+			struct check_entry *e);
 /* Rules N1 to N4 of one entry. fd 0: it is none. */
 MUST_USE enum status check_take_entry(struct dir_walk *w, const struct check_entry *e);
 /* A finding at the directory's descriptor. */

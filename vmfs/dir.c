@@ -8,6 +8,17 @@ int vmfs_is_dir(const struct vmfs_fd *fd)
 	return vmfs_fd_type(fd) == VMFS_TYPE_DIR || fd->addr == VMFS_FD_SDD;
 }
 
+void vmfs_entry_decode(const struct vmfs_dirent_head *d, const uint8_t *name, uint32_t number,
+		       struct vmfs_entry *entry)
+{
+	entry->number = number;
+	entry->type = le32_get(d->type);
+	entry->fd = le32_get(d->fd);
+	entry->generation = le32_get(d->generation);
+	memcpy(entry->name, name, VMFS_NAME_MAX);
+	entry->name[VMFS_NAME_MAX] = 0;
+}
+
 enum status vmfs_dir_find(struct vmfs_volume *vol, const struct vmfs_fd *dir, const char *name,
 			  struct vmfs_entry *entry)
 {

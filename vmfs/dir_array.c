@@ -33,12 +33,7 @@ static enum status array_entry(struct vmfs_volume *vol, const struct vmfs_fd *di
 
 	if (st != ST_OK)
 		return st;
-	entry->number = number;
-	entry->type = le32_get(d.type);
-	entry->fd = le32_get(d.fd);
-	entry->generation = le32_get(d.generation);
-	memcpy(entry->name, d.name, VMFS_NAME_MAX);
-	entry->name[VMFS_NAME_MAX] = 0;
+	vmfs_entry_decode(&d.head, d.name, number, entry);
 	return ST_OK;
 }
 
@@ -217,23 +212,14 @@ static enum status array_next(struct vmfs_volume *vol, const struct vmfs_fd *dir
 
 /* ---- changing -------------------------------------------------------------------------------- */
 
-static void fill_entry(struct vmfs_dirent_disk *d, const char *name, uint32_t type, uint32_t fd,
-		       uint32_t generation)
-{
-	memset(d, 0, sizeof(*d));
-	le32_set(&d->type, type);
-	le32_set(&d->fd, fd);
-	le32_set(&d->generation, generation);
-	memcpy(d->name, name, strlen(name));
-}
-
 static enum status put_entry(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t number,
 			     const char *name, const struct vmfs_fd *child)
 {
 	const struct vmfs_fd_disk *m = vmfs_fd_meta(child);
-	struct vmfs_dirent_disk d;
+	struct vmfs_dirent_disk d = { 0 };
 
-	fill_entry(&d, name, le32_get(m->type), child->addr, le32_get(m->generation));
+	vmfs_dirent_set(&d.head, le32_get(m->type), child->addr, le32_get(m->generation));
+	memcpy(d.name, name, strlen(name));
 	return vmfs_fd_write(vol, dir, (uint64_t)number * ENTRY_BYTES, &d, sizeof(d));
 }
 

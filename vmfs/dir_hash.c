@@ -15,20 +15,13 @@
 #include "vmfs/format_priv.h"
 #include "vmfs/vmfs_priv.h"
 
-#define SLOT_BITS	4u		/* an entry's number is its block and slot */
 #define CHAIN_MAX	(1u << 16)	/* link groups of a chain: more is a loop */
-
-static uint32_t number_of(uint32_t block, uint32_t slot) { return block << SLOT_BITS | slot; }
 
 /* ---- places ---------------------------------------------------------------------------------- */
 
-static uint64_t number_at(uint32_t number)
+static uint32_t number_of_place(uint32_t place)
 {
-	if (number == 0)
-		return offsetof(struct vmfs6_dir_disk, self);
-	if (number == 1)
-		return offsetof(struct vmfs6_dir_disk, parent);
-	return vmfs_dir_hash_entry_at(number >> SLOT_BITS, number & ((1u << SLOT_BITS) - 1));
+	return vmfs_dir_hash_number(VMFS6_PLACE_BLOCK(place), VMFS6_PLACE_SLOT(place));
 }
 
 static uint32_t block_count(const struct vmfs_fd *dir)
@@ -119,12 +112,6 @@ static enum status nibble_at(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 	return ST_OK;
 }
 
-/* The high nibble comes first. */
-static uint32_t nibble_in(uint8_t byte, uint32_t block)
-{
-	return block % 2 ? byte & 15u : byte >> 4;
-}
-
 static enum status nibble_get(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t block,
 			      uint32_t *nibble)
 {
@@ -135,7 +122,7 @@ static enum status nibble_get(struct vmfs_volume *vol, const struct vmfs_fd *dir
 	if (st == ST_OK)
 		st = vmfs_fd_read(vol, dir, at, &byte, 1);
 	if (st == ST_OK)
-		*nibble = nibble_in(byte, block);
+		*nibble = vmfs_dir_hash_nibble(byte, block);
 	return st;
 }
 
@@ -155,16 +142,6 @@ static enum status nibble_set(struct vmfs_volume *vol, const struct vmfs_fd *dir
 }
 
 /* ---- blocks with slots ----------------------------------------------------------------------- */
-
-static uint32_t slots_of(enum vmfs6_place type)
-{
-	return type == VMFS6_PLACE_ENTRY ? VMFS6_DIR_SLOTS : VMFS6_DIR_GROUPS;
-}
-
-static int slot_free(const struct vmfs6_dir_block_disk *b, uint32_t slot)
-{
-	return b->bitmap[slot / 8] >> (slot % 8) & 1;
-}
 
 static enum status read_block(struct vmfs_volume *vol, const struct vmfs_fd *dir, uint32_t block,
 			      enum vmfs6_place type, struct vmfs6_dir_block_disk *b)
@@ -193,7 +170,7 @@ static enum status find_room(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 			st = vmfs_fd_read(vol, dir, at + in, byte, sizeof(byte));
 		if (st != ST_OK)
 			return st;
-		n = nibble_in(byte[in % 64], *block);
+		n = vmfs_dir_hash_nibble(byte[in % 64], *block);
 		*fresh = (n & VMFS6_NIBBLE_NEVER) != 0;
 		if (*fresh || n == (type | VMFS6_NIBBLE_ROOM))
 			return ST_OK;
@@ -216,9 +193,9 @@ static enum status new_block(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 	b = (void *)image;
 	le16_set(&b->version, 1);
 	le16_set(&b->type, (uint16_t)type);
-	le16_set(&b->slots, (uint16_t)slots_of(type));
-	le16_set(&b->free, (uint16_t)slots_of(type));
-	for (uint32_t i = 0; i < slots_of(type); i++)
+	le16_set(&b->slots, (uint16_t)vmfs_dir_hash_slots(type));
+	le16_set(&b->free, (uint16_t)vmfs_dir_hash_slots(type));
+	for (uint32_t i = 0; i < vmfs_dir_hash_slots(type); i++)
 		b->bitmap[i / 8] |= (uint8_t)(1u << (i % 8));
 	st = vmfs_fd_write(vol, dir, at, image, VMFS6_DIR_BLOCK_BYTES);
 	port_free(image);
@@ -241,9 +218,9 @@ static enum status take_slot(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 		st = read_block(vol, dir, block, type, &b);
 	if (st != ST_OK)
 		return st;
-	while (slot < slots_of(type) && !slot_free(&b, slot))
+	while (slot < vmfs_dir_hash_slots(type) && !vmfs_dir_hash_slot_free(&b, slot))
 		slot++;
-	if (slot == slots_of(type) || !le16_get(b.free))
+	if (slot == vmfs_dir_hash_slots(type) || !le16_get(b.free))
 		return ST_CORRUPT;	/* the map says that it has room */
 	b.bitmap[slot / 8] &= (uint8_t)~(1u << (slot % 8));
 	le16_set(&b.free, (uint16_t)(le16_get(b.free) - 1));
@@ -263,7 +240,7 @@ static enum status give_slot(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 
 	if (st != ST_OK)
 		return st;
-	if (slot >= slots_of(type) || slot_free(&b, slot))
+	if (slot >= vmfs_dir_hash_slots(type) || vmfs_dir_hash_slot_free(&b, slot))
 		return ST_CORRUPT;
 	b.bitmap[slot / 8] |= (uint8_t)(1u << (slot % 8));
 	le16_set(&b.free, (uint16_t)(le16_get(b.free) + 1));
@@ -281,16 +258,11 @@ static enum status hash_entry(struct vmfs_volume *vol, const struct vmfs_fd *dir
 			      struct vmfs_entry *entry)
 {
 	struct vmfs6_dirent_disk d;
-	enum status st = vmfs_fd_read(vol, dir, number_at(number), &d, sizeof(d));
+	enum status st = vmfs_fd_read(vol, dir, vmfs_dir_hash_number_at(number), &d, sizeof(d));
 
 	if (st != ST_OK)
 		return st;
-	entry->number = number;
-	entry->type = le32_get(d.type);
-	entry->fd = le32_get(d.fd);
-	entry->generation = le32_get(d.generation);
-	memcpy(entry->name, d.name, VMFS_NAME_MAX);
-	entry->name[VMFS_NAME_MAX] = 0;
+	vmfs_entry_decode(&d.head, d.name, number, entry);
 	return ST_OK;
 }
 
@@ -300,20 +272,19 @@ static enum status put_entry(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 	const struct vmfs_fd_disk *m = vmfs_fd_meta(child);
 	struct vmfs6_dirent_disk d = { 0 };
 
-	le32_set(&d.type, le32_get(m->type));
-	le32_set(&d.fd, child->addr);
-	le32_set(&d.generation, le32_get(m->generation));
+	vmfs_dirent_set(&d.head, le32_get(m->type), child->addr, le32_get(m->generation));
 	le32_set(&d.hash, number > 1 ? (uint32_t)vmfs_name_hash(name) : 0);
-	le64_set(&d.at, number_at(number));
+	le64_set(&d.at, vmfs_dir_hash_number_at(number));
 	memcpy(d.name, name, strlen(name));
-	return vmfs_fd_write(vol, dir, number_at(number), &d, sizeof(d));
+	return vmfs_fd_write(vol, dir, vmfs_dir_hash_number_at(number), &d, sizeof(d));
 }
 
 /* The used slots of a block, from the one of *number on. ST_NOENT: no more in this block. */
 static enum status next_in_block(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 				 uint32_t *number, struct vmfs_entry *entry)
 {
-	uint32_t block = *number >> SLOT_BITS, slot = *number & ((1u << SLOT_BITS) - 1), nibble;
+	uint32_t block = vmfs_dir_hash_block_of(*number), slot = vmfs_dir_hash_slot_of(*number);
+	uint32_t nibble;
 	struct vmfs6_dir_block_disk b;
 	enum status st = nibble_get(vol, dir, block, &nibble);
 
@@ -323,9 +294,9 @@ static enum status next_in_block(struct vmfs_volume *vol, const struct vmfs_fd *
 		return ST_NOENT;
 	st = read_block(vol, dir, block, VMFS6_PLACE_ENTRY, &b);
 	for (; slot < VMFS6_DIR_SLOTS && st == ST_OK; slot++) {
-		if (slot_free(&b, slot))
+		if (vmfs_dir_hash_slot_free(&b, slot))
 			continue;
-		*number = number_of(block, slot);
+		*number = vmfs_dir_hash_number(block, slot);
 		st = hash_entry(vol, dir, *number, entry);
 		if (st != ST_OK || entry->fd)
 			return st;
@@ -344,12 +315,12 @@ static enum status hash_next(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 		if (st != ST_OK || entry->fd)
 			return st;
 	}
-	while (st == ST_OK && *number >> SLOT_BITS < block_count(dir)) {
+	while (st == ST_OK && vmfs_dir_hash_block_of(*number) < block_count(dir)) {
 		st = next_in_block(vol, dir, number, entry);
 		if (st != ST_NOENT)
 			return st;
 		st = ST_OK;
-		*number = number_of((*number >> SLOT_BITS) + 1, 0);
+		*number = vmfs_dir_hash_number(vmfs_dir_hash_block_of(*number) + 1, 0);
 	}
 	return st == ST_OK ? ST_NOENT : st;
 }
@@ -397,7 +368,7 @@ static enum status entry_is(struct vmfs_volume *vol, const struct vmfs_fd *dir, 
 	if (VMFS6_PLACE_TYPE(place) != VMFS6_PLACE_ENTRY || block >= block_count(dir) ||
 	    slot >= VMFS6_DIR_SLOTS)
 		return ST_CORRUPT;
-	st = hash_entry(vol, dir, number_of(block, slot), entry);
+	st = hash_entry(vol, dir, vmfs_dir_hash_number(block, slot), entry);
 	if (st != ST_OK)
 		return st;
 	return entry->fd && !strcmp(entry->name, name) ? ST_OK : ST_NOENT;
@@ -542,7 +513,7 @@ static enum status add_link(struct vmfs_volume *vol, const struct vmfs_fd *dir, 
 		return link_in_chain(vol, dir, bucket, now, both, hash);
 	if (VMFS6_PLACE_TYPE(now) != VMFS6_PLACE_ENTRY || VMFS6_PLACE_SLOT(now) >= VMFS6_DIR_SLOTS)
 		return ST_CORRUPT;
-	st = hash_entry(vol, dir, number_of(VMFS6_PLACE_BLOCK(now), VMFS6_PLACE_SLOT(now)), &old);
+	st = hash_entry(vol, dir, number_of_place(now), &old);
 	both[1] = now;
 	hash[1] = st == ST_OK ? (uint32_t)vmfs_name_hash(old.name) : 0;
 	return st == ST_OK ? new_group(vol, dir, bucket, both, hash, 0) : st;
@@ -600,7 +571,7 @@ static enum status hash_add(struct vmfs_volume *vol, const struct vmfs_fd *dir, 
 
 	if (st == ST_OK)
 		st = put_entry(vol, dir,
-			       number_of(VMFS6_PLACE_BLOCK(place), VMFS6_PLACE_SLOT(place)), name,
+			       number_of_place(place), name,
 			       child);
 	if (st == ST_OK)
 		st = add_link(vol, dir, name, place);
@@ -622,8 +593,8 @@ static enum status hash_remove(struct vmfs_volume *vol, const struct vmfs_fd *di
 	if (st == ST_OK)
 		st = drop_link(vol, dir, &f);
 	if (st == ST_OK)
-		st = give_slot(vol, dir, VMFS6_PLACE_ENTRY, number >> SLOT_BITS,
-			       number & ((1u << SLOT_BITS) - 1));
+		st = give_slot(vol, dir, VMFS6_PLACE_ENTRY, vmfs_dir_hash_block_of(number),
+			       vmfs_dir_hash_slot_of(number));
 	if (st == ST_OK)
 		st = add_count(vol, dir, -1);
 	if (st == ST_OK)
@@ -645,9 +616,7 @@ static enum status hash_point(struct vmfs_volume *vol, const struct vmfs_fd *dir
 static void make_entry(struct vmfs6_dirent_disk *e, uint32_t type, uint32_t fd, uint32_t generation,
 		       const char *name, uint64_t at)
 {
-	le32_set(&e->type, type);
-	le32_set(&e->fd, fd);
-	le32_set(&e->generation, generation);
+	vmfs_dirent_set(&e->head, type, fd, generation);
 	le64_set(&e->at, at);
 	memcpy(e->name, name, strlen(name));
 }

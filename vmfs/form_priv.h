@@ -116,6 +116,15 @@ static inline void vmfs_field_set(void *record, struct vmfs_field f, uint32_t va
 		le32_set((le32 *)(void *)p, value);
 }
 
+/* The beginning of a directory's entry. */
+static inline void vmfs_dirent_set(struct vmfs_dirent_head *d, uint32_t type, uint32_t fd,
+				   uint32_t generation)
+{
+	le32_set(&d->type, type);
+	le32_set(&d->fd, fd);
+	le32_set(&d->generation, generation);
+}
+
 /* A pointer where it lies, in a descriptor or a pointer block. */
 static inline uint64_t vmfs_ptr_get(const struct vmfs_form *form, const void *p)
 {

@@ -594,9 +594,7 @@ static const struct mkfs_dir names_5[] = {
 
 static void make_entry(struct vmfs_dirent_disk *e, uint32_t type, uint32_t fd, const char *name)
 {
-	le32_set(&e->type, type);
-	le32_set(&e->fd, fd);
-	le32_set(&e->generation, 1);
+	vmfs_dirent_set(&e->head, type, fd, 1);
 	mem_copy_text((char *)e->name, sizeof(e->name), name);
 }
 

@@ -387,10 +387,15 @@ DISK_SIZE(struct vmfs_fd_record, VMFS_FD_BYTES);
 DISK_AT(struct vmfs_fd_record, meta, VMFS_FD_META_AT);
 DISK_AT(struct vmfs_fd_record, data, VMFS_FD_DATA_AT);
 
-struct vmfs_dirent_disk {
+/* How an entry of a directory begins in all versions; its name comes later. */
+struct vmfs_dirent_head {
 	le32	type;			/* 0x00 */
 	le32	fd;			/* 0x04  0: no entry */
 	le32	generation;		/* 0x08 */
+};
+
+struct vmfs_dirent_disk {
+	struct vmfs_dirent_head head;
 	uint8_t	name[128];		/* 0x0C  zero padded, at most 127 bytes */
 };
 DISK_SIZE(struct vmfs_dirent_disk, 140);
@@ -492,9 +497,7 @@ DISK_AT(struct vmfs6_cluster_disk, bitmap, 0x80);
 #define VMFS6_DIR_LINKS		12u		/* links of a group */
 
 struct vmfs6_dirent_disk {
-	le32	type;			/* 0x00 */
-	le32	fd;			/* 0x04  0: no entry */
-	le32	generation;		/* 0x08 */
+	struct vmfs_dirent_head head;
 	le32	hash;			/* 0x0C  low half; 0 for "." and ".." and system files */
 	le64	at;			/* 0x10  own offset in the file */
 	uint8_t	name[256];		/* 0x18 */

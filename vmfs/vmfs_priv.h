@@ -410,6 +410,10 @@ struct vmfs_entry {
 	char		name[VMFS_NAME_MAX + 1];
 };
 
+/* An entry as it lies in a directory; its name has room for VMFS_NAME_MAX bytes or more. */
+void vmfs_entry_decode(const struct vmfs_dirent_head *d, const uint8_t *name, uint32_t number,
+		       struct vmfs_entry *entry);
+
 /* The shape of a directory file. dir is one. Those that change it run in operations. */
 struct vmfs_dir_ops {
 	/* ST_NOENT when there is no such name. */

@@ -26,7 +26,7 @@ struct field {
 #define RES(name) FIELD(vmfs_res_disk, name)
 #define CL(name) FIELD(vmfs_cluster_disk, name)
 #define FD(name) FIELD(vmfs_fd_disk, name)
-#define ENT(name) FIELD(vmfs_dirent_disk, name)
+#define ENT(name) FIELD(vmfs_dirent_head, name)	/* its name is behind the head */
 #define END { NULL, 0, 0 }
 
 static const struct field dev_fields[] = {
@@ -74,7 +74,8 @@ static const struct field fd_fields[] = {
 	FD(tbz_lo), FD(cow_lo), FD(new_lo), FD(tbz_hi), FD(cow_hi), FD(num_pbs), FD(new_hi),
 	FD(signature), FD(affinity_fd), FD(tbz_shift), FD(parent_fd), FD(block_shift), END,
 };
-static const struct field dirent_fields[] = { ENT(type), ENT(fd), ENT(generation), ENT(name), END };
+static const struct field dirent_fields[] = { ENT(type), ENT(fd), ENT(generation),
+					   FIELD(vmfs_dirent_disk, name), END };
 
 #define BLOCK		(1024u * 1024)
 #define FD_AREA		(VMFS_FDC_MIN_AT + VMFS_RES_GROUP_AT)	/* headers of the FD clusters */
@@ -188,13 +189,13 @@ static void show_dir(const char *path, uint32_t fd, int depth)
 		memcpy(name, e.name, 128);
 		snprintf(object, sizeof(object), "dirent:%s%s", path, name);
 		show_all(object, dirent_fields, at + i * sizeof(e));
-		if (i < 2 || le32_get(e.type) == VMFS_TYPE_SYSTEM)
+		if (i < 2 || le32_get(e.head.type) == VMFS_TYPE_SYSTEM)
 			continue;
 		snprintf(object, sizeof(object), "%s%s", path, name);
-		show_fd(object, le32_get(e.fd));
-		if (le32_get(e.type) == VMFS_TYPE_DIR && depth > 0) {
+		show_fd(object, le32_get(e.head.fd));
+		if (le32_get(e.head.type) == VMFS_TYPE_DIR && depth > 0) {
 			snprintf(object, sizeof(object), "%s%s/", path, name);
-			show_dir(object, le32_get(e.fd), depth - 1);
+			show_dir(object, le32_get(e.head.fd), depth - 1);
 		}
 	}
 }

@@ -168,11 +168,11 @@ static void test_directory_entries(void)
 	struct vmfs_dirent_disk e;
 
 	expand(dirent_root, &e, sizeof(e));
-	CU_ASSERT_EQUAL(le32_get(e.type), VMFS_TYPE_DIR);
-	CU_ASSERT_EQUAL(le32_get(e.fd), VMFS_FD_ROOT);
+	CU_ASSERT_EQUAL(le32_get(e.head.type), VMFS_TYPE_DIR);
+	CU_ASSERT_EQUAL(le32_get(e.head.fd), VMFS_FD_ROOT);
 	CU_ASSERT_STRING_EQUAL((const char *)e.name, ".");
 	expand(dirent_sub, &e, sizeof(e));
-	CU_ASSERT_EQUAL(le32_get(e.fd), VMFS_FD_MAKE(0, 8));
+	CU_ASSERT_EQUAL(le32_get(e.head.fd), VMFS_FD_MAKE(0, 8));
 	CU_ASSERT_STRING_EQUAL((const char *)e.name, "directory");
 }
 

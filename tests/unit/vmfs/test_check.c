@@ -311,9 +311,9 @@ static void test_directory_loop(void)
 		data = 0x800000 + vmfs_geom_resource_at(&g[VMFS_RES_SB], VMFS_SUB_CLUSTER(addr),
 							VMFS_SB_RESOURCE(addr, 1));
 	}
-	le32_set(&e.type, VMFS_TYPE_DIR);
-	le32_set(&e.fd, VMFS_FD_MAKE(0, 8));
-	le32_set(&e.generation, peek32(FD_META(8) + 4));
+	le32_set(&e.head.type, VMFS_TYPE_DIR);
+	le32_set(&e.head.fd, VMFS_FD_MAKE(0, 8));
+	le32_set(&e.head.generation, peek32(FD_META(8) + 4));
 	e.name[0] = 'x';
 	poke(data + 280, &e, sizeof(e));
 	poke32(FD_META(9) + 0x14, 420);

@@ -260,7 +260,7 @@ static void test_loop_of_directories_ends(void)
 		at = vmfs_layout_addr_at(&v.volume->layout, vmfs_map_value(v.volume, &slot));
 		CU_ASSERT_EQUAL(vmfs_meta_get(v.volume, at, META_READ, &page), ST_OK);
 		e = (void *)(page->data + at % META_PAGE_BYTES);
-		le32_set(&e[1].fd, d.addr);
+		le32_set(&e[1].head.fd, d.addr);
 	}
 	vmfs_leave(v.volume);
 	CU_ASSERT_EQUAL(rename_to(&v, "/x", "/d/e/x", 0), ST_CORRUPT);
