@@ -9,6 +9,7 @@
 #include "iopath/base/fmt.h"
 #include "vmfs/geom_priv.h"
 #include "vmfs/meta_priv.h"
+#include "vmfs/peer_priv.h"
 
 /* ---- a descriptor on the disk ---------------------------------------------------------------- */
 
