@@ -93,6 +93,15 @@ void io_req_set_zero(struct io_req *req, uint64_t at, uint64_t bytes);
 
 struct io_dev;
 
+/* A compare and write that the device does in one step. */
+struct io_ats {
+	uint64_t	offset;
+	uint32_t	bytes;
+	const void	*old, *new;
+	void		*seen;		/* out: what was there, when `written` is 0 */
+	uint8_t		written;	/* out, with ST_OK */
+};
+
 struct io_dev_ops {
 	void (*submit)(struct io_dev *dev, struct io_req *req);
 	void (*close)(struct io_dev *dev);
@@ -101,6 +110,13 @@ struct io_dev_ops {
 	/* Optional: as port_disk_lock/unlock. NULL: there is nobody to lock out. */
 	enum status (*lock)(struct io_dev *dev, uint64_t offset, uint64_t bytes, int exclusive);
 	void (*unlock)(struct io_dev *dev, uint64_t offset, uint64_t bytes);
+	/* Optional: in a world. An answer other than ST_OK says nothing about the disk. NULL: vaai
+	 * stands in for it, by lock(), else by reserve(). */
+	enum status (*ats)(struct io_dev *dev, struct io_ats *ats);
+	/* Optional: in a world. The whole device is this host's alone until release(), or until the
+	 * device is reset. ST_BUSY: another host has it. NULL: it knows no reservations. */
+	enum status (*reserve)(struct io_dev *dev);
+	void (*release)(struct io_dev *dev);
 	/* Optional: as port_disk_read_here, inside the device. NULL: submit instead. */
 	enum status (*read_here)(struct io_dev *dev, uint64_t offset, void *buf, uint64_t bytes);
 	/* Optional: the device below may have grown: look again and update size_bytes. */

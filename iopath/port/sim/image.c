@@ -24,15 +24,27 @@ void image_init(struct image *image)
 	list_init(&image->log);
 }
 
-static void free_level(struct image_node *node, int level)
+/* Of a frozen disk: nobody's to change or to free. */
+static int is_shared(const struct image *image, const uint8_t *page)
+{
+	return page >= image->shared && page < image->shared_end;
+}
+
+static void page_free(const struct image *image, uint8_t *page)
+{
+	if (page != RESERVED && !is_shared(image, page))
+		free(page);
+}
+
+static void free_level(const struct image *image, struct image_node *node, int level)
 {
 	if (node == NULL)
 		return;
 	for (uint32_t i = 0; i < FAN; i++) {
 		if (level > 1)
-			free_level(node->slot[i], level - 1);
-		else if (node->slot[i] != RESERVED)
-			free(node->slot[i]);
+			free_level(image, node->slot[i], level - 1);
+		else
+			page_free(image, node->slot[i]);
 	}
 	free(node);
 }
@@ -40,7 +52,7 @@ static void free_level(struct image_node *node, int level)
 void image_fini(struct image *image)
 {
 	image_log_flush(image, UINT64_MAX);
-	free_level(image->root, LEVELS);
+	free_level(image, image->root, LEVELS);
 	image->root = NULL;
 }
 
@@ -73,24 +85,25 @@ void image_slot_clear(struct image *image, uint8_t **slot)
 {
 	if (slot == NULL || *slot == NULL)
 		return;
-	if (*slot != RESERVED)
-		free(*slot);
+	page_free(image, *slot);
 	*slot = NULL;
 	image->pages--;
 }
 
-/* Make the slot a page; a new one is zero. */
+/* Make the slot a page that may be changed; a new one is zero. */
 enum status image_slot_fill(struct image *image, uint8_t **slot)
 {
 	uint8_t *page;
 
-	if (image_slot_has_data(slot))
+	if (image_slot_has_data(slot) && !is_shared(image, *slot))
 		return ST_OK;
 	if (*slot == NULL && image->pages >= image->limit_pages)
 		return ST_NOSPACE;
 	page = calloc(1, PAGE_BYTES);
 	if (page == NULL)
 		return ST_NOMEM;
+	if (image_slot_has_data(slot))
+		memcpy(page, *slot, PAGE_BYTES);
 	image->pages += *slot == NULL;
 	*slot = page;
 	return ST_OK;
@@ -170,11 +183,14 @@ static enum status clear_page(struct image *image, uint64_t page, uint32_t from,
 	st = logged ? image_log_before(image, page, from, bytes) : ST_OK;
 	if (st != ST_OK)
 		return st;
-	if (bytes == PAGE_BYTES)
+	if (bytes == PAGE_BYTES) {
 		image_slot_clear(image, slot);
-	else if (image_slot_has_data(slot))
-		memset(*slot + from, 0, bytes);
-	return ST_OK;
+	} else if (image_slot_has_data(slot)) {
+		st = image_slot_fill(image, slot);
+		if (st == ST_OK)
+			memset(*slot + from, 0, bytes);
+	}
+	return st;
 }
 
 enum status image_clear(struct image *image, uint64_t offset, uint64_t bytes, int logged)

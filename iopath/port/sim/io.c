@@ -8,6 +8,7 @@
 struct event {
 	struct list	link;		/* in sim.in_flight, by at_ns */
 	uint64_t	at_ns;
+	uint64_t	submitted_ns;
 	uint64_t	mark;		/* FLUSH: what had ended when it was submitted */
 	struct port_io	*io;
 	uint32_t	pcpu;
@@ -26,6 +27,20 @@ static uint64_t latency_ns(const struct port_io *io)
 	uint64_t base = io->op == PORT_FLUSH ? 200000 : 20000;
 
 	return base + chance_below(STREAM_DISK, 4 * base) + io->bytes / 2;	/* about 2 GB/s */
+}
+
+/* What chance adds to it. */
+static uint64_t delay_ns(uint64_t latency)
+{
+	uint64_t delay = 0;
+
+	if (host_here() == &sim.host[0])
+		return 0;
+	if (sim_fault_now(SIM_FAULT_SLOW))
+		delay += latency * (1 + sim_fault_choice(SIM_FAULT_SLOW, 1000));
+	if (sim_fault_now(SIM_FAULT_STUCK))
+		delay += sim_fault_length_ns(SIM_FAULT_STUCK);
+	return delay;
 }
 
 static void insert(struct event *e)
@@ -49,8 +64,28 @@ void port_disk_submit(struct port_disk *disk, struct port_io *io)
 	e->io = io;
 	e->pcpu = sim.here;
 	e->mark = disk->inode->image.log_seq;
-	e->at_ns = sim.now_ns + latency_ns(io);
+	e->submitted_ns = sim.now_ns;
+	e->at_ns = latency_ns(io);
+	e->at_ns += sim.now_ns + delay_ns(e->at_ns);
 	insert(e);
+}
+
+void sim_ats_submit(struct port_disk *disk, struct sim_ats *ats)
+{
+	ats->io.op = SIM_OP_ATS;
+	ats->written = 0;
+	port_disk_submit(disk, &ats->io);
+}
+
+void sim_watch(sim_watch_fn *fn, void *arg)
+{
+	sim.watch = fn;
+	sim.watch_arg = arg;
+}
+
+void sim_event_read(const struct sim_event *event, uint64_t offset, void *buf, size_t bytes)
+{
+	image_read(&event->disk->inode->image, offset, buf, bytes);
 }
 
 uint64_t io_next_ns(void)
@@ -134,17 +169,87 @@ static enum status check(const struct port_io *io)
 	return ST_OK;
 }
 
-static enum status carry_out(struct port_io *io)
+static enum status compare_and_write(struct port_io *io)
 {
+	struct sim_ats *ats = container_of(io, struct sim_ats, io);
+	struct image *image = &io->disk->inode->image;
+
+	image_read(image, io->offset, ats->seen, io->bytes);
+	ats->written = !memcmp(ats->seen, ats->old, io->bytes);
+	if (!ats->written)
+		return ST_OK;
+	faults_count_write();
+	host_count_write(&sim.host[io->disk->host]);
+	return image_write(image, io->offset, ats->new, io->bytes, 1);
+}
+
+static enum status take_effect(struct port_io *io)
+{
+	if (io->op == PORT_READ)
+		return for_each_piece(io, read_piece);
+	if (io->op == SIM_OP_ATS)
+		return compare_and_write(io);
+	return io->op == PORT_FLUSH ? ST_OK : change(io);
+}
+
+static void show(const struct event *e, enum status st, int done)
+{
+	const struct port_io *io = e->io;
+	struct sim_event event = { .host = io->disk->host, .op = io->op, .done = (uint8_t)done,
+				   .status = st, .offset = io->offset, .bytes = io->bytes,
+				   .submitted_ns = e->submitted_ns, .disk = io->disk };
+
+	if (sim.watch && (done || io->op != PORT_READ))
+		sim.watch(sim.watch_arg, &event);
+}
+
+static enum status carry_out(const struct event *e)
+{
+	struct port_io *io = e->io;
 	enum status st = check(io);
 
 	if (st == ST_OK)
 		st = faults_of_io(io);
 	if (st != ST_OK || (io->op != PORT_FLUSH && io->bytes == 0))
 		return st;
-	if (io->op == PORT_READ)
-		return for_each_piece(io, read_piece);
-	return io->op == PORT_FLUSH ? ST_OK : change(io);
+	show(e, ST_OK, 0);
+	st = take_effect(io);
+	show(e, st, 1);
+	return st;
+}
+
+/* A write that is acknowledged and not where it should be. */
+static int goes_astray(const struct event *e)
+{
+	struct port_io *io = e->io;
+	uint64_t right = io->offset, pages = io->disk->inode->size_bytes / PAGE_BYTES;
+	enum status st;
+
+	if (io->op != PORT_WRITE)
+		return 0;
+	if (sim_fault_now(SIM_FAULT_LOST))
+		return 1;
+	if (!sim_fault_now(SIM_FAULT_MISDIRECTED))
+		return 0;
+	io->offset = PAGE_BYTES * sim_fault_choice(SIM_FAULT_MISDIRECTED, pages);
+	st = carry_out(e);
+	(void)st;	/* past the end of the disk: then it is just lost */
+	io->offset = right;
+	return 1;
+}
+
+static enum status carry_out_by_chance(const struct event *e)
+{
+	enum status st;
+
+	if (e->io->disk->host == 0)
+		return carry_out(e);
+	if (sim_fault_now(SIM_FAULT_ERROR))
+		return ST_DEVICE;
+	if (goes_astray(e))
+		return ST_OK;
+	st = carry_out(e);
+	return st == ST_OK && sim_fault_now(SIM_FAULT_NO_ANSWER) ? ST_DEVICE : st;
 }
 
 /* What the disk does. */
@@ -152,7 +257,7 @@ static void end_on_disk(struct event *e)
 {
 	struct port_io *io = e->io;
 
-	io->status = carry_out(io);
+	io->status = carry_out_by_chance(e);
 	if (io->op == PORT_FLUSH && io->status == ST_OK)
 		image_log_flush(&io->disk->inode->image, e->mark);
 	e->ended = 1;
@@ -196,8 +301,9 @@ uint32_t io_run_due(void)
 }
 
 /* A part of a write, in whole blocks from its start. */
-static void arrive_in_part(struct port_io *io)
+static void arrive_in_part(const struct event *e)
 {
+	struct port_io *io = e->io;
 	uint64_t blocks = io->bytes / io->disk->inode->block_bytes;
 	uint64_t whole = io->bytes;
 	enum status st;
@@ -205,7 +311,9 @@ static void arrive_in_part(struct port_io *io)
 	if (io->op == PORT_READ || io->op == PORT_FLUSH || blocks == 0)
 		return;
 	io->bytes = chance_below(STREAM_CRASH, blocks + 1) * io->disk->inode->block_bytes;
-	st = io->bytes ? carry_out(io) : ST_OK;
+	if (io->op == SIM_OP_ATS && io->bytes < whole)
+		io->bytes = 0;
+	st = io->bytes ? carry_out(e) : ST_OK;
 	(void)st;	/* nobody will hear of it: the host is off */
 	io->bytes = whole;
 	io->progress = 0;
@@ -219,7 +327,7 @@ void io_abandon(uint32_t pcpu)
 		if (e->pcpu != pcpu)
 			continue;
 		if (!e->ended)
-			arrive_in_part(e->io);
+			arrive_in_part(e);
 		list_del(&e->link);
 		free(e);
 	}
@@ -230,7 +338,7 @@ void io_carry_out_all(void)
 	struct event *e;
 
 	list_for_each(e, &sim.in_flight, link) {
-		enum status st = e->io->op == PORT_READ ? ST_OK : carry_out(e->io);
+		enum status st = e->io->op == PORT_READ ? ST_OK : carry_out(e);
 
 		(void)st;	/* nobody will hear of it: the machine loses power now */
 		e->io->progress = 0;

@@ -186,6 +186,7 @@ static enum status machine_init(const struct port_config *config, struct why *wh
 	list_init(&sim.disks);
 	list_init(&sim.inodes);
 	faults_clear();
+	odds_init();
 	sim.root = inode_new(PORT_KIND_DIR, 0755);
 	if (sim.root == NULL)
 		return why_set(why, ST_NOMEM, "no memory for the simulator");

@@ -30,6 +30,13 @@ MUST_USE enum status sim_disk_peek(const char *path, uint64_t offset, void *data
 /* Bytes of all WRITE, ZERO and UNMAP transfers since it was made; 0 when there is no such file. */
 uint64_t sim_disk_bytes_written(const char *path);
 
+/* The content of a disk, kept beyond the end of port_run(), and disks made from it, which share its
+ * pages until they write to them. NULL: no such disk, or no memory. */
+struct sim_frozen;
+struct sim_frozen *sim_disk_freeze(const char *path);
+MUST_USE enum status sim_disk_thaw(const char *path, const struct sim_frozen *frozen);
+void sim_frozen_free(struct sim_frozen *frozen);
+
 /* ---- hosts ----------------------------------------------------------------------------------- */
 
 /* port_run()'s world and whatever it starts are host 0. More hosts share its disks and its clock
@@ -83,6 +90,71 @@ int sim_io_failed(void);
 int sim_alloc_failed(void);
 /* Blocks of port_alloc() and port_dma_alloc() that are not freed. */
 uint64_t sim_alloc_live(void);
+
+/* ---- faults by chance: odds.c ---------------------------------------------------------------- */
+
+/* Kinds that the disks know; a test numbers its own from SIM_FAULT_OWN on. They befall the transfers
+ * of hosts, never those of host 0. */
+enum sim_fault {
+	SIM_FAULT_SLOW,		/* the transfer takes up to a thousand times as long */
+	SIM_FAULT_STUCK,	/* it ends after up to sim_fault_longest() */
+	SIM_FAULT_ERROR,	/* not done, ST_DEVICE */
+	SIM_FAULT_NO_ANSWER,	/* done, and ST_DEVICE all the same */
+	SIM_FAULT_LOST,		/* a write: ST_OK, not done */
+	SIM_FAULT_MISDIRECTED,	/* a write: ST_OK, done at another place */
+	SIM_FAULT_OWN,
+	SIM_FAULTS_MAX = 40,
+};
+
+struct sim_fault_count { uint64_t chances, fired; };
+
+/* How often per million chances; 0 (the default): never. */
+void sim_fault_set(uint32_t fault, uint32_t per_million);
+/* Of its firings in this run only those from number `from` up to `end` happen (default: all). */
+void sim_fault_window(uint32_t fault, uint64_t from, uint64_t end);
+/* The longest that one lasts; default 1 s. */
+void sim_fault_longest(uint32_t fault, uint64_t ns);
+/* All rates are 0 from now on. */
+void sim_faults_heal(void);
+/* Here one could happen: does it? */
+int sim_fault_now(uint32_t fault);
+/* What the fault that fired last leaves open: 0 ... n - 1; and how long it lasts. */
+uint64_t sim_fault_choice(uint32_t fault, uint64_t n);
+uint64_t sim_fault_length_ns(uint32_t fault);
+struct sim_fault_count sim_fault_counted(uint32_t fault);
+
+/* ---- compare and write ----------------------------------------------------------------------- */
+
+/* One step of the disk, as an array's ATS: when the bytes at io.offset equal `old`, `new` is written
+ * over them. Fill in io.offset, io.bytes and io.done, and submit; it is on the disk as a write is,
+ * and never torn. */
+struct sim_ats {
+	struct port_io	io;
+	const void	*old, *new;
+	void		*seen;		/* what was there */
+	uint8_t		written;	/* out */
+};
+void sim_ats_submit(struct port_disk *disk, struct sim_ats *ats);
+#define SIM_OP_ATS 32		/* its io.op */
+
+/* ---- looking on ------------------------------------------------------------------------------ */
+
+/* A transfer takes effect: called just before it does (done 0; not for reads) and just after. */
+struct sim_event {
+	uint32_t	host;
+	uint8_t		op, done;
+	enum status	status;		/* of what the disk did, done 1 */
+	uint64_t	offset, bytes, submitted_ns;
+	const struct port_disk *disk;
+};
+typedef void sim_watch_fn(void *arg, const struct sim_event *event);
+/* NULL: nobody looks on. fn must not park. */
+void sim_watch(sim_watch_fn *fn, void *arg);
+/* What the disk of an event holds now. */
+void sim_event_read(const struct sim_event *event, uint64_t offset, void *buf, size_t bytes);
+
+/* ---- the rest -------------------------------------------------------------------------------- */
+
 /* As if a signal had come: port_interrupted() gives the number; 0 takes it back. */
 void sim_interrupt(int signal_number);
 

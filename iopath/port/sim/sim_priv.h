@@ -38,6 +38,7 @@ struct image {
 	struct list	log;
 	uint64_t	log_seq;	/* of the newest undo */
 	uint64_t	log_bytes;
+	const uint8_t	*shared, *shared_end;	/* pages of a frozen disk */
 };
 
 void image_init(struct image *image);
@@ -148,6 +149,15 @@ struct faults {
 	uint8_t		stopped, io_failed, alloc_failed;
 };
 
+struct odds {			/* of one kind of fault: odds.c */
+	uint32_t	per_million;
+	uint64_t	from, end;		/* of its firings, those that happen */
+	uint64_t	longest_ns;
+	uint64_t	drawn;			/* firings, those outside the window too */
+	uint64_t	last, choices;
+	struct sim_fault_count count;
+};
+
 struct sim_pcpu {
 	struct sched	sched;
 	struct list	mail;
@@ -204,6 +214,9 @@ struct sim {
 	struct dma_resting dma[DMA_RESTING_MAX];	/* freed buffers, the oldest first */
 	int		interrupted;
 	struct faults	faults;
+	struct odds	odds[SIM_FAULTS_MAX];
+	sim_watch_fn	*watch;
+	void		*watch_arg;
 };
 
 extern struct sim sim;
@@ -214,6 +227,7 @@ int host_is_paused(const struct sim_host *h);
 void host_off(struct sim_host *h);
 void host_count_write(struct sim_host *h);
 
+void odds_init(void);
 void memory_free_resting(void);
 
 void faults_clear(void);
