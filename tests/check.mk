@@ -56,6 +56,7 @@ quick: check-programs
 
 # Beside the long runs of tests/sim: full sizes of the interop scripts.
 check-long-interop: all
+	@tests/deps.sh build demo check package guest
 	@CAIRN_LONG=1 TEST_TIMEOUT=7200 tests/run.sh --title="other people's programs, full size" $(INTEROP)
 check-long: check-long-interop
 

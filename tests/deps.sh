@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause-Patent
-# deps.sh [build] [demo] [check] [package] [bench]: install the Debian packages that a set needs (default:
-# build demo check package). Says nothing when all are there, so a builder without root needs it only once.
+# deps.sh [build] [demo] [check] [package] [bench] [guest]: install the Debian packages that a set needs
+# (default: build demo check package). Says nothing when all are there, so a builder without root needs it only once.
 # The one list of packages is here. --list prints the names and installs nothing.
 set -eu
 
@@ -13,14 +13,16 @@ check="git libcunit1-dev clang-14 libclang-rt-14-dev clang-format-14 libvmdk-uti
 	gzip xz-utils util-linux mount procps time"
 package="debhelper build-essential dpkg-dev fakeroot lintian"
 bench="nbdkit libnbd-bin openssl fio xfsprogs kmod linux-perf"
+# Of make check-long: guests of libguestfs, and the kernel that they run.
+guest="libguestfs-tools virt-v2v linux-image-cloud-$(dpkg --print-architecture)"
 
 list=0 sets=
 for arg in "$@"; do
 	case $arg in
 	--list) list=1 ;;
-	build | demo | check | package | bench) sets="$sets $arg" ;;
+	build | demo | check | package | bench | guest) sets="$sets $arg" ;;
 	*)
-		echo "usage: tests/deps.sh [--list] [build] [demo] [check] [package] [bench]" >&2
+		echo "usage: tests/deps.sh [--list] [build] [demo] [check] [package] [bench] [guest]" >&2
 		exit 2
 		;;
 	esac

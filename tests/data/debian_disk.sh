@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause-Patent
-# debian_disk.sh OUT DATA_MIB: a bootable-size Debian root disk as a raw image: an MBR, one partition of
-# ext4 with a kernel, its modules, busybox with an init, and real files until DATA_MIB are in it.
+# debian_disk.sh OUT DATA_MIB [SUMS]: a bootable-size Debian root disk as a raw image: an MBR, one partition
+# of ext4 with a kernel, its modules, busybox with an init, and real files until DATA_MIB are in it. SUMS
+# gets the SHA-256 of each file, as sha256sum writes it.
 # Needs no root and mounts nothing. The kernel package is downloaded once into build/cache; without a
 # network the files of this machine must do, and it says so.
 set -eu
-[ $# -eq 2 ] || { echo "usage: debian_disk.sh OUT DATA_MIB" >&2; exit 2; }
-out=$(realpath -m "$1") data_mib=$2
+[ $# -eq 2 ] || [ $# -eq 3 ] || { echo "usage: debian_disk.sh OUT DATA_MIB [SUMS]" >&2; exit 2; }
+out=$(realpath -m "$1") data_mib=$2 sums=${3:+$(realpath -m "$3")}
 cd "$(dirname "$0")/../.."
 PATH=$PATH:/usr/sbin:/sbin
 cache=$PWD/build/cache
@@ -49,6 +50,8 @@ for from in /usr/bin /usr/lib/x86_64-linux-gnu /usr/lib /usr/share /usr; do
 		awk -v need=$need '{ sum += $1; sub(/^[0-9]+ /, ""); print; if (sum >= need) exit }' |
 		tar -c -P -T - 2>/dev/null | tar -x -P --transform "s|^/|$tree/|" --skip-old-files 2>/dev/null || true
 done
+
+[ -z "$sums" ] || (cd "$tree" && find . -type f -exec sha256sum {} +) >"$sums"
 
 # The file system needs about 8 % more than its files; the disk ends on a whole MiB.
 fs_mib=$(($(size_mib) * 112 / 100 + 96))

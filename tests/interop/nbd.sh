@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 # Virtual disks over NBD: nbdkit with our plugin serves every kind of disk, and qemu-img, nbdcopy and
 # nbdinfo must see in it what the disk was made from.
-#	CAIRN_LONG=1	a real Debian root disk too, whose files a guest of libguestfs hashes
+# (guest.sh boots a guest on a real root disk.)
 cd "$(dirname "$0")/../.." && . tests/lib.sh
 for p in nbdkit nbdcopy nbdinfo qemu-img qemu-io jq; do have $p || skip_all "$p is not installed"; done
 plugin=$PWD/build/lib/nbdkit-cairn-plugin.so
