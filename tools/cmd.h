@@ -54,6 +54,7 @@ extern const struct noun noun_file;		/* cmd_file.c */
 extern const struct noun noun_disk;		/* cmd_disk.c */
 int cmd_evacuate(struct cmd *cmd);		/* cmd_evacuate.c */
 extern const struct noun noun_vm;		/* cmd_vm.c */
+extern const struct noun noun_lock;		/* cmd_lock.c */
 extern const struct noun noun_cairn;		/* cmd_self.c: verbs without a noun */
 extern const struct verb verb_voma;		/* voma.c */
 extern const struct verb verb_vmkfstools;	/* vmkfstools.c */

@@ -9,6 +9,7 @@ const struct noun *const commands_nouns[] = {
 	&noun_file,
 	&noun_disk,
 	&noun_vm,
+	&noun_lock,
 	&noun_cairn,
 	NULL,
 };

@@ -57,7 +57,8 @@ static const struct opt file_system_opts_and_more[] = {
 	/* devices */
 	{ "lock", 'L', OPT_WORD, "reserve|release|lunreset|targetreset|busreset|readkeys|readresv",
 	  "reservations: not supported" },
-	{ "breaklock", 'B', OPT_NONE, NULL, "not supported" },
+	{ "breaklock", 'B', OPT_NONE, NULL,
+	  "break the lock that a host which died over -G or -Z left on a volume" },
 	{ "verbose", 'v', OPT_NUMBER, "#", "0 to 10" },
 	{ "help", 'H', OPT_NONE, NULL, "this text" },
 	/* ours */
@@ -129,13 +130,6 @@ static int refuse_lock(struct cmd *cmd)
 		      "SCSI reservations and resets come with a later release");
 }
 
-static int refuse_breaklock(struct cmd *cmd)
-{
-	return refuse(cmd, "break the lock of",
-		      "a volume is never left locked by grow or span here, so there "
-		      "is no lock to break");
-}
-
 static int refuse_rdm(struct cmd *cmd)
 {
 	return refuse(cmd, "create virtual disk",
@@ -168,7 +162,7 @@ static const struct main_option {
 	{ "fix", vmk_fix, 0 },			{ "chainConsistent", vmk_chain, 0 },
 	{ "uniqueblocks", vmk_unique, 0 },	{ "-Q", refuse_object, 1 },
 	{ "-t", vmk_blockmap, 0 },		{ "lock", refuse_lock, 0 },
-	{ "breaklock", refuse_breaklock, 0 },	{ "info", vmk_info, 0 },
+	{ "breaklock", vmk_breaklock, 0 },	{ "info", vmk_info, 0 },
 	{ "map", vmk_map, 0 },			{ "compare", vmk_compare, 0 },
 	{ "measure", vmk_measure, 0 },
 };

@@ -32,6 +32,8 @@ int vmk_reclaim(struct cmd *cmd);
 int vmk_queryfs(struct cmd *cmd);
 int vmk_dump(struct cmd *cmd);
 int vmk_activehosts(struct cmd *cmd);
+/* vmkfstools_lock.c */
+int vmk_breaklock(struct cmd *cmd);
 /* vmkfstools_disk.c */
 int vmk_create(struct cmd *cmd);
 int vmk_delete(struct cmd *cmd);

@@ -8,6 +8,7 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
+#include "tools/lock.h"
 #include "tools/vmkfstools.h"
 
 /* What ESXi says of VMFS-5 with blocks of 1 MiB: 64 TiB less what the largest map leaves out. */
@@ -202,7 +203,7 @@ static const char *type_word(uint32_t type)
 	return type < ARRAY_COUNT(words) ? words[type] : "?";
 }
 
-static void print_meta(const struct vmfs_file_meta *m)
+static void print_meta(const struct vmfs_file_meta *m, const struct vmfs_lock_info *lock)
 {
 	char owner[VMFS_UUID_TEXT];
 
@@ -221,10 +222,11 @@ static void print_meta(const struct vmfs_file_meta *m)
 	       (unsigned long long)m->length, (unsigned long long)m->num_blocks,
 	       (unsigned long long)m->tbz_blocks, (unsigned long long)m->cow_blocks,
 	       (unsigned long long)m->new_since_epoch, m->zla, (unsigned long long)m->block_bytes);
+	lock_print_holders(lock, "Held by");
 }
 
 /* Numbers that can pass 2^53 are strings. */
-static json_t *meta_json(const struct vmfs_file_meta *m)
+static json_t *meta_json(const struct vmfs_file_meta *m, const struct vmfs_lock_info *info)
 {
 	char owner[VMFS_UUID_TEXT], gen[24], token[24], mtime[24];
 
@@ -233,12 +235,13 @@ static json_t *meta_json(const struct vmfs_file_meta *m)
 	snprintf(token, sizeof(token), "%llu", (unsigned long long)m->lock_token);
 	snprintf(mtime, sizeof(mtime), "%llu", (unsigned long long)m->lock_mtime);
 	return json_pack(
-	    "{s:{s:I, s:I, s:s, s:o, s:o, s:s, s:s, s:i}, s:I, s:I, s:I, s:s, s:I, s:I, s:I, s:I, "
-	    "s:o, s:I, s:I, s:I, s:I, s:I, s:I}",
+	    "{s:{s:I, s:I, s:s, s:o, s:o, s:s, s:s, s:i, s:o}, s:I, s:I, s:I, s:s, s:I, s:I, s:I, "
+	    "s:I, s:o, s:I, s:I, s:I, s:I, s:I, s:I}",
 	    "lock", "type", (json_int_t)m->lock_type, "mode", (json_int_t)m->lock_mode, "owner",
 	    owner, "at_bytes", out_json_bytes(m->lock_at), "heartbeat_at_bytes",
 	    out_json_bytes(m->lock_hb_at), "heartbeat_generation", gen, "token", token, "holders",
-	    (int)m->lock_holders, "address", (json_int_t)m->fd, "generation",
+	    (int)m->lock_holders, "held_by", lock_holders_json(info), "address",
+	    (json_int_t)m->fd, "generation",
 	    (json_int_t)m->generation, "links", (json_int_t)m->links, "type", type_word(m->type),
 	    "flags", (json_int_t)m->flags, "uid", (json_int_t)m->uid, "gid", (json_int_t)m->gid,
 	    "mode", (json_int_t)m->mode, "length_bytes", out_json_bytes(m->length), "blocks",
@@ -248,7 +251,8 @@ static json_t *meta_json(const struct vmfs_file_meta *m)
 	    (json_int_t)m->block_bytes);
 }
 
-static enum status file_meta(struct cmd *cmd, struct vmfs_file_meta *m, struct why *why)
+static enum status file_meta(struct cmd *cmd, struct vmfs_file_meta *m,
+			     struct vmfs_lock_info *lock, struct why *why)
 {
 	struct host_path at;
 	struct vmfs_volume *vol;
@@ -258,20 +262,23 @@ static enum status file_meta(struct cmd *cmd, struct vmfs_file_meta *m, struct w
 		st = why_set(why, ST_UNSUPPORTED, "%s: not on a VMFS volume", at.name);
 	if (st == ST_OK)
 		st = host_volume_mount(at.volume, HOST_READ, &vol, why);
+	if (st == ST_OK)
+		st = lock_look(vol, at.path, lock, why);
 	return st == ST_OK ? vmfs_file_meta(vol, at.path, m, why) : st;
 }
 
 int vmk_dump(struct cmd *cmd)
 {
+	struct vmfs_lock_info lock;
 	struct vmfs_file_meta m;
 	struct why why = { 0 };
-	enum status st = file_meta(cmd, &m, &why);
+	enum status st = file_meta(cmd, &m, &lock, &why);
 
 	if (st != ST_OK)
 		return vmk_fail(cmd, "dump metadata of", vmk_target(cmd), st, &why);
 	if (cmd->json)
-		return print_item("vmkfstools.dumpmetadata/1", meta_json(&m));
-	print_meta(&m);
+		return print_item("vmkfstools.dumpmetadata/1", meta_json(&m, &lock));
+	print_meta(&m, &lock);
 	return EXIT_DONE;
 }
 

@@ -5,7 +5,7 @@
  * yet; the head's volume entry, one sector, is written last and makes them count. Then the file
  * system (grow_fs.c). Between the two the volume is the old one with an unused tail, and repeating
  * the command goes on from there. The volume is not mounted; the device locks are held
- * throughout. */
+ * throughout, and the head carries our name for other machines (header_lock.c). */
 #include "vmfs/format_priv.h"
 
 struct grow {
@@ -14,6 +14,7 @@ struct grow {
 	struct why	*why;
 	struct lvm	lvm;
 	uint64_t	now_us;
+	struct io_dev	*named;		/* carries our name; NULL: none */
 };
 
 static enum status lock_all(struct grow *g)
@@ -52,6 +53,20 @@ static enum status refuse_mounted(struct grow *g)
 			    g->lvm.dev[0].dev->name, i);
 	port_dma_free(slot, bytes);
 	return st;
+}
+
+/* Against other machines. One that mounted it before it could see our name is seen now. */
+static enum status take_name(struct grow *g)
+{
+	struct vmfs_uuid host;
+	enum status st;
+
+	vmfs_uuid_make(&host);
+	st = lvm_header_take(&g->lvm.dev[0], &host, g->why);
+	if (st != ST_OK)
+		return st;
+	g->named = g->lvm.dev[0].dev;
+	return refuse_mounted(g);
 }
 
 /* The file system must be one that we may write before the devices are touched. */
@@ -277,12 +292,17 @@ static enum status begin(struct io_dev *const *devs, uint32_t dev_count, struct 
 	return ST_OK;
 }
 
-static void end(struct grow *g)
+static enum status end(struct grow *g, enum status st)
 {
+	enum status cleared = ST_OK;
+
+	if (g->named)
+		cleared = vmfs_header_lock_clear(&g->named, 1, st == ST_OK ? g->why : NULL);
 	lvm_close(&g->lvm);
 	while (g->locked)
 		lvm_unlock_dev(g->dev[--g->locked]);
 	port_free(g);
+	return st == ST_OK ? cleared : st;
 }
 
 /* Look at the device again: whoever enlarged it did so behind our back. */
@@ -311,13 +331,14 @@ enum status vmfs_grow(struct io_dev *const *devs, uint32_t dev_count, uint64_t *
 	if (st == ST_OK)
 		st = refuse_unfit(g);
 	if (st == ST_OK)
+		st = take_name(g);
+	if (st == ST_OK)
 		st = refresh_last(g);
 	if (st == ST_OK)
 		st = grow_last_device(g);
 	if (st == ST_OK)
 		st = grow_fs(g, added_bytes);
-	end(g);
-	return st;
+	return end(g, st);
 }
 
 enum status vmfs_span(struct io_dev *const *devs, uint32_t dev_count, struct io_dev *added,
@@ -344,9 +365,10 @@ enum status vmfs_span(struct io_dev *const *devs, uint32_t dev_count, struct io_
 	if (st == ST_OK)
 		st = refuse_unfit(g);
 	if (st == ST_OK)
+		st = take_name(g);
+	if (st == ST_OK)
 		st = add_device(g, added);
 	if (st == ST_OK)
 		st = grow_fs(g, &ignored);
-	end(g);
-	return st;
+	return end(g, st);
 }

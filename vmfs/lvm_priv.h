@@ -67,6 +67,11 @@ const char *lvm_pe_check(const struct lvm_device *d, const struct lvm_pe_disk *p
 /* Lock out other writers of this machine: a byte-range lock on the LVM header. ST_BUSY: taken. */
 MUST_USE enum status lvm_lock_dev(struct io_dev *dev, struct why *why);
 void lvm_unlock_dev(struct io_dev *dev);
+/* header_lock.c. Put our name into the head's device record, against other machines; the devices
+ * are locked against processes of this one. vmfs_header_lock_clear() takes it out.
+ * ST_BUSY: another machine's is there, or the record is not any more what was read. */
+MUST_USE enum status lvm_header_take(struct lvm_device *head, const struct vmfs_uuid *host,
+				     struct why *why);
 
 /* ---- the volume ------------------------------------------------------------------------------ */
 

@@ -114,6 +114,51 @@ struct vmfs_file_meta {
 };
 MUST_USE enum status vmfs_file_meta(struct vmfs_volume *vol, const char *path,
 				    struct vmfs_file_meta *meta, struct why *why);
+/* ---- locks ----------------------------------------------------------------------------------- */
+
+/* What became of a host that a lock names, as far as this mount knows. */
+enum vmfs_life {
+	VMFS_LIFE_OURS,		/* this mount */
+	VMFS_LIFE_ALIVE,	/* its slot moved while this mount looked */
+	VMFS_LIFE_UNKNOWN,	/* it has its slot; no beat was seen, but not for long enough */
+	VMFS_LIFE_SILENT,	/* no beat for a lease and a beat: gone, and not recovered yet */
+	VMFS_LIFE_OVER,		/* that mount has ended: the lock is stale, anybody may take it */
+	VMFS_LIFE_DAMAGED,	/* the lock names no heartbeat slot */
+};
+
+struct vmfs_lock_holder {
+	struct vmfs_host_slot	host;	/* OVER, DAMAGED: only slot_at, generation and owner */
+	uint64_t		started_s;	/* since 1970; when its host UUID was made */
+	enum vmfs_life		life;
+};
+
+#define VMFS_HOLDERS_MAX 8
+
+struct vmfs_lock_info {
+	uint64_t	at, token, mtime;
+	uint32_t	type;
+	uint32_t	mode;		/* 0 free, 1 exclusive, 2 readers, 3 several writers */
+	uint32_t	fd;		/* of the file it protects; 0: the bitmap of a cluster */
+	uint32_t	cluster;	/* that one, */
+	char		file[8];	/* of ".fbb.sf" and so on */
+	uint8_t		damaged;	/* type or address are not those of its place */
+	uint32_t	holder_count;
+	struct vmfs_lock_holder holder[VMFS_HOLDERS_MAX];
+};
+
+/* The lock of a file or directory, read from the disk now. Nothing is written. */
+MUST_USE enum status vmfs_lock_show(struct vmfs_volume *vol, const char *path,
+				    struct vmfs_lock_info *info, struct why *why);
+/* fn for every lock of the volume that is not free, descriptors first; non-zero ends the walk. The
+ * locks change while it goes on. ST_CANCELLED: the user was tired of it. */
+MUST_USE enum status vmfs_lock_each(struct vmfs_volume *vol,
+				    int (*fn)(void *arg, const struct vmfs_lock_info *info),
+				    void *arg, struct why *why);
+/* "host 61137dd5-... (cairn@name), alive, which started 12 s ago", for messages. */
+void vmfs_holder_text(const struct vmfs_lock_holder *holder, char *text, size_t size);
+/* "alive", "gone", ...: one word for tables and documents. */
+const char *vmfs_life_word(enum vmfs_life life);
+
 /* The SCSI identity stored in an RDM file: its id text and the length of the device. */
 MUST_USE enum status vmfs_rdm_identity(struct vmfs_volume *vol, const char *path, char id[64],
 				       uint64_t *bytes, struct why *why);
@@ -153,6 +198,19 @@ MUST_USE enum status vmfs_grow(struct io_dev *const *devs, uint32_t dev_count,
 /* Add an empty device at the end. What is on it is lost. */
 MUST_USE enum status vmfs_span(struct io_dev *const *devs, uint32_t dev_count, struct io_dev *added,
 			       struct why *why);
+
+/* The management lock of a volume: the host that is changing its LVM headers (grow, span), or that
+ * died over it. */
+struct vmfs_header_lock {
+	uint32_t	devices;	/* that carry it; 0: nobody */
+	struct vmfs_uuid owner;		/* of the first one */
+	uint64_t	when_us;	/* since 1970; 0: not said */
+};
+MUST_USE enum status vmfs_header_lock_look(struct io_dev *const *devs, uint32_t dev_count,
+					   struct vmfs_header_lock *lock, struct why *why);
+/* Take it away: the caller knows that its owner is gone. ST_BUSY: somebody is changing it now. */
+MUST_USE enum status vmfs_header_lock_clear(struct io_dev *const *devs, uint32_t dev_count,
+					    struct why *why);
 
 /* ---- check ----------------------------------------------------------------------------------- */
 

@@ -40,6 +40,8 @@ arguments_of()
 	"cairn disk "*) echo "$V/vm/vm.vmdk" ;;
 	"cairn vm list"|"cairn vm tree"|"cairn vm check") echo "$V" ;;
 	"cairn vm show") echo "$V/vm/vm.vmx" ;;
+	"cairn lock list") echo "ds1" ;;
+	"cairn lock show") echo "$V/d/file" ;;
 	# one word here, two in the shell that nbdkit starts
 	"cairn nbd") echo "--run ./client\$IFS\$uri $V/vm/vm.vmdk" ;;
 	"cairn version"|"cairn commands"|"cairn config"*|"cairn __"*) echo SKIP ;;
@@ -97,6 +99,8 @@ reads_only "file rm -n" cairn file rm -n -q $V/d/file
 reads_only "disk convert out" cairn disk convert -q -O monolithicSparse $V/vm/vm.vmdk "$T/raw2.vmdk"
 reads_only "vmkfstools -P" vmkfstools -P $V
 reads_only "vmkfstools -D" vmkfstools -D $V/d/file
+reads_only "vmkfstools --activehosts" vmkfstools --activehosts $V
+reads_only "vmkfstools -B --dry-run" vmkfstools -B --dry-run "$T/lun.img"
 reads_only "vmkfstools -g" vmkfstools -g $V/vm/vm.vmdk
 reads_only "vmkfstools -x check" vmkfstools -x check $V/vm/vm.vmdk
 reads_only "vmkfstools -i out" vmkfstools -i $V/vm/vm.vmdk "$T/out.vmdk" -d monosparse

@@ -143,6 +143,9 @@ if have jq; then
 	same "convert to raw and back" raw raw2
 	valid partedutil.getptbl-1 0 partedUtil getptbl --json new.img
 	valid volume.create-1 5 cairn volume create --json lun.img
+	valid lock.list-1 0 cairn lock list --json
+	valid lock.show-1 0 cairn lock show --json $V/vm/disk.vmdk
+	valid lock.show-1 1 cairn lock show --json $V/nope
 	valid vm.list-1 0 cairn vm list --json
 	valid vm.show-1 0 cairn vm show --json vm
 	valid vm.show-1 1 cairn vm show --json nope
