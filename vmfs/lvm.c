@@ -60,11 +60,28 @@ static enum status missing(struct lvm *lvm, uint32_t index, struct why *why)
 		       name);
 }
 
+/* A gap that a stand-in fills. Where each is for one device, its number is known. */
+static void tell_absent(struct lvm *lvm, uint32_t index)
+{
+	const struct lvm_volume_disk *v = &lvm->dev[index].volume;
+	uint64_t end = MIN((le64_get(v->last_pe) + 1) * LVM_PE_BYTES, lvm->bytes);
+	struct why why = { 0 };
+
+	if (lvm->dev_count == le32_get(v->num_devs))
+		(void)!missing(lvm, index, &why);
+	else
+		why_set(&why, ST_NOENT, "%s: several devices of the volume are missing",
+			lvm->dev[0].dev->name);
+	log_line(LOG_WARN, "vmfs: %s -> 0x%llx to 0x%llx of the volume cannot be read", why.text,
+		 (unsigned long long)(le64_get(v->first_pe) * LVM_PE_BYTES),
+		 (unsigned long long)end);
+}
+
 /* Rule L3: each device starts where the one before ends, and all of them are here. */
 static enum status check_order(struct lvm *lvm, struct why *why)
 {
 	const struct lvm_volume_disk *head = &lvm->dev[0].volume;
-	uint32_t want = le32_get(head->num_devs);
+	uint32_t want = le32_get(head->num_devs), absent = 0;
 	uint64_t next = 0;
 
 	for (uint32_t i = 0; i < lvm->dev_count; i++) {
@@ -91,8 +108,10 @@ static enum status check_order(struct lvm *lvm, struct why *why)
 				       d->dev->name, le64_get(d->volume.generation),
 				       le64_get(head->generation), lvm->dev[0].dev->name);
 		next = le64_get(d->volume.last_pe) + 1;
+		absent += (uint32_t)lvm_is_absent(lvm, i);
 	}
-	return lvm->dev_count < want ? missing(lvm, lvm->dev_count, why) : ST_OK;
+	/* One stand-in may be for several devices in a row. */
+	return lvm->dev_count < want && !absent ? missing(lvm, lvm->dev_count, why) : ST_OK;
 }
 
 struct map_arg {
@@ -163,6 +182,24 @@ static enum status map_pe(void *arg, uint32_t number, const struct lvm_pe_disk *
 	st = run_room(m);
 	if (st == ST_OK)
 		lvm->run[lvm->run_count++] = run;
+	return st;
+}
+
+/* What a stand-in is for is one run, wherever its PEs were. */
+static enum status map_absent(struct map_arg *m)
+{
+	struct lvm *lvm = m->lvm;
+	const struct lvm_volume_disk *v = &lvm->dev[m->dev].volume;
+	uint64_t at = le64_get(v->first_pe) * LVM_PE_BYTES;
+	enum status st = ST_OK;
+
+	if (at >= lvm->bytes)
+		return ST_OK;
+	tell_absent(lvm, m->dev);
+	st = run_room(m);
+	if (st == ST_OK)
+		lvm->run[lvm->run_count++] = (struct lvm_run){
+			.at = at, .bytes = le32_get(v->num_pes) * LVM_PE_BYTES, .dev = m->dev };
 	return st;
 }
 
@@ -263,7 +300,8 @@ static enum status build_map(struct lvm *lvm, struct why *why)
 	if (!lvm->run)
 		return why_set(why, ST_NOMEM, "no memory for the map of the volume");
 	for (; m.dev < lvm->dev_count && st == ST_OK; m.dev++)
-		st = lvm_pe_walk(&lvm->dev[m.dev], map_pe, &m, why);
+		st = lvm_is_absent(lvm, m.dev) ? map_absent(&m)
+					       : lvm_pe_walk(&lvm->dev[m.dev], map_pe, &m, why);
 	if (st == ST_OK)
 		st = check_physical(lvm, why);
 	if (st == ST_OK)
@@ -275,8 +313,8 @@ static enum status build_map(struct lvm *lvm, struct why *why)
 	return st;
 }
 
-enum status lvm_open(struct lvm *lvm, struct io_dev *const *devs, uint32_t dev_count,
-		     struct why *why)
+static enum status open_lvm(struct lvm *lvm, struct io_dev *const *devs, uint32_t dev_count,
+			    int partial, struct why *why)
 {
 	enum status st = ST_OK;
 
@@ -289,12 +327,26 @@ enum status lvm_open(struct lvm *lvm, struct io_dev *const *devs, uint32_t dev_c
 		return st;
 	lvm->dev_count = dev_count;
 	sort_devices(lvm);
+	if (partial)
+		lvm_stand_in(lvm);
 	st = check_order(lvm, why);
 	if (st == ST_OK)
 		st = build_map(lvm, why);
 	if (st != ST_OK)
 		lvm_close(lvm);
 	return st;
+}
+
+enum status lvm_open(struct lvm *lvm, struct io_dev *const *devs, uint32_t dev_count,
+		     struct why *why)
+{
+	return open_lvm(lvm, devs, dev_count, 0, why);
+}
+
+enum status lvm_open_partial(struct lvm *lvm, struct io_dev *const *devs, uint32_t dev_count,
+			     struct why *why)
+{
+	return open_lvm(lvm, devs, dev_count, 1, why);
 }
 
 void lvm_close(struct lvm *lvm)

@@ -3,6 +3,7 @@
  * Reading verifies rules L1..L3; the map is kept as merged runs, so translation is a short search.
  *   lvm_header.c  one device: record, volume entry, metadata regions, PE records
  *   lvm.c         all devices of a volume: order, agreement, the map, locks
+ *   lvm_absent.c  reading a volume of which devices are missing
  *   lvm_io.c      requests in volume offsets */
 #ifndef CAIRN_VMFS_LVM_PRIV_H
 #define CAIRN_VMFS_LVM_PRIV_H
@@ -48,6 +49,7 @@ struct lvm {
 	uint64_t		bytes;			/* logical */
 	struct lvm_run		*run;			/* sorted, gapless */
 	uint32_t		run_count, last_run;
+	struct io_dev		absent;			/* stands for devices that are missing */
 	uint8_t			locked;
 };
 
@@ -81,6 +83,17 @@ MUST_USE enum status lvm_header_take(struct lvm_device *head, const struct vmfs_
  * out of the map. */
 MUST_USE enum status lvm_open(struct lvm *lvm, struct io_dev *const *devs, uint32_t dev_count,
 			      struct why *why);
+/* The same to read what is there: devices other than the head may be missing. A line on the console
+ * names each gap; requests for it end with ST_DEVICE. */
+MUST_USE enum status lvm_open_partial(struct lvm *lvm, struct io_dev *const *devs,
+				      uint32_t dev_count, struct why *why);
+/* 1: that place in dev[] is such a gap. */
+static inline int lvm_is_absent(const struct lvm *lvm, uint32_t dev)
+{
+	return lvm->dev[dev].dev == &lvm->absent;
+}
+/* lvm_absent.c: fill the gaps between devices that are in order. */
+void lvm_stand_in(struct lvm *lvm);
 /* Also after a failed lvm_open. Releases the locks. */
 void lvm_close(struct lvm *lvm);
 /* Exclude other writers of this machine from all devices (byte-range locks on the LVM headers).

@@ -455,6 +455,8 @@ static void find_device(struct vmfs_volume *vol, struct store_run *run)
 	r = lvm_find(&vol->lvm, run->where);
 	in = run->where - r->at;
 	run->bytes = MIN(run->bytes, r->bytes - in);
+	if (lvm_is_absent(&vol->lvm, r->dev))
+		return;
 	run->dev = vol->lvm.dev[r->dev].dev;
 	run->dev_offset = r->physical + in;
 }

@@ -49,7 +49,8 @@ struct vmfs_mount_opts {
 	 * image file has a time of its last change). 0: not known. */
 	uint64_t	quiet_ns;
 };
-/* devs in any order; all devices of the volume must be there.
+/* devs in any order. To write, all devices of the volume must be there; to read, its first one:
+ * what lies on others that are missing ends in ST_DEVICE, and a line on the console names the gap.
  *   ST_NOENT      no VMFS on a device, or a device of the volume is missing (named)
  *   ST_BUSY       another process or host has the volume open for writing; nothing was written
  *   ST_REFUSED    a foreign journal with an unfinished transaction, a snapshot copy, a version that

@@ -77,7 +77,8 @@ static enum status check_writable(struct vmfs_volume *vol, struct why *why)
 static enum status open_devices(struct vmfs_volume *vol, struct io_dev *const *devs, uint32_t count,
 				int write, struct why *why)
 {
-	enum status st = lvm_open(&vol->lvm, devs, count, why);
+	enum status st = write ? lvm_open(&vol->lvm, devs, count, why)
+			       : lvm_open_partial(&vol->lvm, devs, count, why);
 
 	if (st != ST_OK)
 		return st;

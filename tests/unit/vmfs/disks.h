@@ -64,16 +64,21 @@ static inline enum status disks_mkfs(struct disks *d, int force)
 	return vmfs_mkfs(d->dev, d->count, &opts, NULL, &d->why);
 }
 
-/* One fresh volume on disk 0. */
-static inline void disk_format(uint64_t bytes)
+/* One fresh volume over disks 0 .. count - 1, each of so many bytes. */
+static inline void disks_format(uint32_t version, uint32_t count, uint64_t bytes)
 {
+	struct vmfs_mkfs_opts opts = { .label = "ds1", .version = version };
 	struct disks d;
 
-	disk_make(0, bytes);
-	disks_open(&d, 1);
-	CU_ASSERT_EQUAL_FATAL(disks_mkfs(&d, 0), ST_OK);
+	for (uint32_t i = 0; i < count; i++)
+		disk_make(i, bytes);
+	disks_open(&d, count);
+	CU_ASSERT_EQUAL_FATAL(vmfs_mkfs(d.dev, count, &opts, NULL, &d.why), ST_OK);
 	disks_close(&d);
 }
+
+/* One fresh volume on disk 0. */
+static inline void disk_format(uint64_t bytes) { disks_format(5, 1, bytes); }
 
 /* ---- findings -------------------------------------------------------------------------------- */
 

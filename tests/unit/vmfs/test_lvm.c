@@ -2,16 +2,7 @@
 /* lvm - one address space over many devices, and no trust in what their headers say. */
 #include "tests/unit/vmfs/disks.h"
 
-static void format(uint32_t count, uint64_t bytes)
-{
-	struct disks d;
-
-	for (uint32_t i = 0; i < count; i++)
-		disk_make(i, bytes);
-	disks_open(&d, count);
-	CU_ASSERT_EQUAL_FATAL(disks_mkfs(&d, 0), ST_OK);
-	disks_close(&d);
-}
+static void format(uint32_t count, uint64_t bytes) { disks_format(5, count, bytes); }
 
 /* Devices in any order give the same volume. */
 static void test_order_does_not_matter(void)
