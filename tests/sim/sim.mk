@@ -5,6 +5,8 @@ SIM_DIR := build/asan/tests/sim
 SIM_COMMON := tests/sim/tree.o tests/sim/volume.o
 SIM_PROGS := $(SIM_DIR)/model.sim $(SIM_DIR)/model6.sim $(SIM_DIR)/model.linux $(SIM_DIR)/crash.sim $(SIM_DIR)/mutate.sim
 
+HOSTS_PARTS := config model file dev work base watch run
+
 define sim_rules
 build/$(1)/tests/sim/model.sim build/$(1)/tests/sim/model.linux: $(addprefix build/$(1)/tests/sim/,\
 		model_chance.o model_names.o model_data.o)
@@ -12,6 +14,9 @@ build/$(1)/tests/sim/crash.sim: $(addprefix build/$(1)/tests/sim/,crash_scenario
 		crash_judge.o)
 build/$(1)/tests/sim/model.sim build/$(1)/tests/sim/crash.sim: %.sim: %.o build/$(1)/tests/sim/backing_sim.o \
 		$$(SIM_COMMON:%=build/$(1)/%) build/$(1)/libcore.a build/$(1)/libport-sim.a
+	$$(CC) $$($(1)_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group
+build/$(1)/tests/sim/hosts.sim: %.sim: %.o $(addprefix build/$(1)/tests/sim/hosts_,$(HOSTS_PARTS:%=%.o)) \
+		build/$(1)/libcore.a build/$(1)/libport-sim.a
 	$$(CC) $$($(1)_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group
 build/$(1)/tests/sim/mutate.sim: %.sim: %.o build/$(1)/libcore.a build/$(1)/libport-sim.a
 	$$(CC) $$($(1)_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group
@@ -30,6 +35,13 @@ check-long: $(SIM_PROGS)
 	CAIRN_LONG=1 $(SIM_DIR)/mutate.sim
 	for seed in 1 2 3 4 5; do SEED=$$seed $(SIM_DIR)/crash.sim || exit 1; done
 .PHONY: check-long
+
+# Many hosts, one seed: make sim SEED=7, or RUNS=1000 from that seed on; HOSTS=, OPS=, V=-v (the trace)
+# or -vv (every transfer). The settings of the environment are told at the top of hosts.c.
+sim: build/release/tests/sim/hosts.sim
+	@SEED=$(or $(SEED),1) $< $(V)
+export RUNS HOSTS OPS
+.PHONY: sim
 
 # The model again, on a VMFS-6.
 $(SIM_DIR)/model6.sim: $(SIM_DIR)/model.sim

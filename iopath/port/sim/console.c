@@ -8,7 +8,7 @@
 
 void port_console(enum log_level level, const char *line)
 {
-	if (level <= sim.log_level)
+	if (level <= sim.log_level && !sim.quiet)
 		fprintf(stderr, "cairn: [%llu.%06llu] %s%s%s\n",
 			(unsigned long long)(sim.now_ns / 1000000000),
 			(unsigned long long)(sim.now_ns / 1000 % 1000000),

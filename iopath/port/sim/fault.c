@@ -91,6 +91,8 @@ int port_interrupted(void)
 	return sim.interrupted;
 }
 
+void sim_quiet(int quiet) { sim.quiet = (uint8_t)quiet; }
+
 /* Nobody can send the simulator a signal to ask. */
 uint32_t port_progress_asked(void)
 {

@@ -199,6 +199,9 @@ static void show(const struct event *e, enum status st, int done)
 				   .status = st, .offset = io->offset, .bytes = io->bytes,
 				   .submitted_ns = e->submitted_ns, .disk = io->disk };
 
+	event.changed = done && io->op != PORT_READ && io->op != PORT_FLUSH;
+	if (done && io->op == SIM_OP_ATS)
+		event.changed = container_of(e->io, struct sim_ats, io)->written;
 	if (sim.watch && (done || io->op != PORT_READ))
 		sim.watch(sim.watch_arg, &event);
 }

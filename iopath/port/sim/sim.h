@@ -143,6 +143,7 @@ void sim_ats_submit(struct port_disk *disk, struct sim_ats *ats);
 struct sim_event {
 	uint32_t	host;
 	uint8_t		op, done;
+	uint8_t		changed;	/* done 1: the disk was written; of a compare, if equal */
 	enum status	status;		/* of what the disk did, done 1 */
 	uint64_t	offset, bytes, submitted_ns;
 	const struct port_disk *disk;
@@ -155,6 +156,8 @@ void sim_event_read(const struct sim_event *event, uint64_t offset, void *buf, s
 
 /* ---- the rest -------------------------------------------------------------------------------- */
 
+/* 1: log lines are dropped, errors too: they are what the test is about. */
+void sim_quiet(int quiet);
 /* As if a signal had come: port_interrupted() gives the number; 0 takes it back. */
 void sim_interrupt(int signal_number);
 

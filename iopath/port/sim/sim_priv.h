@@ -205,7 +205,7 @@ struct sim {
 	struct sim_host	host[SIM_HOSTS_MAX];
 	uint32_t	host_count;
 	struct blocks	blocks;
-	uint8_t		stopping;
+	uint8_t		stopping, quiet;
 	struct list	in_flight;	/* transfers, by the time of their end */
 	struct list	disks;		/* all openings */
 	struct list	inodes;
