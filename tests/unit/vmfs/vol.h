@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* vol - what the tests of a mounted volume share: a disk of the simulator with a fresh VMFS-5, and
+/* vol - what the tests of a mounted volume share: a disk of the simulator with a fresh volume, and
  * short forms of the calls that must succeed. */
 #ifndef CAIRN_TESTS_VMFS_VOL_H
 #define CAIRN_TESTS_VMFS_VOL_H
@@ -17,9 +17,9 @@ struct vol {
 	struct why		why;
 };
 
-static inline void vol_format(uint64_t bytes)
+static inline void vol_format_as(uint32_t version, uint64_t bytes)
 {
-	struct vmfs_mkfs_opts opts = { .label = "ds1" };
+	struct vmfs_mkfs_opts opts = { .label = "ds1", .version = version };
 	struct vmfs_uuid uuid;
 	struct io_dev *dev;
 	struct why why = { 0 };
@@ -30,6 +30,8 @@ static inline void vol_format(uint64_t bytes)
 	CU_ASSERT_EQUAL_FATAL(vmfs_mkfs(&dev, 1, &opts, &uuid, &why), ST_OK);
 	io_dev_close(dev);
 }
+
+static inline void vol_format(uint64_t bytes) { vol_format_as(5, bytes); }
 
 static inline enum status vol_try_mount(struct vol *v, int write)
 {
