@@ -48,13 +48,13 @@ static int crash_at(struct volume *v, struct scenario *s, const struct point *po
 		    struct totals *sum)
 {
 	struct vmfs_check_result result;
-	struct run run;
+	struct run run = { 0 };
 	int bad;
 
 	if (backing_restore(v->uri) < 0 || volume_mount(v, 1, 0) < 0)
 		return -1;
 	backing_stop_after(point->writes);
-	run = crash_run(v, s);
+	crash_run(v, s, s->count, &run);
 	complain_quietly(1);
 	volume_abandon(v);
 	complain_quietly(0);
@@ -77,13 +77,13 @@ static int crash_at(struct volume *v, struct scenario *s, const struct point *po
 static int rehearse(struct volume *v, struct scenario *s)
 {
 	struct vmfs_check_result result;
-	struct run run;
+	struct run run = { 0 };
 
 	crash_prepare(s);
 	if (backing_restore(v->uri) < 0 || volume_mount(v, 1, 0) < 0)
 		return -1;
 	s->writes = backing_writes();
-	run = crash_run(v, s);
+	crash_run(v, s, s->count, &run);
 	s->writes = backing_writes() - s->writes;
 	if (run.ended < s->count)
 		return complain("step %u fails without a crash: %s", run.ended,

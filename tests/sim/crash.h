@@ -23,11 +23,12 @@ enum step_op {
 	ZERO,
 	FLUSH,
 	SYNC,
+	COPY,
 };
 
 struct step {
 	enum step_op	op;
-	char path[80], to[80]; /* to: the new name of RENAME, the target of SYMLINK */
+	char path[80], to[80]; /* to: the new name of RENAME, the target of SYMLINK and COPY */
 	uint64_t	at, bytes;
 };
 
@@ -51,8 +52,9 @@ extern struct scenario crash_scenarios[SCENARIOS];
 /* Fill in step[], count and state[]; let go of the states. */
 void crash_prepare(struct scenario *s);
 void crash_forget(struct scenario *s);
-/* All steps in order until one fails. */
-struct run crash_run(struct volume *v, const struct scenario *s);
+/* Steps in order up to `until`, or until one fails; *run says how far it has come, also while it
+ * runs: a host that stops does not return. */
+void crash_run(struct volume *v, const struct scenario *s, uint32_t until, struct run *run);
 /* NULL: there is no such name. */
 struct tree_node *crash_find(struct tree *tree, const char *path);
 /* Is what the mounted volume shows allowed after that run? 0, or -1 after printing what is not. */

@@ -52,6 +52,21 @@ static void tree_rename(struct tree *tree, const struct step *step)
 	tree_move(node, dir, name);
 }
 
+static void tree_copy(struct tree *tree, const struct step *step)
+{
+	struct tree_node *from = crash_find(tree, step->path), *to = crash_find(tree, step->to);
+
+	tree_write(to, step->at, step->bytes, 0);
+	for (uint32_t i = 0; i < from->piece_count; i++) {
+		const struct tree_piece *p = &from->piece[i];
+		uint64_t at = MAX(p->at, step->at);
+		uint64_t end = MIN(p->at + p->bytes, step->at + step->bytes);
+
+		if (at < end)
+			tree_write(to, at, end - at, p->stamp);
+	}
+}
+
 static void tree_step(struct tree *tree, const struct step *step, uint64_t stamp)
 {
 	struct tree_node *node = crash_find(tree, step->path);
@@ -67,6 +82,7 @@ static void tree_step(struct tree *tree, const struct step *step, uint64_t stamp
 	case LAZY:
 	case EAGER: tree_resize(node, MAX(node->size_bytes, step->at + step->bytes)); break;
 	case UNMAP: case ZERO: tree_write(node, step->at, step->bytes, 0); break;
+	case COPY: tree_copy(tree, step); break;
 	case FLUSH: case SYNC: break;
 	}
 }
@@ -92,6 +108,23 @@ static enum status file_clear(struct store_file *f, const struct step *step)
 	return io_wait_end(&wait);
 }
 
+static enum status file_copy(struct store *store, struct store_file *from, const struct step *step)
+{
+	uint8_t *buf = malloc(step->bytes);
+	struct store_file *to;
+	enum status st = store->ops->open(store, step->to, STORE_WRITE, &to, NULL), closed;
+
+	if (st == ST_OK) {
+		st = store_read(from, step->at, buf, step->bytes);
+		if (st == ST_OK)
+			st = store_write(to, step->at, buf, step->bytes);
+		closed = store->ops->file_close(to);
+		st = st == ST_OK ? closed : st;
+	}
+	free(buf);
+	return st;
+}
+
 static enum status file_step(struct store *store, const struct step *step, uint64_t stamp)
 {
 	struct store_file *f;
@@ -110,6 +143,7 @@ static enum status file_step(struct store *store, const struct step *step, uint6
 		st = store->ops->file_allocate(f, step->at, step->bytes, STORE_ALLOC_EAGER);
 		break;
 	case FLUSH: st = store_flush(f); break;
+	case COPY: st = file_copy(store, f, step); break;
 	default: st = file_clear(f, step); break;
 	}
 	closed = store->ops->file_close(f);
@@ -134,20 +168,17 @@ static enum status volume_step(struct store *store, const struct step *step, uin
 	}
 }
 
-struct run crash_run(struct volume *v, const struct scenario *s)
+void crash_run(struct volume *v, const struct scenario *s, uint32_t until, struct run *run)
 {
-	struct run run = { 0 };
+	while (run->ended < until) {
+		const struct step *step = &s->step[run->ended];
 
-	while (run.ended < s->count) {
-		const struct step *step = &s->step[run.ended];
-
-		if (volume_step(v->store, step, run.ended + 1) != ST_OK)
-			break;
-		run.ended++;
+		if (volume_step(v->store, step, run->ended + 1) != ST_OK)
+			return;
+		run->ended++;
 		if (step->op == SYNC)
-			run.synced = run.ended;
+			run->synced = run->ended;
 	}
-	return run;
 }
 
 /* ---- the states ------------------------------------------------------------------------------ */

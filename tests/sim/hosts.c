@@ -11,6 +11,7 @@
  *	BEYOND=1	also writes that are lost or misdirected: more than a volume can bear */
 #include "tests/sim/hosts.h"
 
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -85,23 +86,23 @@ static void print_table(const struct totals *t, double seconds)
 	for (uint32_t i = 0; i < OP_KINDS; i++)
 		printf("%-20s %10llu %14llu\n", op_name[i], (unsigned long long)t->op[i],
 		       (unsigned long long)t->op_refused[i]);
-	printf("hosts: %llu runs, %.1f hosts, %.0f operations, %.1f faults a run; %llu mounts, %llu "
-	       "lost; %.0f s of virtual time; %.1f s, %.0f runs/s; %llu failed\n",
-	       (unsigned long long)t->runs, (double)t->hosts / (double)t->runs,
-	       (double)t->ops / (double)t->runs, (double)faults / (double)t->runs,
-	       (unsigned long long)t->mounts, (unsigned long long)t->lost,
-	       (double)t->virtual_ns / 1e9, seconds, (double)t->runs / seconds,
-	       (unsigned long long)t->failed);
+	printf(
+	    "hosts: %llu runs, %.1f hosts, %.0f operations, %.1f faults a run; %llu mounts, %llu "
+	    "lost; %.0f s of virtual time; %.1f s, %.0f runs/s; %llu failed\n",
+	    (unsigned long long)t->runs, (double)t->hosts / (double)t->runs,
+	    (double)t->ops / (double)t->runs, (double)faults / (double)t->runs,
+	    (unsigned long long)t->mounts, (unsigned long long)t->lost, (double)t->virtual_ns / 1e9,
+	    seconds, (double)t->runs / seconds, (unsigned long long)t->failed);
 }
 
 static void print_json(const struct totals *t, double seconds)
 {
-	printf("{\"runs\": %llu, \"failed\": %llu, \"hosts\": %llu, \"operations\": %llu, "
-	       "\"mounts\": %llu, \"lost\": %llu, \"virtual_s\": %.0f, \"cpu_s\": %.2f, \"faults\": {",
-	       (unsigned long long)t->runs, (unsigned long long)t->failed,
-	       (unsigned long long)t->hosts, (unsigned long long)t->ops,
-	       (unsigned long long)t->mounts, (unsigned long long)t->lost,
-	       (double)t->virtual_ns / 1e9, seconds);
+	printf(
+	    "{\"runs\": %llu, \"failed\": %llu, \"hosts\": %llu, \"operations\": %llu, "
+	    "\"mounts\": %llu, \"lost\": %llu, \"virtual_s\": %.0f, \"cpu_s\": %.2f, \"faults\": {",
+	    (unsigned long long)t->runs, (unsigned long long)t->failed,
+	    (unsigned long long)t->hosts, (unsigned long long)t->ops, (unsigned long long)t->mounts,
+	    (unsigned long long)t->lost, (double)t->virtual_ns / 1e9, seconds);
 	for (uint32_t i = 0; i < FAULT_KINDS; i++)
 		printf("%s\"%s\": {\"armed\": %llu, \"chances\": %llu, \"fired\": %llu}",
 		       i ? ", " : "", fault_name[i], (unsigned long long)t->armed[i],
@@ -151,11 +152,14 @@ static int run_seed(uint64_t seed, const struct wanted *w, struct totals *totals
 int main(int argc, char **argv)
 {
 	uint64_t first = setting("SEED", 1), runs = setting("RUNS", getenv("SEED") ? 1 : 200);
-	struct totals totals = { 0 };
-	struct wanted wanted = { 0 };
+	struct totals totals = {0};
+	struct wanted wanted = {0};
 	double began = now_s();
 	int json = 0;
 
+	/* Each mount takes and frees buffers of a megabyte: keep them, page faults are dear. */
+	mallopt(M_MMAP_THRESHOLD, 64 << 20);
+	mallopt(M_TRIM_THRESHOLD, 256 << 20);
 	for (int i = 1; i < argc; i++) {
 		json |= !strcmp(argv[i], "--json");
 		if (!strncmp(argv[i], "-v", 2))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* hosts - many hosts on one datastore, in one process, from one seed.
- * hosts_config.c draws what a run is like, hosts_run.c drives it, hosts_work.c has the operations of
- * one host, hosts_model.c and hosts_file.c know what must come of them, hosts_watch.c judges each
- * write to the disk, hosts_dev.c is the disk as a host sees it, hosts.c runs many seeds. */
+/* hosts - many hosts on one datastore, in one process, from one seed. hosts_config.c draws what
+ * a run is like, hosts_run.c drives it, hosts_work.c has the operations of one host,
+ * hosts_model.c and hosts_file.c know what must come of them, hosts_watch.c judges each write to
+ * the disk, hosts_dev.c is the disk as a host sees it, hosts.c runs many seeds. */
 #ifndef CAIRN_TESTS_HOSTS_H
 #define CAIRN_TESTS_HOSTS_H
 
@@ -147,7 +147,8 @@ void reg_add(struct reg *r, uint32_t inc, uint32_t seq, uint64_t value);
 void reg_undo(struct reg *r, uint32_t inc, uint32_t seq);
 /* What this inc did up to seq is durable. */
 void reg_settle(struct reg *r, uint32_t inc, uint32_t seq);
-/* Inc `by` has seen this value. data: it changes in place, without the journal. 0: that cannot be. */
+/* Inc `by` has seen this value. data: it changes in place, without the journal. 0: that cannot
+ * be. */
 int reg_seen(struct model *m, struct reg *r, uint32_t by, uint64_t value, int data);
 /* More than one value is possible. */
 int reg_in_doubt(const struct model *m, const struct reg *r, uint32_t by);

@@ -7,10 +7,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define VOLUME5_BYTES	(96 * MIB)
-#define VOLUME6_BYTES	(600 * MIB)
+#define VOLUME5_BYTES (96 * MIB)
+#define VOLUME6_BYTES (600 * MIB)
 
-struct making { struct base *base; uint32_t version; int failed; };
+struct making {
+	struct base *base;
+	uint32_t version;
+	int failed;
+};
 
 static int report(const char *what, const struct why *why, enum status st)
 {
@@ -24,7 +28,7 @@ static int report(const char *what, const struct why *why, enum status st)
 static void mark(struct base *b, uint64_t at, uint64_t bytes, enum place_kind kind, uint32_t number)
 {
 	for (uint64_t s = at / 512; s < (at + bytes) / 512 && s < b->sectors; s++)
-		b->place[s] = (struct place){ (uint8_t)kind, number };
+		b->place[s] = (struct place){(uint8_t)kind, number};
 }
 
 static void mark_slots(struct base *b)
@@ -40,7 +44,7 @@ static void mark_fd(struct base *b, uint64_t at, uint64_t addr, uint32_t cluster
 	const struct vmfs_form *form = b->layout->form;
 	uint32_t i = b->fds++;
 
-	b->fd[i] = (struct fd_place){ at, (uint32_t)addr, cluster };
+	b->fd[i] = (struct fd_place){at, (uint32_t)addr, cluster};
 	mark(b, at, 512, PLACE_FD_LOCK, i);
 	mark(b, at + form->md_bytes, form->fd_bytes - form->md_bytes, PLACE_FD, i);
 }
@@ -59,7 +63,7 @@ static void mark_resource(struct base *b, enum vmfs_res kind, uint32_t cluster, 
 	}
 	if (kind != VMFS_RES_SB && kind != VMFS_RES_PB && kind != VMFS_RES_PB2)
 		return;
-	b->small[b->smalls] = (struct small_place){ at, addr, b->first_cluster[kind] + cluster };
+	b->small[b->smalls] = (struct small_place){at, addr, b->first_cluster[kind] + cluster};
 	mark(b, at, g->resource_bytes, PLACE_SMALL, b->smalls++);
 }
 
@@ -69,7 +73,7 @@ static void mark_cluster(struct base *b, enum vmfs_res kind, uint32_t cluster)
 	uint64_t at = vmfs_layout_cluster_at(b->layout, kind, cluster);
 	uint32_t md = b->layout->form->md_bytes, i = b->clusters++;
 
-	b->cluster[i] = (struct cluster_place){ at, (uint8_t)kind };
+	b->cluster[i] = (struct cluster_place){at, (uint8_t)kind};
 	mark(b, at, 512, PLACE_CLUSTER_LOCK, i);
 	mark(b, at + md, 512, PLACE_BITMAP, i);
 	for (uint32_t r = 0; r < vmfs_geom_cluster_total(g, cluster); r++)
@@ -119,8 +123,9 @@ static int draw_map(struct base *b)
 
 static enum status make_dirs(struct io_dev *dev, struct why *why)
 {
-	static const char *const dir[DIRS] = { "/s0", "/s1", "/p0", "/p1", "/p2", "/p3", "/p4", "/p5" };
-	struct vmfs_mount_opts opts = { .write = 1 };
+	static const char *const dir[DIRS] = {"/s0", "/s1", "/p0", "/p1",
+					      "/p2", "/p3", "/p4", "/p5"};
+	struct vmfs_mount_opts opts = {.write = 1};
 	struct vmfs_volume *vol;
 	struct store *store;
 	enum status st = vmfs_mount(&dev, 1, &opts, &vol, why), unmounted;
@@ -136,7 +141,7 @@ static enum status make_dirs(struct io_dev *dev, struct why *why)
 
 static enum status read_layout(struct base *b, struct io_dev *dev, struct why *why)
 {
-	struct lvm lvm = { 0 };
+	struct lvm lvm = {0};
 	enum status st = lvm_open(&lvm, &dev, 1, why);
 
 	if (st != ST_OK)
@@ -155,11 +160,12 @@ static enum status read_layout(struct base *b, struct io_dev *dev, struct why *w
 static void make_world(void *arg)
 {
 	struct making *m = arg;
-	struct vmfs_mkfs_opts opts = { .label = "hosts", .version = m->version };
+	struct vmfs_mkfs_opts opts = {.label = "hosts", .version = m->version};
 	struct vmfs_uuid uuid;
-	struct why why = { 0 };
+	struct why why = {0};
 	struct io_dev *dev = NULL;
-	enum status st = sim_disk_create(DISK_PATH, m->version == 6 ? VOLUME6_BYTES : VOLUME5_BYTES, 1);
+	enum status st =
+	    sim_disk_create(DISK_PATH, m->version == 6 ? VOLUME6_BYTES : VOLUME5_BYTES, 1);
 
 	if (st == ST_OK)
 		st = io_dev_open(DISK_PATH, IO_OPEN_WRITE, &dev, &why);
@@ -196,14 +202,14 @@ void base_free(struct base *b)
 
 struct base *base_make(uint32_t version)
 {
-	struct port_config config = { .seed = version, .log_level = LOG_ERROR };
-	struct making m = { .base = calloc(1, sizeof(*m.base)), .version = version };
-	struct why why = { 0 };
+	struct port_config config = {.seed = version, .log_level = LOG_ERROR};
+	struct making m = {.base = calloc(1, sizeof(*m.base)), .version = version};
+	struct why why = {0};
 
 	if (m.base)
 		m.base->layout = calloc(1, sizeof(*m.base->layout));
-	if (m.base && m.base->layout &&
-	    port_run(&config, make_world, &m, &why) == ST_OK && !m.failed)
+	if (m.base && m.base->layout && port_run(&config, make_world, &m, &why) == ST_OK &&
+	    !m.failed)
 		return m.base;
 	base_free(m.base);
 	return NULL;

@@ -1,29 +1,41 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* hosts_config - what a run is like, drawn from its seed. Leaving kinds of operations and faults
- * out is the point: a run of few kinds goes deeper into each (Groce et al., Swarm Testing, 2012). */
+ * out is the point: a run of few kinds goes deeper into each (Groce et al., Swarm Testing,
+ * 2012). */
 #include "tests/sim/hosts.h"
 
 #include <stdio.h>
 
 const char *const fault_name[FAULT_KINDS] = {
-	[SIM_FAULT_SLOW] = "disk.slow", [SIM_FAULT_STUCK] = "disk.stuck",
-	[SIM_FAULT_ERROR] = "disk.error", [SIM_FAULT_NO_ANSWER] = "disk.no-answer",
-	[SIM_FAULT_LOST] = "disk.lost", [SIM_FAULT_MISDIRECTED] = "disk.misdirected",
-	[FAULT_ATS_SAYS_NO] = "ats.done-says-no", [FAULT_ATS_REFUSES] = "ats.equal-refused",
-	[FAULT_ATS_NO_ANSWER] = "ats.no-answer", [FAULT_ATS_LATE] = "ats.late",
-	[FAULT_ATS_SLOW] = "ats.slow", [FAULT_POWER] = "host.power", [FAULT_QUICK] = "host.quick",
-	[FAULT_PAUSE] = "host.pause", [FAULT_ZOMBIE] = "host.zombie", [FAULT_APD] = "san.apd",
-	[FAULT_ALL_OFF] = "host.all-off",
+    [SIM_FAULT_SLOW] = "disk.slow",
+    [SIM_FAULT_STUCK] = "disk.stuck",
+    [SIM_FAULT_ERROR] = "disk.error",
+    [SIM_FAULT_NO_ANSWER] = "disk.no-answer",
+    [SIM_FAULT_LOST] = "disk.lost",
+    [SIM_FAULT_MISDIRECTED] = "disk.misdirected",
+    [FAULT_ATS_SAYS_NO] = "ats.done-says-no",
+    [FAULT_ATS_REFUSES] = "ats.equal-refused",
+    [FAULT_ATS_NO_ANSWER] = "ats.no-answer",
+    [FAULT_ATS_LATE] = "ats.late",
+    [FAULT_ATS_SLOW] = "ats.slow",
+    [FAULT_POWER] = "host.power",
+    [FAULT_QUICK] = "host.quick",
+    [FAULT_PAUSE] = "host.pause",
+    [FAULT_ZOMBIE] = "host.zombie",
+    [FAULT_APD] = "san.apd",
+    [FAULT_ALL_OFF] = "host.all-off",
 };
 
 const char *const op_name[OP_KINDS] = {
-	"create", "write", "read", "truncate", "punch", "allocate", "unlink", "rename", "mkdir",
-	"rmdir", "list", "stat", "sync", "flush", "close", "remount", "clone", "contend",
+    "create", "write", "read", "truncate", "punch", "allocate", "unlink",  "rename", "mkdir",
+    "rmdir",  "list",  "stat", "sync",	   "flush", "close",	"remount", "clone",  "contend",
 };
 
 /* ---- the draw -------------------------------------------------------------------------------- */
 
-struct draw { uint64_t seed, n; };
+struct draw {
+	uint64_t seed, n;
+};
 
 /* The finalizer of splitmix64, as in the simulator. */
 static uint64_t next(struct draw *d)
@@ -35,7 +47,10 @@ static uint64_t next(struct draw *d)
 	return x ^ x >> 31;
 }
 
-static uint64_t below(struct draw *d, uint64_t n) { return next(d) % n; }
+static uint64_t below(struct draw *d, uint64_t n)
+{
+	return next(d) % n;
+}
 
 /* Evenly many of each length: 1 ... 2 ^ bits. */
 static uint64_t log_uniform(struct draw *d, uint32_t low_bits, uint32_t high_bits)
@@ -45,7 +60,10 @@ static uint64_t log_uniform(struct draw *d, uint32_t low_bits, uint32_t high_bit
 	return top + below(d, top);
 }
 
-static uint64_t half_of(struct draw *d, uint32_t kinds) { return next(d) & ((1ull << kinds) - 1); }
+static uint64_t half_of(struct draw *d, uint32_t kinds)
+{
+	return next(d) & ((1ull << kinds) - 1);
+}
 
 static uint64_t draw_faults(struct draw *d, int beyond)
 {
@@ -74,12 +92,14 @@ static uint32_t draw_rate(struct draw *d, uint32_t fault)
 
 void config_draw(struct config *c, uint64_t seed, const struct wanted *w)
 {
-	struct draw d = { seed, 0 };
+	struct draw d = {seed, 0};
 	uint64_t hosts = below(&d, 20), ops = log_uniform(&d, 3, 6);
 
-	*c = (struct config){ .seed = seed, .cover = w->cover, .beyond = w->beyond,
-			      .alone = w->alone };
-	c->hosts = hosts < 16 ? 2 + (uint32_t)hosts % 3 : hosts == 16 ? 1 : 5 + (uint32_t)below(&d, 4);
+	*c = (struct config){
+	    .seed = seed, .cover = w->cover, .beyond = w->beyond, .alone = w->alone};
+	c->hosts = hosts < 16	 ? 2 + (uint32_t)hosts % 3
+		   : hosts == 16 ? 1
+				 : 5 + (uint32_t)below(&d, 4);
 	c->ops = (uint32_t)ops;
 	c->version = below(&d, 8) == 0 ? 6 : 5;
 	c->op_mask = half_of(&d, OP_KINDS) | 1ull << OP_CREATE | 1ull << OP_WRITE;

@@ -5,14 +5,21 @@
  * was given up. */
 #include "tests/sim/hosts.h"
 
-#define GIVE_UP_NS	SECOND_NS		/* the caller hears of a time-out after at most this */
-#define LATE_NS		(3 * SECOND_NS / 2)	/* and it is done at most so much later */
-#define SLOW_LEAST_NS	(8 * SECOND_NS)
-#define SLOW_MOST_NS	(30 * SECOND_NS)
+#define GIVE_UP_NS    SECOND_NS		  /* the caller hears of a time-out after at most this */
+#define LATE_NS	      (3 * SECOND_NS / 2) /* and it is done at most so much later */
+#define SLOW_LEAST_NS (8 * SECOND_NS)
+#define SLOW_MOST_NS  (30 * SECOND_NS)
 
-struct lun { struct io_dev dev; struct port_disk *disk; uint32_t late; };
+struct lun {
+	struct io_dev dev;
+	struct port_disk *disk;
+	uint32_t late;
+};
 
-static struct lun *lun_of(struct io_dev *dev) { return container_of(dev, struct lun, dev); }
+static struct lun *lun_of(struct io_dev *dev)
+{
+	return container_of(dev, struct lun, dev);
+}
 
 static void ended(struct port_io *io)
 {
@@ -43,7 +50,11 @@ static void lun_next_data(struct io_dev *dev, uint64_t offset, uint64_t *data, u
 
 /* ---- compare and write ----------------------------------------------------------------------- */
 
-struct attempt { struct sim_ats ats; struct port_world *world; uint8_t ended; };
+struct attempt {
+	struct sim_ats ats;
+	struct port_world *world;
+	uint8_t ended;
+};
 
 static void attempt_ended(struct port_io *io)
 {
@@ -55,8 +66,8 @@ static void attempt_ended(struct port_io *io)
 
 static enum status carry_out(struct io_dev *dev, struct io_ats *what)
 {
-	struct attempt a = { .ats = { .old = what->old, .new = what->new, .seen = what->seen },
-			     .world = port_world_self() };
+	struct attempt a = {.ats = {.old = what->old, .new = what->new, .seen = what->seen},
+			    .world = port_world_self()};
 
 	a.ats.io.offset = what->offset;
 	a.ats.io.bytes = what->bytes;
@@ -70,10 +81,10 @@ static enum status carry_out(struct io_dev *dev, struct io_ats *what)
 
 /* Given up, and done all the same. The images are copies: the caller's are gone by then. */
 struct late {
-	struct sim_ats		ats;
-	struct port_timer	timer;
-	struct lun		*lun;
-	uint8_t			*copy;
+	struct sim_ats ats;
+	struct port_timer timer;
+	struct lun *lun;
+	uint8_t *copy;
 };
 
 static void late_ended(struct port_io *io)
@@ -99,11 +110,11 @@ static enum status carry_out_late(struct io_dev *dev, const struct io_ats *what)
 	struct late *l = port_alloc(sizeof(*l));
 	uint8_t *copy = port_dma_alloc(3 * what->bytes);
 
-	VERIFY(l && copy);	/* memory is none of this run's faults */
+	VERIFY(l && copy); /* memory is none of this run's faults */
 	memcpy(copy, what->old, what->bytes);
 	memcpy(copy + what->bytes, what->new, what->bytes);
-	l->ats = (struct sim_ats){ .old = copy, .new = copy + what->bytes,
-				   .seen = copy + 2 * what->bytes };
+	l->ats = (struct sim_ats){
+	    .old = copy, .new = copy + what->bytes, .seen = copy + 2 * what->bytes};
 	l->ats.io.offset = what->offset;
 	l->ats.io.bytes = what->bytes;
 	l->ats.io.done = late_ended;
@@ -143,7 +154,10 @@ static enum status lun_ats(struct io_dev *dev, struct io_ats *what)
 }
 
 static const struct io_dev_ops lun_ops = {
-	.submit = lun_submit, .close = lun_close, .next_data = lun_next_data, .ats = lun_ats,
+    .submit = lun_submit,
+    .close = lun_close,
+    .next_data = lun_next_data,
+    .ats = lun_ats,
 };
 
 enum status dev_open(struct io_dev **dev)
@@ -160,9 +174,13 @@ enum status dev_open(struct io_dev **dev)
 		return st;
 	}
 	port_disk_info(lun->disk, &info);
-	lun->dev = (struct io_dev){ .ops = &lun_ops, .size_bytes = info.size_bytes,
-				    .block_bytes = info.block_bytes, .writable = 1, .is_device = 1,
-				    .zero_is_cheap = 1, .unmap_zeroes = 1 };
+	lun->dev = (struct io_dev){.ops = &lun_ops,
+				   .size_bytes = info.size_bytes,
+				   .block_bytes = info.block_bytes,
+				   .writable = 1,
+				   .is_device = 1,
+				   .zero_is_cheap = 1,
+				   .unmap_zeroes = 1};
 	mem_copy_text(lun->dev.name, sizeof(lun->dev.name), DISK_PATH);
 	*dev = &lun->dev;
 	return ST_OK;

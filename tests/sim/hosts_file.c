@@ -10,10 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CELL_MAGIC 0x4C4C4543u	/* "CELL" */
+#define CELL_MAGIC 0x4C4C4543u /* "CELL" */
 
-static const struct { uint32_t first; uint64_t sector; } cell_runs[] = {
-	{ 0, 0 }, { 4, 14 }, { 8, 2046 }, { 12, 3 * 2048 }, { 16, 256 * 2048 - 2 }, { CELLS, 0 },
+static const struct {
+	uint32_t first;
+	uint64_t sector;
+} cell_runs[] = {
+    {0, 0}, {4, 14}, {8, 2046}, {12, 3 * 2048}, {16, 256 * 2048 - 2}, {CELLS, 0},
 };
 
 #define RUNS (ARRAY_COUNT(cell_runs) - 1)
@@ -43,9 +46,9 @@ void cell_run(uint32_t cell, uint32_t *first, uint32_t *end)
 }
 
 struct cell_sector {
-	uint32_t	magic, file, cell, crc;
-	uint64_t	stamp;
-	uint64_t	filler[61];
+	uint32_t magic, file, cell, crc;
+	uint64_t stamp;
+	uint64_t filler[61];
 };
 
 static void make(struct cell_sector *s, uint32_t file, uint32_t cell, uint64_t stamp)

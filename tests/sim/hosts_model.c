@@ -20,18 +20,24 @@
 void reg_init(struct reg *r, uint64_t value)
 {
 	r->n = 1;
-	r->v[0] = (struct version){ .value = value };
+	r->v[0] = (struct version){.value = value};
 }
 
-int reg_is_full(const struct reg *r) { return r->n >= VERSIONS_MAX - 1; }
+int reg_is_full(const struct reg *r)
+{
+	return r->n >= VERSIONS_MAX - 1;
+}
 
-uint64_t reg_now(const struct reg *r) { return r->v[r->n - 1].value; }
+uint64_t reg_now(const struct reg *r)
+{
+	return r->v[r->n - 1].value;
+}
 
 /* What came before is another inc's, and this one has seen it. */
 void reg_add(struct reg *r, uint32_t inc, uint32_t seq, uint64_t value)
 {
 	VERIFY(r->n < VERSIONS_MAX);
-	r->v[r->n++] = (struct version){ inc, seq, value };
+	r->v[r->n++] = (struct version){inc, seq, value};
 }
 
 void reg_undo(struct reg *r, uint32_t inc, uint32_t seq)
@@ -135,7 +141,7 @@ int reg_seen(struct model *m, struct reg *r, uint32_t by, uint64_t value, int da
 	}
 	if (last->value != value)
 		return 0;
-	if (!data && last->inc != by) {		/* it would not be seen if it were not committed */
+	if (!data && last->inc != by) { /* it would not be seen if it were not committed */
 		m->inc[last->inc].low = MAX(m->inc[last->inc].low, last->seq);
 		reg_init(r, value);
 	}
@@ -156,7 +162,7 @@ void reg_text(const struct reg *r, char *text, size_t size)
 
 void model_init(struct model *m)
 {
-	static const char *const dir[DIRS] = { "s0", "s1", "p0", "p1", "p2", "p3", "p4", "p5" };
+	static const char *const dir[DIRS] = {"s0", "s1", "p0", "p1", "p2", "p3", "p4", "p5"};
 
 	memset(m, 0, sizeof(*m));
 	m->incs = 1;
@@ -200,7 +206,7 @@ struct file *model_new_file(struct model *m)
 uint32_t model_inc(struct model *m, uint32_t host)
 {
 	VERIFY(m->incs < INCS_MAX);
-	m->inc[m->incs] = (struct inc){ .host = host, .high = UINT32_MAX, .live = 1 };
+	m->inc[m->incs] = (struct inc){.host = host, .high = UINT32_MAX, .live = 1};
 	return m->incs++;
 }
 

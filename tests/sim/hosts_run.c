@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* hosts_run - one run: a formatted volume, hosts that work on it while things break, then everything
- * healed and the rest of the work done in bounded time, then (or not) a power cut, and a fresh host
- * that must find what the model says and a volume that its checker has nothing to say about. */
+/* hosts_run - one run: a formatted volume, hosts that work on it while things break, then
+ * everything healed and the rest of the work done in bounded time, then (or not) a power cut,
+ * and a fresh host that must find what the model says and a volume that its checker has nothing
+ * to say about. */
 #include "tests/sim/hosts.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-#define STREAM_DRIVE	1u
-#define POLL_NS		(20000000ull)
-#define HEAL_NS		(400 * SECOND_NS)	/* faults end after this at the latest */
-#define LIVE_NS		(600 * SECOND_NS)	/* and all work so much later */
+#define STREAM_DRIVE 1u
+#define POLL_NS	     (20000000ull)
+#define HEAL_NS	     (400 * SECOND_NS) /* faults end after this at the latest */
+#define LIVE_NS	     (600 * SECOND_NS) /* and all work so much later */
 
 /* ---- what every part uses -------------------------------------------------------------------- */
 
@@ -64,8 +65,8 @@ void violate(struct run *run, const char *invariant, const char *format, ...)
 static void boot(struct run *run, struct host *h)
 {
 	trace(run, h->number, "power on");
-	*h = (struct host){ .run = run, .number = h->number, .done = h->done, .tries = h->tries,
-			    .drawn = h->drawn };
+	*h = (struct host){
+	    .run = run, .number = h->number, .done = h->done, .tries = h->tries, .drawn = h->drawn};
 	watch_booted(run->watch, h->number);
 	VERIFY(sim_host_boot(h->number, host_main, h) == ST_OK);
 }
@@ -174,9 +175,9 @@ static void finding(void *arg, const struct vmfs_finding *f)
 
 static void check(struct run *run)
 {
-	struct vmfs_check_opts opts = { .finding = finding, .arg = run };
+	struct vmfs_check_opts opts = {.finding = finding, .arg = run};
 	struct vmfs_check_result result;
-	struct why why = { 0 };
+	struct why why = {0};
 	struct io_dev *dev;
 	enum status st = io_dev_open(DISK_PATH, 0, &dev, &why);
 
@@ -213,7 +214,7 @@ static void judge(struct run *run)
 		cut_all(run);
 	for (uint32_t i = 1; i <= run->config.hosts; i++)
 		tend_host(run, &run->host[i]);
-	*fresh = (struct host){ .run = run, .number = run->config.hosts + 1 };
+	*fresh = (struct host){.run = run, .number = run->config.hosts + 1};
 	watch_booted(run->watch, fresh->number);
 	VERIFY(sim_host_boot(fresh->number, fresh_main, fresh) == ST_OK);
 	while (sim_host_is_on(fresh->number) && !run->failed)
@@ -281,9 +282,9 @@ static void run_world(void *arg)
 
 void run_one(struct run *run)
 {
-	struct port_config config = { .seed = run->config.seed,
-				      .log_level = run->verbose ? LOG_INFO : LOG_ERROR };
-	struct why why = { 0 };
+	struct port_config config = {.seed = run->config.seed,
+				     .log_level = run->verbose ? LOG_INFO : LOG_ERROR};
+	struct why why = {0};
 
 	if (port_run(&config, run_world, run, &why) != ST_OK)
 		violate(run, "none", "the simulator: %s", why.text);

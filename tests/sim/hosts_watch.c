@@ -14,27 +14,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define KEPT_MAX 64u	/* lock and slot sectors in one write */
+#define KEPT_MAX 64u /* lock and slot sectors in one write */
 
 struct slot {
-	uint64_t	gen, changed_ns, journal_at;
-	uint32_t	owner, fencer;	/* hosts of the port; fencer 0: nobody */
-	uint32_t	fencer_boot;	/* one that restarts is not the replayer any more */
-	uint8_t		used;
-	vmfs_uuid_disk	uuid;
+	uint64_t gen, changed_ns, journal_at;
+	uint32_t owner, fencer; /* hosts of the port; fencer 0: nobody */
+	uint32_t fencer_boot;	/* one that restarts is not the replayer any more */
+	uint8_t used;
+	vmfs_uuid_disk uuid;
 };
 
-struct kept { uint64_t sector; uint8_t was[512]; };
+struct kept {
+	uint64_t sector;
+	uint8_t was[512];
+};
 
 struct watch {
-	struct run	*run;
+	struct run *run;
 	const struct base *base;
-	struct slot	slot[SLOTS_MAX];
-	uint32_t	mine[HOSTS_MAX + 2];	/* number of its slot + 1 */
-	uint32_t	boots[HOSTS_MAX + 2];
-	struct kept	kept[KEPT_MAX];
-	uint32_t	kept_count;
-	uint32_t	*small_owner;		/* index in base.fd, + 1 */
+	struct slot slot[SLOTS_MAX];
+	uint32_t mine[HOSTS_MAX + 2]; /* number of its slot + 1 */
+	uint32_t boots[HOSTS_MAX + 2];
+	struct kept kept[KEPT_MAX];
+	uint32_t kept_count;
+	uint32_t *small_owner; /* index in base.fd, + 1 */
 };
 
 /* ---- what befalls hosts ---------------------------------------------------------------------- */
@@ -77,7 +80,8 @@ static uint64_t slot_place(const struct watch *w, uint32_t number)
 	return VMFS_HB_AT + (uint64_t)number * w->base->layout->form->md_bytes;
 }
 
-/* The slot that a lock names, if the mount that took it goes on by what the disk says; else NULL. */
+/* The slot that a lock names, if the mount that took it goes on by what the disk says; else
+ * NULL. */
 static const struct slot *holder(const struct watch *w, uint64_t hb_at, uint64_t gen)
 {
 	uint32_t md = w->base->layout->form->md_bytes;
@@ -115,9 +119,9 @@ static void slot_taken(struct watch *w, uint32_t number, const struct vmfs_hb_di
 	struct slot *s = &w->slot[number];
 
 	if (le64_get(now->gen) <= s->gen)
-		violate(w->run, "LOCK-7", "host %u takes slot %u with generation %llu, which was %llu",
-			host, number, (unsigned long long)le64_get(now->gen),
-			(unsigned long long)s->gen);
+		violate(w->run, "LOCK-7",
+			"host %u takes slot %u with generation %llu, which was %llu", host, number,
+			(unsigned long long)le64_get(now->gen), (unsigned long long)s->gen);
 	s->owner = host;
 	s->fencer = 0;
 	w->mine[host] = number + 1;
@@ -133,8 +137,10 @@ static void slot_fenced(struct watch *w, uint32_t number, uint32_t host)
 	trace(w->run, host, "fences slot %u of host %u", number, s->owner);
 	/* A host may clear at once what it left itself, before its last restart. */
 	if (still < LEASE_NS && host != s->owner)
-		violate(w->run, "LOCK-5", "host %u takes slot %u from host %u, which wrote it %llu ms "
-			"ago", host, number, s->owner, (unsigned long long)(still / 1000000));
+		violate(w->run, "LOCK-5",
+			"host %u takes slot %u from host %u, which wrote it %llu ms "
+			"ago",
+			host, number, s->owner, (unsigned long long)(still / 1000000));
 	if (host == s->owner && w->mine[host] == number + 1 && !s->fencer)
 		violate(w->run, "LOCK-7", "host %u takes slot %u, which is its own", host, number);
 	s->fencer = host;
@@ -180,7 +186,8 @@ int watch_is_fenced(const struct watch *w, uint32_t host)
 /* ---- locks ----------------------------------------------------------------------------------- */
 
 /* Is the mount named there going on, and none that this host may act for? */
-static const struct slot *foreign(const struct watch *w, uint64_t hb_at, uint64_t gen, uint32_t host)
+static const struct slot *foreign(const struct watch *w, uint64_t hb_at, uint64_t gen,
+				  uint32_t host)
 {
 	const struct slot *s = holder(w, hb_at, gen);
 
@@ -200,7 +207,8 @@ static int still_holds(const struct vmfs_lock_disk *lock, const struct vmfs_hold
 static void lock_broken(struct watch *w, uint64_t at, const struct slot *s, uint32_t host)
 {
 	violate(w->run, "LOCK-1", "host %u changes the lock at 0x%llx, which host %u holds%s", host,
-		(unsigned long long)at, s->owner, s->fencer ? " (its journal is being replayed)" : "");
+		(unsigned long long)at, s->owner,
+		s->fencer ? " (its journal is being replayed)" : "");
 }
 
 static void lock_changed(struct watch *w, const struct vmfs_lock_disk *was,
@@ -213,8 +221,8 @@ static void lock_changed(struct watch *w, const struct vmfs_lock_disk *was,
 	if (old_mode == VMFS_LOCK_EXCLUSIVE &&
 	    (s = foreign(w, le64_get(was->hb_at), le64_get(was->hb_gen), host)) != NULL)
 		lock_broken(w, at, s, host);
-	for (uint32_t i = 0; old_mode >= VMFS_LOCK_READ_ONLY && i < MIN(le32_get(was->num_holders), 8u);
-	     i++) {
+	for (uint32_t i = 0;
+	     old_mode >= VMFS_LOCK_READ_ONLY && i < MIN(le32_get(was->num_holders), 8u); i++) {
 		const struct vmfs_holder_disk *who = &was->holders[i];
 
 		s = foreign(w, le64_get(who->hb_at), le64_get(who->hb_gen), host);
@@ -254,7 +262,8 @@ static int is_covered(const struct watch *w, const struct sim_event *e, const st
 	uint32_t owner;
 
 	switch (p->kind) {
-	case PLACE_BITMAP: return holds_cluster(w, e, p->number);
+	case PLACE_BITMAP:
+		return holds_cluster(w, e, p->number);
 	case PLACE_FD:
 		return holds(w, e, b->fd[p->number].lock_at) ||
 		       holds_cluster(w, e, b->fd[p->number].cluster);
@@ -262,7 +271,8 @@ static int is_covered(const struct watch *w, const struct sim_event *e, const st
 		owner = w->small_owner[p->number];
 		return (owner && holds(w, e, b->fd[owner - 1].lock_at)) ||
 		       holds_cluster(w, e, b->small[p->number].cluster);
-	default: return 1;
+	default:
+		return 1;
 	}
 }
 
@@ -275,8 +285,8 @@ static void block_written(struct watch *w, const struct sim_event *e, uint64_t a
 
 		if (s && s->journal_at && at >= s->journal_at &&
 		    at < s->journal_at + w->base->layout->block_bytes && !acts_for(w, s, e->host))
-			violate(w->run, "JNL-2", "host %u writes into the journal of host %u", e->host,
-				i);
+			violate(w->run, "JNL-2", "host %u writes into the journal of host %u",
+				e->host, i);
 	}
 }
 
@@ -287,8 +297,9 @@ static void sector_written(struct watch *w, const struct sim_event *e, uint64_t 
 	if (p->kind == PLACE_BLOCK)
 		block_written(w, e, sector * 512);
 	if (w->run->config.cover && !is_covered(w, e, p))
-		violate(w->run, "LOCK-2", "host %u writes 0x%llx (kind %u, number %u) without its lock",
-			e->host, (unsigned long long)sector * 512, p->kind, p->number);
+		violate(w->run, "LOCK-2",
+			"host %u writes 0x%llx (kind %u, number %u) without its lock", e->host,
+			(unsigned long long)sector * 512, p->kind, p->number);
 }
 
 static void kept_changed(struct watch *w, const struct sim_event *e, const struct kept *k)
@@ -345,7 +356,7 @@ static void judge_write(struct watch *w, const struct sim_event *e)
 
 static const char *op_text(uint8_t op)
 {
-	static const char *const text[] = { "read", "write", "flush", "zero", "unmap" };
+	static const char *const text[] = {"read", "write", "flush", "zero", "unmap"};
 
 	return op == SIM_OP_ATS ? "ats" : text[op];
 }
@@ -360,7 +371,7 @@ static void on_event(void *arg, const struct sim_event *e)
 	if (e->done) {
 		hash_in(run, port_now_ns() ^ (uint64_t)e->host << 56);
 		hash_in(run, (uint64_t)e->op << 56 ^ e->offset << 20 ^ e->bytes ^
-			     (uint64_t)e->status << 48);
+				 (uint64_t)e->status << 48);
 		run->totals->events++;
 		if (run->verbose > 1)
 			trace(run, e->host, "  %s 0x%llx +%llu: %s", op_text(e->op),
@@ -380,7 +391,10 @@ void watch_booted(struct watch *w, uint32_t host)
 	w->boots[host]++;
 }
 
-void watch_unmounted(struct watch *w, uint32_t host) { w->mine[host] = 0; }
+void watch_unmounted(struct watch *w, uint32_t host)
+{
+	w->mine[host] = 0;
+}
 
 /* ---- begin and end --------------------------------------------------------------------------- */
 
@@ -393,7 +407,7 @@ void watch_forget(struct watch *w)
 		const struct vmfs_hb_disk *hb = (const void *)sector;
 
 		if (!s->gen)
-			continue;	/* nobody was ever there */
+			continue; /* nobody was ever there */
 		VERIFY(sim_disk_peek(DISK_PATH, w->base->volume_at + slot_place(w, i), sector,
 				     sizeof(sector)) == ST_OK);
 		s->used = le32_get(hb->state) == VMFS_HB_USED;

@@ -2,28 +2,34 @@
 /* hosts_work - what one host does: mount, some operations with pauses between them, unmount; and
  * again when it lost its lease or its power.
  *
- * An operation enters the model before it is asked for, so that a host that dies in it leaves both
- * outcomes open; it is taken out again when the volume refused it. No two hosts are at one name at
- * the same time (but for OP_CONTEND, which wants to be refused): so the model needs no order between
- * hosts, while directories, clusters and journals are shared by all. */
+ * An operation enters the model before it is asked for, so that a host that dies in it leaves
+ * both outcomes open; it is taken out again when the volume refused it. No two hosts are at one
+ * name at the same time (but for OP_CONTEND, which wants to be refused): so the model needs no
+ * order between hosts, while directories, clusters and journals are shared by all. */
 #include "tests/sim/hosts.h"
 #include "vmfs/vmfs_format.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define STREAM_WORK	100u
-#define PATIENCE_NS	(10 * LEASE_NS)		/* for one operation */
-#define TRIES_MAX	400u
+#define STREAM_WORK 100u
+#define PATIENCE_NS (10 * LEASE_NS) /* for one operation */
+#define TRIES_MAX   400u
 
-static struct model *model_of(struct host *h) { return &h->run->model; }
+static struct model *model_of(struct host *h)
+{
+	return &h->run->model;
+}
 
 static uint64_t draw(struct host *h, uint64_t n)
 {
 	return run_chance(h->run, (uint64_t)(STREAM_WORK + h->number) << 32 | h->drawn++, n);
 }
 
-static struct inc *inc_of(struct host *h) { return &model_of(h)->inc[h->inc]; }
+static struct inc *inc_of(struct host *h)
+{
+	return &model_of(h)->inc[h->inc];
+}
 
 /* ---- mount and unmount ----------------------------------------------------------------------- */
 
@@ -43,8 +49,8 @@ static void end_turn(struct host *h)
 
 int host_mount(struct host *h)
 {
-	struct vmfs_mount_opts opts = { .write = 1, .join = 1 };
-	struct why why = { 0 };
+	struct vmfs_mount_opts opts = {.write = 1, .join = 1};
+	struct why why = {0};
 	enum status st;
 
 	wait_for_turn(h);
@@ -130,7 +136,10 @@ static int is_refusal(enum status st)
 }
 
 /* Statuses that leave the effect open, and the mount with it. */
-static int is_loss(enum status st) { return st == ST_DEVICE || st == ST_LOST; }
+static int is_loss(enum status st)
+{
+	return st == ST_DEVICE || st == ST_LOST;
+}
 
 static int may_lose(const struct host *h)
 {
@@ -149,7 +158,10 @@ static void judge_status(struct host *h, enum op_kind op, enum status st, const 
 		status_text(st));
 }
 
-static uint32_t begin(struct host *h) { return ++inc_of(h)->seq; }
+static uint32_t begin(struct host *h)
+{
+	return ++inc_of(h)->seq;
+}
 
 /* One register of an operation that has ended. */
 static void end_reg(struct host *h, struct reg *r, uint32_t seq, enum status st)
@@ -272,22 +284,27 @@ static uint64_t which_file(struct host *h, const struct name *n, uint64_t identi
 		if (f->identity == identity)
 			return value;
 		if (f->identity == 0)
-			unknown = value;	/* its host died before it could ask */
+			unknown = value; /* its host died before it could ask */
 	}
 	if (unknown != ~0ull)
 		model_file(model_of(h), unknown - NAME_FILE)->identity = identity;
 	return unknown;
 }
 
-static enum status identify(struct host *h, const struct name *n, uint32_t *type, uint64_t *identity)
+static enum status identify(struct host *h, const struct name *n, uint32_t *type,
+			    uint64_t *identity)
 {
 	struct vmfs_file_meta meta;
-	struct why why = { 0 };
+	struct why why = {0};
 	enum status st = vmfs_file_meta(h->vol, n->path, &meta, &why);
 
 	if (st == ST_OK) {
 		*type = meta.type;
 		*identity = (uint64_t)meta.fd << 32 | meta.generation;
+		if (h->run->verbose > 1)
+			trace(h->run, h->number,
+			      "  %s is descriptor 0x%x, generation %u, length %llu", n->path,
+			      meta.fd, meta.generation, (unsigned long long)meta.length);
 	}
 	return st;
 }
@@ -354,7 +371,7 @@ static enum status keep_open(struct host *h, struct name *n, struct store_file *
 		i = (uint32_t)draw(h, OPEN_MAX);
 		st = let_go(h, &h->open[i]);
 	}
-	h->open[i] = (struct handle){ sf, (uint32_t)(n - model_of(h)->name) };
+	h->open[i] = (struct handle){sf, (uint32_t)(n - model_of(h)->name)};
 	n->open_by = h->number;
 	return st;
 }
@@ -386,7 +403,10 @@ static enum status open_for_writing(struct host *h, struct name *n, struct store
 
 /* ---- operations ------------------------------------------------------------------------------ */
 
-struct task { enum op_kind op; struct name *a, *b; };
+struct task {
+	enum op_kind op;
+	struct name *a, *b;
+};
 
 static enum status do_create(struct host *h, struct task *t)
 {
@@ -442,7 +462,10 @@ static enum status make_room(struct host *h, const struct file *f)
 	return st;
 }
 
-struct change { uint32_t first, end, seq; uint64_t stamp, size; };
+struct change {
+	uint32_t first, end, seq;
+	uint64_t stamp, size;
+};
 
 /* Cells first .. end get a stamp, the length is size. */
 static void change_begin(struct host *h, struct file *f, struct change *c)
@@ -480,7 +503,7 @@ static enum status transfer(struct store_file *sf, enum port_io_op op, uint64_t 
 
 static enum status write_cells(struct host *h, struct file *f, struct store_file *sf)
 {
-	struct change c = { 0 };
+	struct change c = {0};
 	uint64_t bytes;
 	uint8_t *buf;
 	enum status st;
@@ -503,7 +526,7 @@ static enum status write_cells(struct host *h, struct file *f, struct store_file
 
 static enum status punch_cells(struct host *h, struct file *f, struct store_file *sf)
 {
-	struct change c = { .size = reg_now(&f->size) };
+	struct change c = {.size = reg_now(&f->size)};
 	enum status st;
 
 	choose_cells(h, &c.first, &c.end);
@@ -518,7 +541,7 @@ static enum status punch_cells(struct host *h, struct file *f, struct store_file
 static enum status truncate_file(struct host *h, struct file *f, struct store_file *sf)
 {
 	uint32_t cell = (uint32_t)draw(h, CELLS);
-	struct change c = { .size = cell_at(cell) + 512 * draw(h, 2), .end = CELLS };
+	struct change c = {.size = cell_at(cell) + 512 * draw(h, 2), .end = CELLS};
 	enum status st;
 
 	while (c.first < CELLS && cell_at(c.first) < c.size)
@@ -533,7 +556,7 @@ static enum status truncate_file(struct host *h, struct file *f, struct store_fi
 static enum status allocate_file(struct host *h, struct file *f, struct store_file *sf)
 {
 	uint64_t at = cell_at((uint32_t)draw(h, CELLS)), bytes = 512ull << draw(h, 12);
-	struct change c = { .size = MAX(reg_now(&f->size), at + bytes) };
+	struct change c = {.size = MAX(reg_now(&f->size), at + bytes)};
 	enum status st;
 
 	change_begin(h, f, &c);
@@ -576,11 +599,21 @@ static enum status do_content(struct host *h, struct task *t)
 	if (st != ST_OK || h->run->failed)
 		return st;
 	switch (t->op) {
-	case OP_PUNCH: st = punch_cells(h, f, sf); break;
-	case OP_TRUNCATE: st = truncate_file(h, f, sf); break;
-	case OP_ALLOCATE: st = allocate_file(h, f, sf); break;
-	case OP_FLUSH: st = flush_file(h, f, sf); break;
-	default: st = write_cells(h, f, sf); break;
+	case OP_PUNCH:
+		st = punch_cells(h, f, sf);
+		break;
+	case OP_TRUNCATE:
+		st = truncate_file(h, f, sf);
+		break;
+	case OP_ALLOCATE:
+		st = allocate_file(h, f, sf);
+		break;
+	case OP_FLUSH:
+		st = flush_file(h, f, sf);
+		break;
+	default:
+		st = write_cells(h, f, sf);
+		break;
 	}
 	if (st == ST_NOSPACE)
 		return look_at_file(h, t->a, sf) == ST_OK ? st : ST_DEVICE;
@@ -599,7 +632,7 @@ static enum status do_read(struct host *h, struct task *t)
 static enum status do_clone(struct host *h, struct task *t)
 {
 	enum status st = do_read(h, t);
-	struct task target = { .op = OP_WRITE, .a = t->b };
+	struct task target = {.op = OP_WRITE, .a = t->b};
 
 	return st == ST_OK && !h->run->failed ? do_content(h, &target) : st;
 }
@@ -685,7 +718,11 @@ static enum status do_sync(struct host *h)
 
 /* ---- a listing ------------------------------------------------------------------------------- */
 
-struct listing { struct host *h; uint32_t dir; uint8_t found[NAMES]; };
+struct listing {
+	struct host *h;
+	uint32_t dir;
+	uint8_t found[NAMES];
+};
 
 static int listed(void *arg, const char *name, const struct store_stat *st)
 {
@@ -702,7 +739,7 @@ static int listed(void *arg, const char *name, const struct store_stat *st)
 /* Names that nobody touched in the meantime are there, or are not, as the model says. */
 static enum status do_list(struct host *h)
 {
-	struct listing l = { .h = h, .dir = (uint32_t)draw(h, DIRS) };
+	struct listing l = {.h = h, .dir = (uint32_t)draw(h, DIRS)};
 	struct name *n = &model_of(h)->name[l.dir * NAMES];
 	uint32_t before[NAMES];
 	char dir[24];
@@ -720,8 +757,7 @@ static enum status do_list(struct host *h)
 		    reg_in_doubt(model_of(h), &n[i].reg, h->inc) || there == l.found[i])
 			continue;
 		violate(h->run, "JNL-1", "host %u: %s %s in a listing, and is %llx", h->number,
-			n[i].path, there ? "is not" : "is",
-			(unsigned long long)reg_now(&n[i].reg));
+			n[i].path, there ? "is not" : "is", (unsigned long long)reg_now(&n[i].reg));
 	}
 	return st;
 }
@@ -731,15 +767,25 @@ static enum status do_list(struct host *h)
 static enum status run_task(struct host *h, struct task *t)
 {
 	switch (t->op) {
-	case OP_CREATE: return do_create(h, t);
-	case OP_READ: return do_read(h, t);
-	case OP_STAT: return look_at_name(h, t->a);
-	case OP_UNLINK: case OP_RMDIR: return do_unlink(h, t);
-	case OP_RENAME: return do_rename(h, t);
-	case OP_MKDIR: return do_mkdir(h, t);
-	case OP_CLONE: return do_clone(h, t);
-	case OP_CLOSE: return let_go_of(h, t->a);
-	default: return do_content(h, t);
+	case OP_CREATE:
+		return do_create(h, t);
+	case OP_READ:
+		return do_read(h, t);
+	case OP_STAT:
+		return look_at_name(h, t->a);
+	case OP_UNLINK:
+	case OP_RMDIR:
+		return do_unlink(h, t);
+	case OP_RENAME:
+		return do_rename(h, t);
+	case OP_MKDIR:
+		return do_mkdir(h, t);
+	case OP_CLONE:
+		return do_clone(h, t);
+	case OP_CLOSE:
+		return let_go_of(h, t->a);
+	default:
+		return do_content(h, t);
 	}
 }
 
@@ -776,7 +822,10 @@ void host_drop_names(struct host *h)
 	}
 }
 
-static int takes_two(enum op_kind op) { return op == OP_RENAME || op == OP_CLONE; }
+static int takes_two(enum op_kind op)
+{
+	return op == OP_RENAME || op == OP_CLONE;
+}
 
 static enum status named_task(struct host *h, struct task *t)
 {
@@ -803,7 +852,7 @@ static enum status named_task(struct host *h, struct task *t)
 /* 0: the mount is lost. */
 static int one_task(struct host *h, enum op_kind op)
 {
-	struct task t = { .op = op };
+	struct task t = {.op = op};
 	uint64_t began = port_now_ns();
 	enum status st;
 
@@ -827,6 +876,9 @@ static enum op_kind choose_op(struct host *h)
 	for (;;) {
 		enum op_kind op = (enum op_kind)draw(h, OP_KINDS);
 
+		/* A mount costs as much time as a hundred other operations. */
+		if (op == OP_REMOUNT && draw(h, 8))
+			continue;
 		if (h->run->config.op_mask >> op & 1)
 			return op;
 	}

@@ -12,7 +12,8 @@ build/$(1)/tests/sim/model.sim build/$(1)/tests/sim/model.linux: $(addprefix bui
 		model_chance.o model_names.o model_data.o)
 build/$(1)/tests/sim/crash.sim: $(addprefix build/$(1)/tests/sim/,crash_scenarios.o crash_steps.o \
 		crash_judge.o)
-build/$(1)/tests/sim/model.sim build/$(1)/tests/sim/crash.sim: %.sim: %.o build/$(1)/tests/sim/backing_sim.o \
+build/$(1)/tests/sim/stops.sim: $(addprefix build/$(1)/tests/sim/,crash_steps.o crash_judge.o)
+build/$(1)/tests/sim/model.sim build/$(1)/tests/sim/crash.sim build/$(1)/tests/sim/stops.sim: %.sim: %.o build/$(1)/tests/sim/backing_sim.o \
 		$$(SIM_COMMON:%=build/$(1)/%) build/$(1)/libcore.a build/$(1)/libport-sim.a
 	$$(CC) $$($(1)_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group
 build/$(1)/tests/sim/hosts.sim: %.sim: %.o $(addprefix build/$(1)/tests/sim/hosts_,$(HOSTS_PARTS:%=%.o)) \

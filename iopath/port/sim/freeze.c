@@ -6,10 +6,10 @@
 #include <stdlib.h>
 
 struct sim_frozen {
-	uint64_t	size_bytes;
-	size_t		pages;
-	uint64_t	*number;	/* of each page */
-	uint8_t		*content;	/* one after the other */
+	uint64_t size_bytes;
+	size_t pages;
+	uint64_t *number; /* of each page */
+	uint8_t *content; /* one after the other */
 };
 
 static size_t count_pages(const struct inode *inode)
@@ -74,6 +74,47 @@ enum status sim_disk_thaw(const char *path, const struct sim_frozen *f)
 		image->pages++;
 	}
 	return ST_OK;
+}
+
+enum status sim_disk_copy(const char *path, const char *new_path)
+{
+	struct inode *from = node_file(path);
+	enum status st = from ? sim_disk_create(new_path, from->size_bytes, 1) : ST_NOENT;
+
+	return st == ST_OK ? image_copy(&from->image, &node_file(new_path)->image,
+					div_round_up(from->size_bytes, PAGE_BYTES))
+			   : st;
+}
+
+uint64_t sim_disk_states(const char *path)
+{
+	struct inode *inode = node_file(path);
+
+	return inode ? image_log_states(&inode->image, inode->block_bytes) : 0;
+}
+
+void sim_disk_cut_to(const char *path, uint64_t state)
+{
+	struct inode *inode = node_file(path);
+
+	VERIFY(inode && state < image_log_states(&inode->image, inode->block_bytes));
+	image_log_cut_to(&inode->image, inode->block_bytes, state);
+}
+
+void sim_disk_cut(const char *path, uint64_t seed)
+{
+	struct inode *inode = node_file(path);
+
+	VERIFY(inode != NULL);
+	sim.drawn[STREAM_CRASH] = chance_hash(seed, 0);
+	image_log_cut(&inode->image, inode->block_bytes);
+}
+
+uint64_t sim_disk_hash(const char *path)
+{
+	const struct inode *inode = node_file(path);
+
+	return inode ? image_hash(&inode->image, div_round_up(inode->size_bytes, PAGE_BYTES)) : 0;
 }
 
 void sim_frozen_free(struct sim_frozen *f)

@@ -234,6 +234,43 @@ enum status image_reserve(struct image *image, uint64_t offset, uint64_t bytes)
 	return ST_OK;
 }
 
+enum status image_copy(const struct image *from, struct image *to, uint64_t end)
+{
+	to->shared = from->shared;
+	to->shared_end = from->shared_end;
+	for (uint64_t page = 0; (page = image_find(from, page, end, WANT_DATA)) < end; page++) {
+		uint8_t *data = *slot_of(from, page), **slot = image_slot(to, page, 1);
+
+		if (slot == NULL)
+			return ST_NOMEM;
+		*slot = is_shared(from, data) ? data : malloc(PAGE_BYTES);
+		if (*slot == NULL)
+			return ST_NOMEM;
+		if (*slot != data)
+			memcpy(*slot, data, PAGE_BYTES);
+		to->pages++;
+	}
+	return image_log_copy(from, to);
+}
+
+uint64_t image_hash(const struct image *image, uint64_t end)
+{
+	uint64_t hash = 0, word;
+
+	for (uint64_t page = 0; (page = image_find(image, page, end, WANT_DATA)) < end; page++) {
+		const uint8_t *data = *slot_of(image, page);
+
+		if (is_shared(image, data))
+			continue;
+		for (uint32_t i = 0; i < PAGE_BYTES; i += sizeof(word)) {
+			memcpy(&word, data + i, sizeof(word));
+			if (word)
+				hash = chance_hash(hash ^ word, page << 12 | i);
+		}
+	}
+	return hash;
+}
+
 /* ---- search ---------------------------------------------------------------------------------- */
 
 static int matches(uint8_t *const *slot, enum image_want want)

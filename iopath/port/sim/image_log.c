@@ -182,14 +182,10 @@ static void put_back(struct image *image, const struct undo *u, uint32_t from, u
 }
 
 /* From the newest change back: a version that is newer than the survivor is taken back. */
-void image_log_cut(struct image *image, uint32_t unit_bytes)
+static void take_back(struct image *image, struct torn_page *t, size_t count, uint32_t unit_bytes)
 {
 	uint64_t limit = image->limit_pages;
-	size_t count;
-	struct torn_page *t = pages_of_log(image, &count);
 
-	unit_bytes = MIN(unit_bytes, PAGE_BYTES);
-	choose_survivors(image, t, count, unit_bytes);
 	image->limit_pages = UINT64_MAX;	/* what was stored before fits again */
 	for (struct list *at = image->log.prev; at != &image->log; at = at->prev) {
 		struct undo *u = list_entry(at, struct undo, link);
@@ -203,6 +199,88 @@ void image_log_cut(struct image *image, uint32_t unit_bytes)
 		}
 	}
 	image->limit_pages = limit;
-	free(t);
 	image_log_flush(image, UINT64_MAX);
+}
+
+void image_log_cut(struct image *image, uint32_t unit_bytes)
+{
+	size_t count;
+	struct torn_page *t = pages_of_log(image, &count);
+
+	unit_bytes = MIN(unit_bytes, PAGE_BYTES);
+	choose_survivors(image, t, count, unit_bytes);
+	take_back(image, t, count, unit_bytes);
+	free(t);
+}
+
+/* ---- one after the other --------------------------------------------------------------------- */
+
+/* The units are the digits of a number, each as large as it has versions, the durable one
+ * included. NULL: only count the numbers. */
+static uint64_t digits(struct torn_page *t, size_t count, uint32_t per_page, uint64_t *number)
+{
+	uint64_t states = 1;
+
+	for (size_t k = 0; k < count; k++) {
+		for (uint32_t i = 0; i < per_page; i++) {
+			uint64_t base = t[k].versions[i] + 1ull;
+
+			states = states > UINT64_MAX / base ? UINT64_MAX : states * base;
+			if (!number)
+				continue;
+			t[k].survives[i] = (uint16_t)(*number % base);
+			*number /= base;
+		}
+	}
+	return states;
+}
+
+uint64_t image_log_states(struct image *image, uint32_t unit_bytes)
+{
+	size_t count;
+	struct torn_page *t = pages_of_log(image, &count);
+	uint64_t states;
+
+	unit_bytes = MIN(unit_bytes, PAGE_BYTES);
+	count_versions(image, t, count, unit_bytes, 0);
+	states = digits(t, count, PAGE_BYTES / unit_bytes, NULL);
+	free(t);
+	return states;
+}
+
+void image_log_cut_to(struct image *image, uint32_t unit_bytes, uint64_t state)
+{
+	size_t count;
+	struct torn_page *t = pages_of_log(image, &count);
+
+	unit_bytes = MIN(unit_bytes, PAGE_BYTES);
+	count_versions(image, t, count, unit_bytes, 0);
+	(void)digits(t, count, PAGE_BYTES / unit_bytes, &state);
+	take_back(image, t, count, unit_bytes);
+	free(t);
+}
+
+/* ---- a copy ---------------------------------------------------------------------------------- */
+
+enum status image_log_copy(const struct image *from, struct image *to)
+{
+	struct undo *u, *copy;
+
+	list_for_each(u, &from->log, link) {
+		copy = malloc(sizeof(*copy));
+		if (!copy)
+			return ST_NOMEM;
+		*copy = *u;
+		copy->before = u->before ? malloc(u->bytes) : NULL;
+		if (u->before && !copy->before) {
+			free(copy);
+			return ST_NOMEM;
+		}
+		if (u->before)
+			memcpy(copy->before, u->before, u->bytes);
+		list_add_tail(&to->log, &copy->link);
+	}
+	to->log_seq = from->log_seq;
+	to->log_bytes = from->log_bytes;
+	return ST_OK;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* odds - faults that happen by chance. Each kind has a rate, and each place where it could happen is
- * numbered: whether it does follows from (seed, kind, number) alone. So a kind that is taken away
- * leaves the choices of the others as they were, and so does a single firing; that is what makes a
- * failing run shrink. */
+/* odds - faults that happen by chance. Each kind has a rate, and each place where it could
+ * happen is numbered: whether it does follows from (seed, kind, number) alone. So a kind that is
+ * taken away leaves the choices of the others as they were, and so does a single firing; that is
+ * what makes a failing run shrink. */
 #include "iopath/port/sim/sim_priv.h"
 
 #define MILLION 1000000u
@@ -24,7 +24,10 @@ void sim_fault_window(uint32_t fault, uint64_t from, uint64_t end)
 	odds_of(fault)->end = end;
 }
 
-void sim_fault_longest(uint32_t fault, uint64_t ns) { odds_of(fault)->longest_ns = ns; }
+void sim_fault_longest(uint32_t fault, uint64_t ns)
+{
+	odds_of(fault)->longest_ns = ns;
+}
 
 void sim_faults_heal(void)
 {
@@ -73,10 +76,13 @@ uint64_t sim_fault_length_ns(uint32_t fault)
 	return o->longest_ns >> sim_fault_choice(fault, 10) >> sim_fault_choice(fault, 2);
 }
 
-struct sim_fault_count sim_fault_counted(uint32_t fault) { return odds_of(fault)->count; }
+struct sim_fault_count sim_fault_counted(uint32_t fault)
+{
+	return odds_of(fault)->count;
+}
 
 void odds_init(void)
 {
 	for (uint32_t i = 0; i < SIM_FAULTS_MAX; i++)
-		sim.odds[i] = (struct odds){ .end = UINT64_MAX, .longest_ns = 1000000000 };
+		sim.odds[i] = (struct odds){.end = UINT64_MAX, .longest_ns = 1000000000};
 }

@@ -37,6 +37,16 @@ struct sim_frozen *sim_disk_freeze(const char *path);
 MUST_USE enum status sim_disk_thaw(const char *path, const struct sim_frozen *frozen);
 void sim_frozen_free(struct sim_frozen *frozen);
 
+/* A copy of a disk, with what is not flushed; ST_NOENT, ST_EXIST, ST_NOMEM. */
+MUST_USE enum status sim_disk_copy(const char *path, const char *new_path);
+/* How many different contents a power cut of this disk alone may leave (UINT64_MAX: that or more).
+ * Cut it: content number `state` of them, or as `seed` decides; its openings go on. */
+uint64_t sim_disk_states(const char *path);
+void sim_disk_cut_to(const char *path, uint64_t state);
+void sim_disk_cut(const char *path, uint64_t seed);
+/* Equal hashes: disks of one frozen disk hold the same. */
+uint64_t sim_disk_hash(const char *path);
+
 /* ---- hosts ----------------------------------------------------------------------------------- */
 
 /* port_run()'s world and whatever it starts are host 0. More hosts share its disks and its clock
@@ -93,8 +103,8 @@ uint64_t sim_alloc_live(void);
 
 /* ---- faults by chance: odds.c ---------------------------------------------------------------- */
 
-/* Kinds that the disks know; a test numbers its own from SIM_FAULT_OWN on. They befall the transfers
- * of hosts, never those of host 0. */
+/* Kinds that the disks know; a test numbers its own from SIM_FAULT_OWN on. They befall the
+ * transfers of hosts, never those of host 0. */
 enum sim_fault {
 	SIM_FAULT_SLOW,		/* the transfer takes up to a thousand times as long */
 	SIM_FAULT_STUCK,	/* it ends after up to sim_fault_longest() */
@@ -125,9 +135,9 @@ struct sim_fault_count sim_fault_counted(uint32_t fault);
 
 /* ---- compare and write ----------------------------------------------------------------------- */
 
-/* One step of the disk, as an array's ATS: when the bytes at io.offset equal `old`, `new` is written
- * over them. Fill in io.offset, io.bytes and io.done, and submit; it is on the disk as a write is,
- * and never torn. */
+/* One step of the disk, as an array's ATS: when the bytes at io.offset equal `old`, `new` is
+ * written over them. Fill in io.offset, io.bytes and io.done, and submit; it is on the disk as a
+ * write is, and never torn. */
 struct sim_ats {
 	struct port_io	io;
 	const void	*old, *new;

@@ -66,6 +66,14 @@ void image_log_flush(struct image *image, uint64_t seq);
 /* Power cut: choose a version for each unit of each page that the log knows; the log is empty
  * then. */
 void image_log_cut(struct image *image, uint32_t unit_bytes);
+/* How many contents a cut may leave (UINT64_MAX: that or more), and number `state` of them. */
+uint64_t image_log_states(struct image *image, uint32_t unit_bytes);
+void image_log_cut_to(struct image *image, uint32_t unit_bytes, uint64_t state);
+enum status image_log_copy(const struct image *from, struct image *to);
+/* Content and log of `end` pages into an empty image. */
+enum status image_copy(const struct image *from, struct image *to, uint64_t end);
+/* Of the pages that are not a frozen disk's. */
+uint64_t image_hash(const struct image *image, uint64_t end);
 
 /* ---- the namespace --------------------------------------------------------------------------- */
 
