@@ -122,6 +122,7 @@ static void take_info(struct disk_dev *d, const struct port_disk_info *info)
 	d->dev.is_device = info->is_device;
 	d->dev.zero_is_cheap = info->zero_is_cheap;
 	d->dev.unmap_zeroes = info->unmap_zeroes;
+	d->dev.lock_place = info->lock_place;
 }
 
 static enum status whole_refresh(struct io_dev *dev)

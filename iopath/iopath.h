@@ -133,6 +133,7 @@ struct io_dev {
 	uint8_t			is_device;
 	uint8_t			zero_is_cheap;
 	uint8_t			unmap_zeroes;
+	uint32_t		lock_place;	/* as of port_disk_info; 0: no locks to see */
 	char			name[256];	/* as the operator spelt it, ":N" included */
 };
 

@@ -57,6 +57,8 @@ uint64_t port_wall_us(void);		/* microseconds since 1970, UTC; any pCPU */
 void port_random(void *buf, size_t bytes);
 void port_host_mac(uint8_t mac[6]);	/* six bytes that name this machine, steady over restarts */
 void port_host_name(char *buf, size_t size);
+/* A number for this boot of the machine, the same in all its processes; 0: not known. */
+uint32_t port_host_boot(void);
 
 /* ---- worlds and pCPUs ---------------------------------------------------------------------- */
 
@@ -116,6 +118,8 @@ struct port_disk_info {
 	uint8_t		zero_is_cheap;	/* PORT_ZERO does not write the zeros one by one */
 	uint8_t		unmap_zeroes;	/* after PORT_UNMAP the range reads as zeros */
 	uint64_t	allocated_bytes;/* room it takes below; size_bytes when unknown */
+	/* Two openings on one machine see each other's locks when this is equal, and not 0. */
+	uint32_t	lock_place;
 	char		name[256];	/* as the caller spelt it */
 };
 

@@ -110,8 +110,23 @@ static void probe_file(struct port_disk *disk)
 		disk->info.writable && can_punch(disk->fd);
 }
 
+/* The kernel keeps locks with the inode of the name that was opened: two device nodes of one disk
+ * have none in common. */
+static uint32_t lock_place(int fd)
+{
+	struct stat st;
+	uint64_t id[2];
+
+	if (fstat(fd, &st) != 0)
+		return 0;
+	id[0] = (uint64_t)st.st_dev;
+	id[1] = (uint64_t)st.st_ino;
+	return accel_plain.crc32c(0, id, sizeof(id)) | 1;
+}
+
 void disk_probe(struct port_disk *disk)
 {
+	disk->info.lock_place = lock_place(disk->fd);
 	disk->read_flags = read_flags(disk->fd);
 	if (disk->info.is_device)
 		probe_device(disk);

@@ -32,6 +32,18 @@ void port_host_name(char *buf, size_t size)
 	mem_copy_text(buf, size, name);
 }
 
+/* random(4): made anew at each boot, the same in all containers. */
+uint32_t port_host_boot(void)
+{
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	char id[64];
+	ssize_t n = fd < 0 ? -1 : read(fd, id, sizeof(id));
+
+	if (fd >= 0)
+		close(fd);
+	return n < 36 ? 0 : accel_plain.crc32c(0, id, 36);
+}
+
 /* machine-id(5): 32 hex digits, made at installation. Empty in a container that has none. */
 static size_t read_machine_id(char *buf, size_t size)
 {

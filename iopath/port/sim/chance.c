@@ -55,6 +55,13 @@ void port_host_name(char *buf, size_t size)
 	mem_copy_text(buf, size, host_here()->name);
 }
 
+uint32_t port_host_boot(void)
+{
+	const struct sim_host *h = host_here();
+
+	return (uint32_t)chance_hash((uint64_t)(h - sim.host), h->boots) | 1;
+}
+
 const struct accel *port_accel(void)
 {
 	return &accel_plain;

@@ -79,6 +79,7 @@ void port_disk_info(struct port_disk *disk, struct port_disk_info *info)
 		.direct = disk->direct,
 		.zero_is_cheap = 1,
 		.unmap_zeroes = 1,
+		.lock_place = inode->number,
 		.allocated_bytes = inode->kind == PORT_KIND_DEVICE ? inode->size_bytes
 							       : inode->image.pages * PAGE_BYTES,
 	};

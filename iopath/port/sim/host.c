@@ -51,6 +51,7 @@ enum status sim_host_boot(uint32_t host, void (*fn)(void *arg), void *arg)
 	h->paused_until_ns = 0;
 	h->cut = 0;
 	h->die_after = UINT64_MAX;
+	h->boots++;
 	h->state = HOST_ON;
 	if (sched_start(&sim.pcpu[h->first].sched, h->name, main_of_host, h))
 		return ST_OK;

@@ -16,6 +16,7 @@ struct inode *inode_new(enum port_kind kind, uint32_t mode)
 
 	if (inode == NULL)
 		return NULL;
+	inode->number = ++sim.inodes_made;
 	inode->kind = kind;
 	inode->mode = mode;
 	inode->block_bytes = SECTOR_BYTES;

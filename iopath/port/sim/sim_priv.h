@@ -80,6 +80,7 @@ uint64_t image_hash(const struct image *image, uint64_t end);
 struct inode {
 	struct list	all;
 	enum port_kind	kind;
+	uint32_t	number;		/* from 1 on */
 	uint32_t	links, opens;
 	uint32_t	mode;
 	uint64_t	size_bytes;
@@ -187,6 +188,7 @@ struct sim_host {
 	void		*arg;
 	uint64_t	paused_until_ns;
 	uint64_t	writes, die_after;
+	uint32_t	boots;
 	uint64_t	blocks_left;
 	uint8_t		cut;			/* no path to any disk */
 };
@@ -217,6 +219,7 @@ struct sim {
 	struct list	in_flight;	/* transfers, by the time of their end */
 	struct list	disks;		/* all openings */
 	struct list	inodes;
+	uint32_t	inodes_made;
 	struct inode	*root;
 	uint64_t	write_count, alloc_live;
 	struct dma_resting dma[DMA_RESTING_MAX];	/* freed buffers, the oldest first */
