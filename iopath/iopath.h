@@ -119,6 +119,8 @@ struct io_dev_ops {
 	void (*release)(struct io_dev *dev);
 	/* Optional: as port_disk_read_here, inside the device. NULL: submit instead. */
 	enum status (*read_here)(struct io_dev *dev, uint64_t offset, void *buf, uint64_t bytes);
+	/* Optional: as port_disk_set_deadline. NULL: what was submitted cannot be stopped. */
+	void (*set_deadline)(struct io_dev *dev, uint64_t ns);
 	/* Optional: the device below may have grown: look again and update size_bytes. */
 	enum status (*refresh)(struct io_dev *dev);
 };

@@ -187,7 +187,7 @@ static enum status open_volume(struct check *c)
 	if (st != ST_OK)
 		return as_finding(c, st, "L2", ~0ull);
 	if (c->opts->fix)
-		st = lvm_lock_devices(&c->lvm, c->why);
+		st = lvm_lock_devices(&c->lvm, 1, c->why);
 	if (st == ST_OK)
 		st = check_lvm(c);
 	if (st != ST_OK)

@@ -40,7 +40,7 @@ static enum status refuse_old(struct check *c)
  * half-removed files go, its slot and journal block are freed. A live one makes this ST_BUSY. */
 enum status check_fix_recover(struct check *c)
 {
-	const struct vmfs_mount_opts opts = { .write = 1, .join = 1 };
+	const struct vmfs_mount_opts opts = { .write = 1, .alone = 1 };
 	struct vmfs_volume *vol;
 	int used = 0;
 	enum status st;

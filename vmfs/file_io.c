@@ -511,6 +511,8 @@ static void work(struct vmfs_volume *vol)
 			log_line(LOG_ERROR, "vmfs: %s: commit failed -> read only from now on",
 				 vol->store.name);
 	}
+	if (vol->peers.patrol)
+		vmfs_peer_patrol(vol);
 	vmfs_leave(vol);
 }
 
@@ -519,7 +521,8 @@ static int work_to_do(const struct vmfs_volume *vol)
 	const struct vmfs_worker *w = &vol->worker;
 
 	return !list_empty(&w->slow) || !list_empty(&w->flushers) ||
-	       (w->age == GROUP_OLD && vol->failed == ST_OK);
+	       (w->age == GROUP_OLD && vol->failed == ST_OK) ||
+	       (vol->peers.patrol && !w->stopping);
 }
 
 static void worker_main(void *arg)

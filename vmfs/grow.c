@@ -25,7 +25,7 @@ static enum status lock_all(struct grow *g)
 		if (!g->dev[g->locked]->writable)
 			return why_set(g->why, ST_READONLY, "%s: opened for reading only",
 				       g->dev[g->locked]->name);
-		st = lvm_lock_dev(g->dev[g->locked], g->why);
+		st = lvm_lock_dev(g->dev[g->locked], 1, g->why);
 		if (st != ST_OK)
 			return st;
 	}

@@ -13,6 +13,12 @@
  * the last 4 KiB, where a foreign host does not look. FORMAT.md has both. */
 #include "vmfs/vmfs_priv.h"
 
+/* A lock that a transaction was done under. */
+struct journal_lock_disk { le64 at, token, hb_gen; };
+DISK_SIZE(struct journal_lock_disk, 24);
+
+enum { RECORD_WRITE = 1, RECORD_LOCKS = 2 };	/* types of records */
+
 #define RECORDS_FROM	0x200u	/* first byte written: records start in this sector, after zeros */
 
 static uint64_t header_at(const struct vmfs_volume *vol, uint64_t journal_at)
@@ -312,34 +318,89 @@ static int record_ok(struct vmfs_volume *vol, uint32_t at, uint32_t end)
 		return 0;
 	to = le64_get(rec->at);
 	bytes = le64_get(rec->bytes);
-	return le32_get(rec->type) == 1 && bytes && bytes <= end - at - sizeof(*rec) &&
-	       !((to | bytes) % SECTOR_BYTES) && to >= vol->layout.fdc_base &&
-	       to < vol->lvm.bytes && bytes <= vol->lvm.bytes - to;
+	if (!bytes || bytes > end - at - sizeof(*rec))
+		return 0;
+	if (le32_get(rec->type) == RECORD_LOCKS)
+		return !to && bytes % sizeof(struct journal_lock_disk) == 0;
+	return le32_get(rec->type) == RECORD_WRITE && !((to | bytes) % SECTOR_BYTES) &&
+	       to >= vol->layout.fdc_base && to < vol->lvm.bytes && bytes <= vol->lvm.bytes - to;
 }
 
 typedef enum status record_fn(struct vmfs_volume *vol, uint64_t at, const uint8_t *data,
 			      uint64_t bytes);
 
-/* fn for each committed record. The records were checked as a whole by their CRC. */
-static enum status for_each_record(struct vmfs_volume *vol, record_fn *fn)
+static struct vmfs_journal_disk *header_in(struct vmfs_volume *vol)
+{
+	return (void *)(vol->journal.buf + JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
+}
+
+/* fn for each record of that type. The records were checked as a whole by their CRC. */
+static enum status walk_records(struct vmfs_volume *vol, uint32_t type, record_fn *fn)
 {
 	uint8_t *buf = vol->journal.buf;
-	const struct vmfs_journal_disk *h =
-	    (void *)(buf + JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
+	const struct vmfs_journal_disk *h = header_in(vol);
 	uint32_t at = VMFS_JOURNAL_RECORDS_AT, end = le32_get(h->end);
 	enum status st = ST_OK;
 
-	if (le32_get(h->state) != 1 || records_crc(buf, end) != le32_get(h->records_crc))
-		return ST_OK;
 	for (uint32_t i = 0; i < le32_get(h->records) && st == ST_OK; i++) {
 		const struct vmfs_journal_rec_disk *rec = (const void *)(buf + at);
 
 		if (!record_ok(vol, at, end))
 			return ST_CORRUPT;
-		st = fn(vol, le64_get(rec->at), buf + at + sizeof(*rec), le64_get(rec->bytes));
+		if (le32_get(rec->type) == type)
+			st = fn(vol, le64_get(rec->at), buf + at + sizeof(*rec),
+				le64_get(rec->bytes));
 		at += (uint32_t)(sizeof(*rec) + le64_get(rec->bytes));
 	}
 	return st;
+}
+
+/* ST_BUSY: the host of the header in the buffer has that lock no more. */
+static enum status check_lock(struct vmfs_volume *vol, const struct journal_lock_disk *entry)
+{
+	const struct vmfs_journal_disk *h = header_in(vol);
+	uint64_t at = le64_get(entry->at);
+	struct vmfs_lock_disk lock;
+	enum status st;
+
+	if (at % SECTOR_BYTES || at < vol->layout.fdc_base || at > vol->lvm.bytes - SECTOR_BYTES)
+		return ST_CORRUPT;
+	st = lvm_read(&vol->lvm, at, &lock, sizeof(lock));
+	if (st != ST_OK)
+		return st;
+	return le32_get(lock.mode) == VMFS_LOCK_EXCLUSIVE &&
+	       le64_get(lock.token) == le64_get(entry->token) &&
+	       le64_get(lock.hb_at) == le64_get(h->hb_at) &&
+	       le64_get(lock.hb_gen) == le64_get(entry->hb_gen) &&
+	       le64_get(lock.hb_gen) == le64_get(h->hb_gen) &&
+	       !memcmp(&lock.owner, &h->host, sizeof(h->host)) ? ST_OK : ST_BUSY;
+}
+
+static enum status check_locks(struct vmfs_volume *vol, uint64_t at, const uint8_t *data,
+			       uint64_t bytes)
+{
+	enum status st = ST_OK;
+
+	(void)at;
+	for (uint64_t i = 0; i < bytes && st == ST_OK; i += sizeof(struct journal_lock_disk))
+		st = check_lock(vol, (const void *)(data + i));
+	return st;
+}
+
+/* fn for each sector run of a transaction that is committed and not over. It is over when one of
+ * its locks was given back: all was in its place by then, and others may have changed it since. */
+static enum status for_each_record(struct vmfs_volume *vol, record_fn *fn)
+{
+	const struct vmfs_journal_disk *h = header_in(vol);
+	enum status st;
+
+	if (le32_get(h->state) != 1 ||
+	    records_crc(vol->journal.buf, le32_get(h->end)) != le32_get(h->records_crc))
+		return ST_OK;
+	st = walk_records(vol, RECORD_LOCKS, check_locks);
+	if (st != ST_OK)
+		return st == ST_BUSY ? ST_OK : st;
+	return walk_records(vol, RECORD_WRITE, fn);
 }
 
 static enum status write_record(struct vmfs_volume *vol, uint64_t at, const uint8_t *data,

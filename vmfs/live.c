@@ -242,15 +242,16 @@ enum status vmfs_live_sample(struct vmfs_volume *vol)
 	return ST_OK;
 }
 
-int vmfs_live_silent(const struct vmfs_peer *p)
+int vmfs_live_silent(const struct vmfs_volume *vol, const struct vmfs_peer *p)
 {
-	return (int64_t)port_now_ns() - p->since_ns >= (int64_t)(VMFS_LEASE_NS + VMFS_BEAT_NS);
+	return (int64_t)port_now_ns() - p->since_ns >=
+	       (int64_t)(vol->beat.lease_ns + vol->beat.period_ns);
 }
 
 int vmfs_live_any(const struct vmfs_volume *vol)
 {
 	for (uint32_t i = 0; i < vol->live.peers; i++)
-		if (!vmfs_live_silent(&vol->live.peer[i]))
+		if (!vmfs_live_silent(vol, &vol->live.peer[i]))
 			return 1;
 	return 0;
 }
@@ -281,7 +282,7 @@ const struct vmfs_peer *vmfs_live_holder(const struct vmfs_volume *vol,
 	for (uint32_t i = 0; i < vol->live.peers; i++) {
 		const struct vmfs_peer *p = &vol->live.peer[i];
 
-		if (holds(p, lock, mode) && !vmfs_live_silent(p))
+		if (holds(p, lock, mode) && !vmfs_live_silent(vol, p))
 			return p;
 	}
 	return NULL;
@@ -534,7 +535,8 @@ enum status vmfs_hosts_watch(struct vmfs_volume *vol, uint64_t max_ns)
 		vmfs_enter(vol);
 		st = vmfs_live_sample(vol);
 		for (uint32_t i = 0; i < vol->live.peers; i++)
-			still += !vol->live.peer[i].moved && !vmfs_live_silent(&vol->live.peer[i]);
+			still += !vol->live.peer[i].moved &&
+				 !vmfs_live_silent(vol, &vol->live.peer[i]);
 		vmfs_leave(vol);
 		if (st != ST_OK || !still || port_now_ns() >= end_ns)
 			return st;

@@ -358,11 +358,11 @@ void lvm_close(struct lvm *lvm)
 	memset(lvm, 0, sizeof(*lvm));
 }
 
-enum status lvm_lock_devices(struct lvm *lvm, struct why *why)
+enum status lvm_lock_devices(struct lvm *lvm, int exclusive, struct why *why)
 {
 	ASSERT(!lvm->locked);
 	for (uint32_t i = 0; i < lvm->dev_count; i++) {
-		enum status st = lvm_lock_dev(lvm->dev[i].dev, why);
+		enum status st = lvm_lock_dev(lvm->dev[i].dev, exclusive, why);
 
 		if (st != ST_OK) {
 			while (i-- > 0)

@@ -245,15 +245,17 @@ enum status lvm_pe_walk(struct lvm_device *d,
 	return st;
 }
 
-enum status lvm_lock_dev(struct io_dev *dev, struct why *why)
+enum status lvm_lock_dev(struct io_dev *dev, int exclusive, struct why *why)
 {
 	enum status st;
 
 	if (!dev->ops->lock)
 		return ST_OK;
-	st = dev->ops->lock(dev, LVM_HEADER_AT, LVM_DATA_AT - LVM_HEADER_AT, 1);
+	st = dev->ops->lock(dev, LVM_HEADER_AT, LVM_DATA_AT - LVM_HEADER_AT, exclusive);
 	if (st == ST_BUSY)
-		return why_set(why, st, "%s: another process has the volume open for writing",
+		return why_set(why, st,
+			       exclusive ? "%s: another process has the volume open for writing"
+					 : "%s: another process formats, grows or repairs it",
 			       dev->name);
 	if (st != ST_OK)
 		return why_set(why, st, "%s: cannot lock the LVM header: %s", dev->name,

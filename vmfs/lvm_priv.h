@@ -66,8 +66,9 @@ MUST_USE enum status lvm_pe_walk(struct lvm_device *d,
 				 void *arg, struct why *why);
 /* NULL, or the field of a used PE record that is impossible on this device. */
 const char *lvm_pe_check(const struct lvm_device *d, const struct lvm_pe_disk *pe, uint32_t number);
-/* Lock out other writers of this machine: a byte-range lock on the LVM header. ST_BUSY: taken. */
-MUST_USE enum status lvm_lock_dev(struct io_dev *dev, struct why *why);
+/* A byte-range lock on the LVM header: shared by all who have the volume mounted for writing,
+ * exclusive for who changes what they go by. ST_BUSY: somebody of this machine has it. */
+MUST_USE enum status lvm_lock_dev(struct io_dev *dev, int exclusive, struct why *why);
 void lvm_unlock_dev(struct io_dev *dev);
 /* header_lock.c. Put our name into the head's device record, against other machines; the devices
  * are locked against processes of this one. vmfs_header_lock_clear() takes it out.
@@ -96,9 +97,8 @@ static inline int lvm_is_absent(const struct lvm *lvm, uint32_t dev)
 void lvm_stand_in(struct lvm *lvm);
 /* Also after a failed lvm_open. Releases the locks. */
 void lvm_close(struct lvm *lvm);
-/* Exclude other writers of this machine from all devices (byte-range locks on the LVM headers).
- * ST_BUSY: somebody has them; nothing is held. lvm_close releases. */
-MUST_USE enum status lvm_lock_devices(struct lvm *lvm, struct why *why);
+/* The same on all devices. ST_BUSY: nothing is held. lvm_close releases. */
+MUST_USE enum status lvm_lock_devices(struct lvm *lvm, int exclusive, struct why *why);
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
@@ -116,7 +116,7 @@ MUST_USE enum status lvm_write(struct lvm *lvm, uint64_t at, const void *buf, ui
 MUST_USE enum status lvm_zero(struct lvm *lvm, uint64_t at, uint64_t bytes);
 MUST_USE enum status lvm_flush(struct lvm *lvm);
 /* As vaai_ats(), in volume offsets. */
-struct lvm_swap { const void *old, *new; void *seen; uint32_t bytes; };
+struct lvm_swap { const void *old, *new; void *seen; uint32_t bytes; uint8_t exempt; };
 MUST_USE enum status lvm_ats(struct lvm *lvm, uint64_t at, const struct lvm_swap *swap,
 			     enum vaai_ats_result *result);
 /* 1 when the range is known to read as zeros without reading it (a hole of a sparse image). */

@@ -103,7 +103,7 @@ static enum status claim_devices(struct mkfs *m, uint32_t dev_count)
 		if (!dev->writable)
 			return why_set(m->why, ST_READONLY, "%s: opened for reading only",
 				       dev->name);
-		st = lvm_lock_dev(dev, m->why);
+		st = lvm_lock_dev(dev, 1, m->why);
 		if (st != ST_OK)
 			return st;
 	}

@@ -30,7 +30,9 @@ struct vmfs_peer_view {			/* for messages */
 
 /* Is the mount that took a lock over? One step: at most a few I/Os, or one recovery; never waits.
  * The mutex is held, no operation and no group is running, and no lock is held but those of open
- * files, for a dead host may be recovered here.
+ * files, for a dead host may be recovered here. While one is, vol->peers.acting is set: whoever
+ * meets a lock then does not wait for it but gives up with ST_BUSY, after asking this, which notes
+ * whom to deal with first.
  *   ST_OK       it is over and its journal dealt with: its locks are stale
  *   ST_BUSY     it lives (view->decided), or that is not known yet: ask again later
  *   ST_REFUSED  a foreign host, silent, that left an unfinished transaction
@@ -39,5 +41,45 @@ struct vmfs_peer_view {			/* for messages */
  * and what a failing device gives. */
 MUST_USE enum status vmfs_peer_settle(struct vmfs_volume *vol, const struct vmfs_holder *holder,
 				      struct vmfs_peer_view *view, struct why *why);
+
+/* ---- of heartbeat.c, recover.c and peer.c ---------------------------------------------------- */
+
+/* A slot on its way from one content to another; each a buffer for ATS. */
+struct vmfs_slot_change { struct vmfs_hb_disk *image, *next, *seen; };
+MUST_USE enum status vmfs_slot_change_init(struct vmfs_slot_change *c);
+void vmfs_slot_change_fini(struct vmfs_slot_change *c);
+
+#define PEER_WATCHES	128u		/* twice the hosts that a volume may have */
+
+struct vmfs_watch {			/* a slot that another mount uses */
+	struct vmfs_hb_disk	image;	/* as it was read last */
+	uint64_t		since_ns;	/* end of the read that showed it first */
+	uint64_t		asked;	/* the larger, the later somebody wanted to know */
+	uint8_t			moved;	/* it has changed since we look */
+};
+
+struct vmfs_peers {
+	struct vmfs_watch	*watch;		/* PEER_WATCHES */
+	uint32_t		watches;
+	uint64_t		clock;		/* of vmfs_watch.asked */
+	/* While we mount: slots in use that were watched before we wrote anything. */
+	struct vmfs_hb_disk	*stranger;
+	uint32_t		strangers;
+	/* The recovery that is under way. */
+	struct vmfs_slot_change	slot;		/* of the dead host */
+	struct io_mutex		slot_mutex;	/* it changes: the recovery, or the beat's stamp */
+	uint8_t			acting;		/* the journal and the locks are that host's */
+	struct vmfs_holder	blocker;	/* has a lock that it needs; hb_at 0: nobody */
+	uint8_t			patrol;		/* it is time to look at all slots */
+	uint64_t		recovered;	/* hosts, since the mount */
+};
+
+MUST_USE enum status vmfs_peers_init(struct vmfs_volume *vol);
+void vmfs_peers_fini(struct vmfs_volume *vol);
+/* Look at all slots soon: the volume's worker then calls vmfs_peer_patrol(). */
+void vmfs_peer_patrol_due(struct vmfs_volume *vol);
+/* Hosts of ours that have been silent for long are recovered, so that their journal blocks come
+ * back. As vmfs_peer_settle(). */
+void vmfs_peer_patrol(struct vmfs_volume *vol);
 
 #endif

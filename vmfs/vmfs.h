@@ -38,9 +38,10 @@ MUST_USE enum status vmfs_probe(struct io_dev *dev, struct vmfs_probe *probe, st
 
 struct vmfs_mount_opts {
 	uint8_t		write;		/* take a heartbeat slot and a journal */
-	/* For the release with many hosts; no effect in this one: a host that beats is always
-	 * ST_BUSY, a silent one is watched for a lease and a beat. */
-	uint8_t join;
+	uint8_t		join;		/* taken, and without effect: others are always welcome */
+	/* Nobody else may have it mounted: hosts of any kind are watched for a lease and a beat,
+	 * then recovered. For repairs. */
+	uint8_t		alone;
 	/* Write on a VMFS-6 that another system made or has used. How it marks free blocks and
 	 * large ones, and its journal, are not public: what we write there is a guess. */
 	uint8_t join_foreign;

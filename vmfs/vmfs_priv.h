@@ -272,11 +272,15 @@ void vmfs_journal_drop_orphan(struct vmfs_volume *vol, uint32_t fd);
 struct vmfs_beat {
 	uint64_t		at, gen;	/* our slot; at 0: none */
 	struct vmfs_uuid	host;
-	struct vmfs_hb_disk	*image;		/* the slot as it was last written */
-	struct vmfs_hb_disk	*tried;		/* as it may be after a write that failed */
-	struct vmfs_hb_disk	*next, *seen;	/* of an ATS: what it writes, what it finds */
-	uint64_t		ok_ns;		/* start of the last beat that succeeded */
+	uint64_t		lease_ns;	/* of the volume, kept by all hosts */
+	uint64_t		period_ns;	/* from beat to beat */
+	/* The slot as it was last written; next, when it differs: what may have arrived. */
+	struct vmfs_slot_change	own;
+	struct io_mutex		own_mutex;	/* it changes: a beat, or mount and unmount */
+	uint64_t		ok_ns;		/* when the last beat that succeeded was issued */
 	uint64_t		began_ns;	/* start of the one under way */
+	uint64_t		ended_ns;	/* of the one before */
+	uint64_t		beats, failures, late, false_misses;	/* for who wonders */
 	uint8_t			due, stopping;
 	struct port_timer	timer;
 	struct port_world	*world;		/* beats; NULL: none is running */
@@ -285,20 +289,32 @@ struct vmfs_beat {
 
 MUST_USE enum status vmfs_beat_init(struct vmfs_volume *vol);
 void vmfs_beat_fini(struct vmfs_volume *vol);
-/* Deal with every slot in use, as README.md tells: dead hosts of ours are recovered. */
-MUST_USE enum status vmfs_beat_recover(struct vmfs_volume *vol, struct why *why);
-/* Take a slot and a journal, start the beat. */
+/* The lease of the volume. ST_UNSUPPORTED: one that no host keeps. */
+MUST_USE enum status vmfs_beat_lease(struct vmfs_volume *vol, struct why *why);
+/* Take a slot and start the beat. */
 MUST_USE enum status vmfs_beat_start(struct vmfs_volume *vol, struct why *why);
+MUST_USE enum status vmfs_beat_take_journal(struct vmfs_volume *vol, struct why *why);
 /* All is committed: the beat stops, journal block and slot are given back. */
 MUST_USE enum status vmfs_beat_end(struct vmfs_volume *vol);
+/* The same for a mount that did not come about. */
+void vmfs_beat_give_up(struct vmfs_volume *vol);
 /* Stop the timer and wait for the beat under way. */
 void vmfs_beat_stop(struct vmfs_volume *vol);
 /* Before metadata is written: the lease holds, or a beat proves now that the slot is still ours. */
 MUST_USE enum status vmfs_beat_check(struct vmfs_volume *vol);
-/* 1 when a slot in use names this owner and generation: its locks are to be respected. */
-int vmfs_beat_holds(const struct vmfs_volume *vol, const struct vmfs_lock_disk *lock);
+/* We are not a host of this volume any more: no write passes the devices. */
+void vmfs_beat_close_gate(struct vmfs_volume *vol);
 /* 1 when a slot is the one this mount took. */
 int vmfs_beat_is_ours(const struct vmfs_volume *vol, const struct vmfs_hb_disk *slot);
+
+/* recover.c. Before our slot is taken: foreign hosts are watched for a lease and a beat (ST_BUSY:
+ * one lives). alone: and so is everybody else. */
+MUST_USE enum status vmfs_recover_look(struct vmfs_volume *vol, struct why *why);
+/* With our slot: recover who is known to be dead. */
+MUST_USE enum status vmfs_recover_dead(struct vmfs_volume *vol, struct why *why);
+/* 1 when a foreign slot that was left alone names this owner and generation: its locks are to be
+ * respected. */
+int vmfs_beat_holds(const struct vmfs_volume *vol, const struct vmfs_lock_disk *lock);
 
 struct vmfs_node;
 
@@ -362,7 +378,7 @@ MUST_USE enum status vmfs_live_sample(struct vmfs_volume *vol);
 /* 1 when the picture of the slots is too old for a read. */
 int vmfs_live_due(const struct vmfs_volume *vol);
 /* A slot that has not moved for a lease and a beat. */
-int vmfs_live_silent(const struct vmfs_peer *peer);
+int vmfs_live_silent(const struct vmfs_volume *vol, const struct vmfs_peer *peer);
 /* 1: some host is not known to be gone. */
 int vmfs_live_any(const struct vmfs_volume *vol);
 /* Who holds a lock that lets it write; NULL: nobody, or one that is silent. */
@@ -568,12 +584,14 @@ struct vmfs_volume {
 	uint64_t		sb_bytes;
 	uint64_t system_blocks; /* 0 .. n - 1 are the system's; known when writable */
 	uint8_t			writable;
+	uint8_t			alone;		/* nobody else may have it mounted */
 	enum status		failed;		/* not ST_OK: nothing is written any more (I8) */
 	struct io_mutex		mutex;
 	struct vmfs_meta	meta;
 	struct vmfs_alloc	alloc;
 	struct vmfs_journal	journal;
 	struct vmfs_beat	beat;
+	struct vmfs_peers	peers;
 	struct vmfs_dirs	dirs;
 	struct vmfs_live	live;
 	struct vmfs_worker	worker;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* volume - mount, unmount, and what a volume tells of itself.
  *
- * Mounting to write locks the devices first: of two processes on one machine the second is refused
- * before it writes a byte. Then the heartbeats decide whether another host is there. */
+ * Mounting to write takes part in a lock of the devices that who formats, grows or repairs them has
+ * alone. Then a heartbeat slot makes this process a host beside others. */
 #include "vmfs/vmfs_priv.h"
 
 void vmfs_enter(struct vmfs_volume *vol)
@@ -18,6 +18,8 @@ enum status vmfs_fail(struct vmfs_volume *vol, enum status st, const char *what)
 	if (vol->failed != ST_OK)
 		return vol->failed;
 	vol->failed = st == ST_LOST ? ST_LOST : ST_DEVICE;
+	if (st == ST_LOST)
+		vmfs_beat_close_gate(vol);
 	log_line(LOG_ERROR,
 		 "vmfs: %s: %s: %s -> nothing is written any more; mount again to recover",
 		 vol->store.name, what, status_text(st));
@@ -90,7 +92,7 @@ static enum status open_devices(struct vmfs_volume *vol, struct io_dev *const *d
 		}
 	}
 	if (write)
-		st = lvm_lock_devices(&vol->lvm, why);
+		st = lvm_lock_devices(&vol->lvm, 1, why); /* shared, once locks are taken */
 	if (st == ST_OK)
 		st = vmfs_layout_read(&vol->lvm, &vol->layout, !write, why);
 	if (st == ST_OK)
@@ -149,6 +151,8 @@ static enum status init_parts(struct vmfs_volume *vol, uint64_t cache_bytes)
 
 	if (st == ST_OK)
 		st = vmfs_beat_init(vol);
+	if (st == ST_OK)
+		st = vmfs_peers_init(vol);
 	vol->live.peer = st == ST_OK ? port_alloc(LIVE_PEERS_MAX * sizeof(*vol->live.peer)) : NULL;
 	if (st == ST_OK && !vol->live.peer)
 		st = ST_NOMEM;
@@ -167,8 +171,27 @@ static void fini_parts(struct vmfs_volume *vol)
 	vmfs_dir_fini(vol);
 	vmfs_alloc_fini(vol);
 	vmfs_journal_fini(vol);
+	vmfs_peers_fini(vol);
 	vmfs_beat_fini(vol);
 	vmfs_meta_fini(vol);
+}
+
+/* A slot before anybody is recovered, for it is in its name that the others see that done; a
+ * journal after that, for the dead have some that are to be had again. */
+static enum status become_host(struct vmfs_volume *vol, struct why *why)
+{
+	enum status st = vmfs_recover_look(vol, why);
+
+	if (st == ST_OK)
+		st = vmfs_beat_start(vol, why);
+	if (st != ST_OK)
+		return st;
+	st = vmfs_recover_dead(vol, why);
+	if (st == ST_OK)
+		st = vmfs_beat_take_journal(vol, why);
+	if (st != ST_OK)
+		vmfs_beat_give_up(vol);
+	return st;
 }
 
 static enum status begin_writing(struct vmfs_volume *vol, int join_foreign, struct why *why)
@@ -182,9 +205,7 @@ static enum status begin_writing(struct vmfs_volume *vol, int join_foreign, stru
 	vol->writable = 1;
 	vmfs_enter(vol);
 	find_system_blocks(vol);
-	st = vmfs_beat_recover(vol, why);
-	if (st == ST_OK)
-		st = vmfs_beat_start(vol, why);
+	st = become_host(vol, why);
 	vmfs_leave(vol);
 	return st;
 }
@@ -219,6 +240,7 @@ enum status vmfs_mount(struct io_dev *const *devs, uint32_t dev_count,
 	if (!vol)
 		return why_set(why, ST_NOMEM, "no memory to mount a volume");
 	init_volume(vol);
+	vol->alone = opts->alone;
 	st = open_devices(vol, devs, dev_count, opts->write, why);
 	if (st != ST_OK)
 		goto free_volume;
@@ -228,6 +250,8 @@ enum status vmfs_mount(struct io_dev *const *devs, uint32_t dev_count,
 	vol->store.writable = opts->write;
 	vol->store.ordered = 1;	/* the first flush of a commit */
 	st = check_alignment(vol, why);
+	if (st == ST_OK)
+		st = vmfs_beat_lease(vol, why);
 	if (st != ST_OK)
 		goto close_devices;
 	st = init_parts(vol, opts->cache_bytes);
@@ -331,7 +355,7 @@ static void decode_life(const struct vmfs_volume *vol, struct vmfs_host_slot *ou
 		if (le64_get(p->slot.at) != out->slot_at)
 			continue;
 		out->moved = p->moved;
-		out->silent = (uint8_t)vmfs_live_silent(p);
+		out->silent = (uint8_t)vmfs_live_silent(vol, p);
 		out->still_ns = (uint64_t)((int64_t)port_now_ns() - p->since_ns);
 	}
 }

@@ -72,7 +72,7 @@ static void test_keeps_what_is_there(void)
 	disks_open(&other, 1);
 	written = sim_disk_bytes_written(disk_name(0));
 	CU_ASSERT_EQUAL(disks_mkfs(&d, 0), ST_EXIST);
-	CU_ASSERT_EQUAL(lvm_lock_dev(other.dev[0], &other.why), ST_OK);
+	CU_ASSERT_EQUAL(lvm_lock_dev(other.dev[0], 1, &other.why), ST_OK);
 	CU_ASSERT_EQUAL(disks_mkfs(&d, 1), ST_BUSY);
 	CU_ASSERT_EQUAL(sim_disk_bytes_written(disk_name(0)), written);
 	lvm_unlock_dev(other.dev[0]);
