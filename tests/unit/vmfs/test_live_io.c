@@ -189,7 +189,7 @@ static void test_no_memory(void)
 			sim_fail_alloc(0);
 			CU_ASSERT(st == ST_OK || (here && st == ST_NOMEM));
 			CU_ASSERT_EQUAL(store_read(f, 100, byte, sizeof(byte)), ST_OK);
-			CU_ASSERT(sim_alloc_live() <= live + 8);	/* pages of the cache stay */
+			CU_ASSERT(sim_alloc_live() <= live + 8);	/* cached pages stay */
 			vol_close(&p.r, f);
 			failed |= here;
 		}
