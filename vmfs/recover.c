@@ -186,17 +186,29 @@ static enum status watch(struct vmfs_volume *vol, const struct vmfs_hb_disk *old
 	return ST_OK;
 }
 
+static enum status look_into(struct vmfs_volume *vol, const struct vmfs_hb_disk *s,
+			     enum journal_find *find, struct why *why)
+{
+	enum status st = vmfs_journal_look(vol, s, find);
+	char who[128];
+
+	if (st == ST_OK)
+		return ST_OK;
+	vmfs_slot_describe(s, who, sizeof(who));
+	return why_set(why, st, "%s: the journal of %s cannot be read: mount for reading",
+		       vol->store.name, who);
+}
+
 /* A host of another system that is silent: its journal decides. */
 static enum status judge(struct vmfs_volume *vol, const struct vmfs_hb_disk *s, struct why *why)
 {
 	enum journal_find find = JOURNAL_IDLE;
-	enum status st = vmfs_journal_look(vol, s, &find);
+	enum status st = look_into(vol, s, &find, why);
 	char who[128];
 
-	vmfs_slot_describe(s, who, sizeof(who));
 	if (st != ST_OK)
-		return why_set(why, st, "%s: the journal of %s cannot be read: mount for reading",
-			       vol->store.name, who);
+		return st;
+	vmfs_slot_describe(s, who, sizeof(who));
 	if (find == JOURNAL_OURS || vmfs_slot_kin(vol, s) != SLOT_FOREIGN)
 		return ST_OK;
 	if (find == JOURNAL_FOREIGN)
@@ -227,7 +239,9 @@ static int is_orphan(struct vmfs_volume *vol, const struct vmfs_hb_disk *s)
 
 static enum status find_strangers(struct vmfs_volume *vol, uint8_t *region, struct why *why)
 {
+	enum journal_find find = JOURNAL_IDLE;
 	struct vmfs_peers *p = &vol->peers;
+	enum status st = ST_OK;
 
 	for (uint32_t i = 0; i < vmfs_form(vol)->hb_slots; i++) {
 		const struct vmfs_hb_disk *slot = vmfs_slot_of(vol, region, i);
@@ -240,8 +254,12 @@ static enum status find_strangers(struct vmfs_volume *vol, uint8_t *region, stru
 				       "volume",
 				       vol->store.name, i,
 				       (unsigned long long)le64_get(slot->at));
-		if (is_stranger(vol, slot) && !is_orphan(vol, slot))
+		if (is_orphan(vol, slot))
+			st = look_into(vol, slot, &find, why);
+		else if (is_stranger(vol, slot))
 			p->stranger[p->strangers++] = *slot;
+		if (st != ST_OK)
+			return st;
 	}
 	return ST_OK;
 }
@@ -294,11 +312,9 @@ static enum status deal_with(struct vmfs_volume *vol, const struct vmfs_hb_disk 
 						     "%s: another host has just begun to use it",
 						     vol->store.name)
 					   : ST_OK;
-	st = vmfs_journal_look(vol, s, &find);
+	st = look_into(vol, s, &find, why);
 	if (st != ST_OK)
-		return why_set(why, st, "%s: the journal of slot 0x%llx cannot be read: %s",
-			       vol->store.name, (unsigned long long)le64_get(s->at),
-			       status_text(st));
+		return st;
 	*p->slot.image = *s;
 	st = vmfs_recover_slot(vol, find, why);
 	/* Another host recovers it, or is in the way: that goes on by itself. */

@@ -7,6 +7,7 @@
 
 struct sim_frozen {
 	uint64_t size_bytes;
+	uint32_t inode;		/* the same disk when it is put back: its locks' place */
 	size_t pages;
 	uint64_t *number; /* of each page */
 	uint8_t *content; /* one after the other */
@@ -44,6 +45,7 @@ struct sim_frozen *sim_disk_freeze(const char *path)
 	if (f == NULL)
 		return NULL;
 	f->size_bytes = inode->size_bytes;
+	f->inode = inode->number;
 	f->pages = count_pages(inode);
 	f->number = calloc(f->pages + 1, sizeof(*f->number));
 	f->content = calloc(f->pages + 1, PAGE_BYTES);
@@ -62,6 +64,7 @@ enum status sim_disk_thaw(const char *path, const struct sim_frozen *f)
 
 	if (st != ST_OK)
 		return st;
+	node_file(path)->number = f->inode;
 	image = &node_file(path)->image;
 	image->shared = f->content;
 	image->shared_end = f->content + f->pages * PAGE_BYTES;

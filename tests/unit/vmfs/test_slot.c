@@ -69,18 +69,62 @@ static void test_describe(void)
 	struct { struct vmfs_hb_disk s; char behind[8]; } slot = { .behind = "BEHIND!" };
 	uint8_t address[46];
 	char text[128], small[12];
+	struct vol v;
 
 	memset(slot.s.ip, 'x', sizeof(slot.s.ip));
 	vmfs_slot_describe(&slot.s, text, sizeof(text));
-	CU_ASSERT_PTR_NOT_NULL(strstr(text, "(xxx"));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "host xxx"));
 	CU_ASSERT_EQUAL(text[strlen(text) - 1], ')');
-	CU_ASSERT_EQUAL(strlen(strchr(text, '(')), sizeof(slot.s.ip) + 2);
+	CU_ASSERT_EQUAL(strchr(text, '(') - text, 5 + (long)sizeof(slot.s.ip) + 1);
 	vmfs_slot_describe(&slot.s, small, sizeof(small));
 	CU_ASSERT_EQUAL(strlen(small), sizeof(small) - 1);
+	vol_format(volumes[0].bytes);
+	vol_mount(&v, 0);
 	memset(address, 0xAA, sizeof(address));
-	vmfs_slot_address(address);
+	vmfs_slot_address(v.volume, address);
 	CU_ASSERT(!memcmp(address, "cairn@", 6));
 	CU_ASSERT_EQUAL(address[45], 0);
+	/* The operator is told the name, not what follows it. */
+	memcpy(slot.s.ip, address, sizeof(address));
+	vmfs_slot_describe(&slot.s, text, sizeof(text));
+	CU_ASSERT_PTR_NOT_NULL(strstr(text, "host sim ("));
+	CU_ASSERT_EQUAL(vmfs_slot_kin(v.volume, &slot.s), SLOT_NEIGHBOUR);
+	CU_ASSERT_EQUAL(vol_unmount(&v), ST_OK);
+}
+
+/* A machine that was started anew, another name for the disk, another system. */
+static void test_kin(void)
+{
+	static const struct { size_t at; const char *text; enum slot_kin kin; } c[] = {
+		{ 10, "00000000", SLOT_OURS }, { 18, "00000000", SLOT_ESTRANGED },
+		{ 9, "", SLOT_OURS }, { 0, "10.0.0.7", SLOT_FOREIGN }, { 0, "", SLOT_FOREIGN },
+	};
+	struct vol v;
+
+	vol_format(volumes[0].bytes);
+	vol_mount(&v, 0);
+	for (size_t i = 0; i < ARRAY_COUNT(c); i++) {
+		struct vmfs_hb_disk s = { 0 };
+
+		vmfs_slot_address(v.volume, s.ip);	/* "cairn@sim#" and 16 digits */
+		memcpy(s.ip + c[i].at, c[i].text, strlen(c[i].text) + (strlen(c[i].text) < 8));
+		CU_ASSERT_EQUAL(vmfs_slot_kin(v.volume, &s), c[i].kin);
+	}
+	CU_ASSERT_EQUAL(vol_unmount(&v), ST_OK);
+}
+
+/* Whoever has a slot holds a lock that others of this machine see, and that goes with it. */
+static void test_hold(void)
+{
+	struct vol v, w;
+
+	vol_format(volumes[0].bytes);
+	vol_mount(&v, 1);
+	vol_mount(&w, 0);
+	CU_ASSERT(!vmfs_slot_orphaned(w.volume, v.volume->beat.at));
+	CU_ASSERT(vmfs_slot_orphaned(v.volume, vmfs_slot_at(v.volume, SLOT)));
+	CU_ASSERT_EQUAL(vol_unmount(&w), ST_OK);
+	CU_ASSERT_EQUAL(vol_unmount(&v), ST_OK);
 }
 
 /* A slot that has changed since it was read stays as it is. */
@@ -88,6 +132,7 @@ static void test_swap(void)
 {
 	for (size_t i = 0; i < ARRAY_COUNT(volumes); i++) {
 		struct vmfs_hb_disk mine, other, is;
+		struct vmfs_slot_change *c;
 		struct vol v;
 
 		vol_format_as(volumes[i].version, volumes[i].bytes);
@@ -96,18 +141,19 @@ static void test_swap(void)
 		other = mine;
 		le64_set(&other.stamp_us, 4711);
 		poke(&v, SLOT, &other);
-		*v.volume->beat.next = mine;
-		le32_set(&v.volume->beat.next->state, VMFS_HB_USED);
-		is = mine;
-		CU_ASSERT_EQUAL(vmfs_slot_swap(v.volume, &mine), ST_BUSY);
-		CU_ASSERT(!memcmp(&mine, &is, sizeof(is)));
+		c = &v.volume->peers.slot;
+		*c->image = *c->next = mine;
+		le32_set(&c->next->state, VMFS_HB_USED);
+		CU_ASSERT_EQUAL(vmfs_slot_swap(v.volume, c), ST_BUSY);
+		CU_ASSERT(!memcmp(c->image, &mine, sizeof(mine)));
 		peek(&v, SLOT, &is);
 		CU_ASSERT(!memcmp(&is, &other, sizeof(is)));
-		CU_ASSERT_EQUAL(vmfs_slot_swap(v.volume, &other), ST_OK);
-		CU_ASSERT_EQUAL(le32_get(other.state), VMFS_HB_USED);
+		*c->image = other;
+		CU_ASSERT_EQUAL(vmfs_slot_swap(v.volume, c), ST_OK);
+		CU_ASSERT_EQUAL(le32_get(c->image->state), VMFS_HB_USED);
 		sim_crash(1, 1);	/* what was not flushed is gone */
 		peek(&v, SLOT, &is);
-		CU_ASSERT(!memcmp(&is, &other, sizeof(is)));
+		CU_ASSERT(!memcmp(&is, c->image, sizeof(is)));
 		(void)!vol_unmount(&v);
 	}
 }
@@ -132,9 +178,10 @@ static void test_clear(void)
 	memset(&s.replay_host, 0x5B, sizeof(s.replay_host));
 	memcpy(s.ip, "10.0.0.7", 8);
 	poke(&v, SLOT, &s);
-	CU_ASSERT_EQUAL(vmfs_slot_clear(v.volume, &s, 42), ST_OK);
+	*v.volume->peers.slot.image = s;
+	CU_ASSERT_EQUAL(vmfs_slot_clear(v.volume, &v.volume->peers.slot, 42), ST_OK);
 	peek(&v, SLOT, &is);
-	CU_ASSERT(!memcmp(&is, &s, sizeof(is)));
+	CU_ASSERT(!memcmp(&is, v.volume->peers.slot.image, sizeof(is)));
 	CU_ASSERT_EQUAL(le32_get(is.state), VMFS_HB_FREE);
 	CU_ASSERT_EQUAL(le64_get(is.gen), 42);
 	CU_ASSERT_EQUAL(le64_get(is.at), vmfs_slot_at(v.volume, SLOT));
@@ -158,21 +205,28 @@ static void test_free_journal(void)
 		{ VMFS_FB_MAKE(60000), 60000 * MIB },	/* behind the end */
 		{ VMFS_SB_MAKE(0, 0), 100 * MIB },	/* of another kind */
 	};
-	struct vmfs_hb_disk s = { 0 };
+	struct vmfs_slot_change *c;
 	struct vmfs_info before, after;
+	struct vmfs_hb_disk is;
 	struct vol v;
 
 	vol_format(volumes[0].bytes);
 	vol_mount(&v, 1);
 	vol_info(&v, &before);
+	c = &v.volume->peers.slot;
+	peek(&v, SLOT, c->image);
 	for (size_t i = 0; i < ARRAY_COUNT(bad); i++) {
-		le32_set(&s.journal_fb, bad[i].addr);
-		le64_set(&s.journal_at, bad[i].at);
-		CU_ASSERT_EQUAL(vmfs_slot_free_journal(v.volume, &s), ST_CORRUPT);
+		le32_set(&c->image->journal_fb, bad[i].addr);
+		le64_set(&c->image->journal_at, bad[i].at);
+		CU_ASSERT_EQUAL(vmfs_slot_free_journal(v.volume, c), ST_CORRUPT);
 	}
-	le32_set(&s.journal_fb, VMFS_FB_MAKE(150));
-	le64_set(&s.journal_at, 150 * MIB);
-	CU_ASSERT_EQUAL(vmfs_slot_free_journal(v.volume, &s), ST_OK);
+	le32_set(&c->image->journal_fb, VMFS_FB_MAKE(150));
+	le64_set(&c->image->journal_at, 150 * MIB);
+	poke(&v, SLOT, c->image);
+	CU_ASSERT_EQUAL(vmfs_slot_free_journal(v.volume, c), ST_OK);
+	/* And the slot names it no more, or it would be freed again under its next owner. */
+	peek(&v, SLOT, &is);
+	CU_ASSERT_EQUAL(le64_get(is.journal_at) | le32_get(is.journal_fb), 0);
 	vol_info(&v, &after);
 	CU_ASSERT_EQUAL(after.blocks.free, before.blocks.free);
 	CU_ASSERT_EQUAL(vol_unmount(&v), ST_OK);
@@ -183,6 +237,8 @@ static const struct cu_case cases[] = {
 	{ "places", test_places },
 	{ "reading fails", test_reading_fails },
 	{ "describe", test_describe },
+	{ "kin", test_kin },
+	{ "hold", test_hold },
 	{ "swap", test_swap },
 	{ "clear", test_clear },
 	{ "free a journal", test_free_journal },
