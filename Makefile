@@ -21,7 +21,7 @@ WARN	= -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer
 	  -Wno-missing-field-initializers -Wno-dangling-pointer $(WERROR)
 WERROR	= -Werror
 LIBS	= -luring -laio -lisal -ldeflate -lnbd -lpthread
-TOOL_LIBS = -lfdisk -ljansson -lxml2
+TOOL_LIBS = -lfdisk -ljansson -lxml2 -lgnutls
 
 # ---- modules: in dependency order ------------------------------------------------------------
 CORE	:= iopath/base iopath vaai vmfs vmdk snapshots

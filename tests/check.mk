@@ -6,13 +6,15 @@ JOBS	:= $(shell nproc)
 
 # ---- fuzz targets: tests/fuzz/fuzz_<T>.c, their inputs in tests/fuzz/corpus/<T>/ -----------------
 FUZZ	:= $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_COMMON := $(addprefix tests/fuzz/,common.o mem_dev.o mem_store.o vmfs_base.o vmdk_base.o delta_base.o inventory.o)
+FUZZ_COMMON := $(addprefix tests/fuzz/,common.o mem_dev.o mem_store.o vmfs_base.o vmdk_base.o delta_base.o inventory.o package.o) \
+	$(addprefix tools/,package.o manifest.o ovf_read.o ovf_words.o tar_read.o xml_in.o host_path.o)
+FUZZ_LIBS := -lxml2 -lgnutls
 REPLAYS	:= $(FUZZ:%=build/asan/tests/fuzz/replay_%)
 SECS	?= 600
 
 build/asan/tests/fuzz/replay_%: build/asan/tests/fuzz/fuzz_%.o build/asan/tests/fuzz/replay.o \
 		$(FUZZ_COMMON:%=build/asan/%) build/asan/libcore.a build/asan/libport-sim.a
-	$(CC) $(asan_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+	$(CC) $(asan_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(FUZZ_LIBS)
 
 # The whole core again, by clang, with libFuzzer's counters in it.
 fuzz_CFLAGS  = -O1 -g -fno-omit-frame-pointer -DCAIRN_ASSERT -fsanitize=fuzzer-no-link,address,undefined \
@@ -23,7 +25,7 @@ build/fuzz/%: WARN = -Wall -Werror
 $(eval $(call config_rules,fuzz))
 build/fuzz/fuzz_%: build/fuzz/tests/fuzz/fuzz_%.o build/fuzz/tests/fuzz/libfuzzer.o \
 		$(FUZZ_COMMON:%=build/fuzz/%) build/fuzz/libcore.a build/fuzz/libport-sim.a
-	$(CC) $(fuzz_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+	$(CC) $(fuzz_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(FUZZ_LIBS)
 
 # make fuzz T=vmdk_sparse SECS=600: what is found stays in build/fuzz/found/, new inputs beside it.
 fuzz:

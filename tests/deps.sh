@@ -6,7 +6,7 @@
 set -eu
 
 build="gcc make libc6-dev libaio-dev liburing-dev libisal-dev libdeflate-dev libnbd-dev libfdisk-dev libjansson-dev
-	libxml2-dev nbdkit-plugin-dev pkg-config"
+	libxml2-dev libgnutls28-dev nbdkit-plugin-dev pkg-config"
 demo="e2fsprogs fdisk qemu-utils vmfs-tools busybox-static"
 check="git libcunit1-dev clang-14 libclang-rt-14-dev clang-format-14 libvmdk-utils 7zip mandoc jq vmfs6-tools
 	nbdkit libnbd-bin binutils python3 strace

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tools/export.h"
+#include "tools/package.h"
 #include "tools/vm.h"
 
 /* ---- shared ---------------------------------------------------------------------------------- */
@@ -186,6 +187,10 @@ static int vm_show(struct cmd *cmd)
 	enum status st = ST_OK;
 	size_t n;
 
+	if (package_is_name(name))
+		return vm_show_package(cmd);
+	if (opt_has(&cmd->args, "verify"))
+		return cmd_usage(cmd, "--verify is for .ova and .ovf files; '%s' is none", name);
 	vm_places_scan(cmd, by_path ? 0 : 1, &p);
 	n = find_machines(&p, by_path ? NULL : name, found, 2);
 	if (n || p.code == EXIT_DONE)
@@ -297,6 +302,10 @@ static const struct opt tree_opts[] = {
 	{ "svg", 0, OPT_TEXT, "FILE", "write a drawing of the chains" },
 };
 
+static const struct opt show_opts[] = {
+	{ "verify", 0, OPT_NONE, NULL, "of an archive: read all of it and compare its manifest" },
+};
+
 static const struct opt export_opts[] = {
 	{ "level", 0, OPT_NUMBER, "1-9", "of the compression: fast to small" },
 	{ "rate", 0, OPT_SIZE, "N", "bytes per second, at most" },
@@ -314,9 +323,11 @@ static const struct verb vm_verbs[] = {
 	  .flags = VERB_DEVICES | VERB_JSON | VERB_TABLE,
 	  .brief = "list the virtual machines of datastores", .schema = "vm.list/1",
 	  .operand_kind = "path", .run = vm_list },
-	{ .noun = "vm", .name = "show", .operands = "VM [PLACE ...]", .operands_min = 1,
-	  .operands_max = VERB_ANY, .flags = VERB_DEVICES | VERB_JSON,
-	  .brief = "show a virtual machine: disks, chains, snapshots", .schema = "vm.show/1",
+	{ .noun = "vm", .name = "show", .operands = "VM|FILE.ova|FILE.ovf [PLACE ...]",
+	  .operands_min = 1, .operands_max = VERB_ANY,
+	  .flags = VERB_DEVICES | VERB_JSON | VERB_PROGRESS,
+	  .brief = "show a machine or an archive of machines: disks, chains, snapshots",
+	  VERB_OPTS(show_opts), .schema = "vm.show/1",
 	  .operand_kind = "path", .run = vm_show },
 	{ .noun = "vm", .name = "tree", .operands = "[PLACE ...]", .operands_max = VERB_ANY,
 	  .flags = VERB_DEVICES | VERB_JSON,

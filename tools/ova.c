@@ -10,31 +10,15 @@
 #include "tools/host_file.h"
 #include "tools/host_path.h"
 #include "tools/ova_window.h"
+#include "tools/tar.h"
 #include "tools/walk.h"
 
-#define TAR_BLOCK	512u
 #define NAME_MAX_BYTES	80u
-#define OCTAL_MAX	077777777777ull	/* what 11 digits can say: 8 GiB */
-
-/* POSIX.1-2017, pax: "ustar Interchange Format". Numbers are octal digits and a NUL. */
-struct tar_header {
-	char	name[100];
-	char	mode[8], uid[8], gid[8];
-	char	size[12], mtime[12];
-	char	checksum[8];
-	char	type;
-	char	link[100];
-	char	magic[6], version[2];
-	char	user[32], group[32];
-	char	major[8], minor[8];
-	char	prefix[155], zero[12];
-};
-_Static_assert(sizeof(struct tar_header) == TAR_BLOCK, "a tar header is one block");
 
 /* What ustar cannot say GNU tar says in binary, the top bit set; every reader knows that. */
 static void put_number(char field[12], uint64_t number)
 {
-	if (number <= OCTAL_MAX) {
+	if (number <= TAR_OCTAL_MAX) {
 		snprintf(field, 12, "%011llo", (unsigned long long)number);
 		return;
 	}
@@ -45,13 +29,9 @@ static void put_number(char field[12], uint64_t number)
 
 static void put_checksum(struct tar_header *h)
 {
-	const uint8_t *p = (const uint8_t *)h;
-	unsigned sum = 0;
-
+	/* a NUL, then the blank */
 	memset(h->checksum, ' ', sizeof(h->checksum));
-	for (size_t i = 0; i < sizeof(*h); i++)
-		sum += p[i];
-	snprintf(h->checksum, sizeof(h->checksum), "%06o", sum);	/* a NUL, then the blank */
+	snprintf(h->checksum, sizeof(h->checksum), "%06o", tar_sum(h));
 }
 
 static enum status put_header(struct ova *o, uint64_t at, const char *name, uint64_t bytes)

@@ -13,6 +13,7 @@
 
 #include "iopath/base/fmt.h"
 #include "iopath/base/mem.h"
+#include "tools/ovf_words.h"
 
 #define NS		"http://schemas.dmtf.org/ovf/envelope/1"
 #define CIM		"http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_"
@@ -22,10 +23,6 @@
 #define DISK_ITEM	100	/* InstanceIDs: controllers come below, network adapters above */
 #define NIC_ITEM	200
 #define FIRST_CONTROLLER 3
-
-/* A resource as CIM_ResourceAllocationSettingData numbers them. */
-enum { RES_CPU = 3, RES_MEMORY = 4, RES_IDE = 5, RES_SCSI = 6, RES_NIC = 10, RES_DISK = 17,
-       RES_OTHER_STORAGE = 20 };
 
 struct out { xmlTextWriterPtr w; int failed; };
 
@@ -156,36 +153,12 @@ static void network_section(struct out *o, const struct ovf_machine *m)
 
 /* ---- hardware -------------------------------------------------------------------------------- */
 
-/* What a controller is called here. */
-static const struct family {
-	const char	*word;		/* in a .vmx or a disk's descriptor */
-	unsigned	type;
-	const char	*subtype;	/* NULL: none */
-	const char	*shown;
-} families[] = {
-	{ "pvscsi", RES_SCSI, "VirtualSCSI", "SCSI controller" },
-	{ "lsisas1068", RES_SCSI, "lsilogicsas", "SCSI controller" },
-	{ "buslogic", RES_SCSI, "buslogic", "SCSI controller" },
-	{ "lsilogic", RES_SCSI, "lsilogic", "SCSI controller" },
-	{ "ide", RES_IDE, NULL, "IDE controller" },
-	{ "sata", RES_OTHER_STORAGE, "vmware.sata.ahci", "SATA controller" },
-	{ "nvme", RES_OTHER_STORAGE, "vmware.nvme.controller", "NVMe controller" },
-};
-
-static const struct family *family_of(const char *controller)
-{
-	for (size_t i = 0; controller && i < sizeof(families) / sizeof(families[0]); i++)
-		if (strcasecmp(families[i].word, controller) == 0)
-			return &families[i];
-	return &families[3];
-}
-
 /* The first disk on the same controller stands for it: its index. */
 static size_t controller_of(const struct ovf_machine *m, size_t disk)
 {
 	for (size_t i = 0; i < disk; i++)
-		if (family_of(m->disk[i].controller)->type ==
-			    family_of(m->disk[disk].controller)->type &&
+		if (ovf_family_of(m->disk[i].controller)->type ==
+			    ovf_family_of(m->disk[disk].controller)->type &&
 		    m->disk[i].bus == m->disk[disk].bus)
 			return i;
 	return disk;
@@ -193,7 +166,7 @@ static size_t controller_of(const struct ovf_machine *m, size_t disk)
 
 static void controller_item(struct out *o, const struct ovf_disk *d, size_t instance)
 {
-	const struct family *f = family_of(d->controller);
+	const struct ovf_family *f = ovf_family_of(d->controller);
 	char name[60];
 
 	snprintf(name, sizeof(name), "%s %u", f->shown, d->bus);
@@ -303,9 +276,7 @@ static void operating_system(struct out *o, const struct ovf_machine *m)
 	int wide = mem_ends_with(os, "-64"), windows = strncasecmp(os, "win", 3) == 0;
 	char word[80];
 
-	snprintf(word, sizeof(word), "%sGuest", os);
-	for (char *p = word; *p; p++)
-		*p = *p == '-' ? '_' : *p;
+	ovf_guest_word(os, word, sizeof(word));
 	open_tag(o, "OperatingSystemSection");
 	attribute_number(o, "ovf:id", !m->guest_os ? 1u : windows ? 67u : wide ? 101u : 36u);
 	attribute(o, "vmw:osType", word);

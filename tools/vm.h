@@ -48,6 +48,10 @@ static inline uint64_t vm_unique_bytes(const struct inv_link *l)
 /* "3 days", "2 hours": how long ago; "-" when it is not known. */
 const char *vm_age(char *buf, size_t size, int64_t created_us);
 
+/* ---- show_package.c -------------------------------------------------------------------------- */
+
+int vm_show_package(struct cmd *cmd);	/* `vm show FILE.ova|FILE.ovf` */
+
 /* ---- vm_json.c ------------------------------------------------------------------------------- */
 
 json_t *vm_json_short(const struct vm_place *p, const struct inv_vm *vm);

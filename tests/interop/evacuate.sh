@@ -161,7 +161,8 @@ if [ -n "$loop" ]; then
 	again=$(((torn_read - calm_read) * 512))
 	echo "killed: $((torn_read / 2048)) MiB read from the device, undisturbed $((calm_read / 2048)) MiB, to plan $((plan_read >> 20)) MiB," \
 		"$((again * 1000 / (calm_read * 512))) per mille more"
-	[ -n "${CAIRN_LONG:-}" ] || bound=$((bound + kills * plan_read))
+	# Mounting VMFS-6 reads its 4 MiB of heartbeats several times, which is not the data's fault.
+	[ -n "${CAIRN_LONG:-}" ] && [ $fs = vmfs5 ] || bound=$((bound + kills * plan_read))
 	[ $again -le $bound ] && pass "by the device's at most $((bound * 100 / data)) %" ||
 		fail "$again bytes are read again, the bound is $bound"
 else

@@ -97,7 +97,7 @@ try "the installed completion answers" user bash -c '
 # ---- what is linked -------------------------------------------------------------------------------------------------
 
 # Libraries behind the port, those of the tools, and the C library with its loader (thread-local storage).
-allowed=" libcairn.so.0 liburing.so.2 libaio.so.1 libisal.so.2 libdeflate.so.0 libfdisk.so.1 libjansson.so.4 libxml2.so.2 libnbd.so.0 libc.so.6 ld-linux-x86-64.so.2 "
+allowed=" libcairn.so.0 liburing.so.2 libaio.so.1 libisal.so.2 libdeflate.so.0 libfdisk.so.1 libjansson.so.4 libxml2.so.2 libgnutls.so.30 libnbd.so.0 libc.so.6 ld-linux-x86-64.so.2 "
 programs=$(find "$R/usr" -type f \( -path '*/bin/*' -o -name '*.so*' \) -exec sh -c \
 	'head -c 4 "$1" | grep -q ELF && echo "$1"' - {} \;)
 [ -n "$programs" ] || fail "no program was found in the packages"
