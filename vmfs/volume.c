@@ -92,7 +92,7 @@ static enum status open_devices(struct vmfs_volume *vol, struct io_dev *const *d
 		}
 	}
 	if (write)
-		st = lvm_lock_devices(&vol->lvm, 1, why); /* shared, once locks are taken */
+		st = lvm_lock_devices(&vol->lvm, vol->alone, why);
 	if (st == ST_OK)
 		st = vmfs_layout_read(&vol->lvm, &vol->layout, !write, why);
 	if (st == ST_OK)
@@ -240,7 +240,7 @@ enum status vmfs_mount(struct io_dev *const *devs, uint32_t dev_count,
 	if (!vol)
 		return why_set(why, ST_NOMEM, "no memory to mount a volume");
 	init_volume(vol);
-	vol->alone = opts->alone;
+	vol->alone = 1;	/* as opts->alone says, once locks are taken on the disk */
 	st = open_devices(vol, devs, dev_count, opts->write, why);
 	if (st != ST_OK)
 		goto free_volume;
