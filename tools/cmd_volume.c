@@ -239,6 +239,7 @@ static void show_text(struct vmfs_volume *vol, const struct vmfs_info *i, const 
 	       out_size(size, sizeof(size), i->blocks.total * i->block_bytes, 0),
 	       out_size(free_text, sizeof(free_text), i->blocks.free * i->block_bytes, 0),
 	       out_size(block, sizeof(block), i->block_bytes, 0));
+	printf("locking      %s\n", i->head.ats_only ? "ATS only" : "ATS, or reservations");
 	printf("created      %s\n", out_time(when, sizeof(when), (int64_t)i->creation_s, 0));
 	print_count("blocks", &i->blocks);
 	print_count("files", &i->fds);
@@ -272,7 +273,7 @@ static json_t *show_json(struct vmfs_volume *vol, const struct vmfs_info *i,
 	}
 	version_text(&i->head, version, sizeof(version));
 	return json_pack(
-		"{s:o, s:s, s:s, s:o, s:o, s:i, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+		"{s:o, s:s, s:s, s:o, s:o, s:i, s:i, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}",
 		"label", i->head.label[0] ? out_json_name(i->head.label) : json_null(), "uuid",
 		host_volume_uuid(v), "version", version, "size_bytes",
 		out_json_bytes(i->blocks.total * i->block_bytes), "free_bytes",
@@ -282,7 +283,7 @@ static json_t *show_json(struct vmfs_volume *vol, const struct vmfs_info *i,
 		json_count(&i->blocks), "files", json_count(&i->fds), "sub_blocks",
 		json_count(&i->sub_blocks), "pointer_blocks", json_count(&i->pbs),
 		"pointer_blocks_2", json_count(&i->pb2s), "devices", json_devices(v), "heartbeats",
-		hosts.list);
+		hosts.list, "ats_only", i->head.ats_only);
 }
 
 static int volume_show(struct cmd *cmd)
@@ -320,6 +321,7 @@ static int volume_show(struct cmd *cmd)
 static const struct opt create_opts[] = {
 	{ "label", 'l', OPT_TEXT, "NAME", "the volume's name, up to 128 bytes" },
 	{ "type", 't', OPT_WORD, "vmfs5|vmfs6", "which file system; vmfs5 when it is not said" },
+	{ "ats-only", 0, OPT_NONE, NULL, "refuse hosts whose devices cannot compare and write" },
 };
 
 static const struct verb volume_verbs[] = {

@@ -95,7 +95,7 @@ static void print_volume(struct cmd *cmd, const struct vmfs_info *i)
 	printf("VMFS-%u.%02u (Raw Major Version: %u) file system spanning %u partitions.\n",
 	       major_of(i), i->head.fs_minor, i->head.fs_major, i->dev_count);
 	printf("File system label (if any): %s\n", out_name(text, sizeof(text), i->head.label));
-	printf("Mode: public\n");
+	printf("Mode: public%s\n", i->head.ats_only ? " ATS-only" : "");
 	print_capacity(cmd, i->blocks.total * i->block_bytes, i->blocks.free * i->block_bytes,
 		       i->block_bytes, FILE_BYTES_MAX);
 	if (vmk_verbose(cmd) > 0)

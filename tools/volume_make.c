@@ -108,7 +108,8 @@ int volume_create(struct cmd *cmd)
 {
 	const char *type = opt_text(&cmd->args, "type", "vmfs5");
 	struct vmfs_mkfs_opts opts = { .label = opt_text(&cmd->args, "label", NULL),
-				       .version = strcmp(type, "vmfs6") == 0 ? 6 : 5 };
+				       .version = strcmp(type, "vmfs6") == 0 ? 6 : 5,
+				       .ats_only = opt_has(&cmd->args, "ats-only") > 0 };
 	char text[VMFS_UUID_TEXT], label[OUT_NAME_MAX];
 	struct why why = { 0 };
 	struct vmfs_uuid uuid;

@@ -81,6 +81,7 @@ MUST_USE enum status vmfs_mark_write(struct lvm *lvm, const struct vmfs_layout *
 /* ---- writer: a few large writes in flight ---------------------------------------------------- */
 
 #define WRITER_DEPTH 4u
+
 struct vmfs_writer {
 	struct lvm	*lvm;
 	uint32_t	chunk_bytes, next;

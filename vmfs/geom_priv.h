@@ -180,6 +180,10 @@ static inline uint64_t vmfs_layout_block_addr(const struct vmfs_layout *layout, 
 /* How many bits are set. */
 uint32_t vmfs_count_bits(const uint8_t *bytes, size_t n);
 
+/* locking.c. What a new descriptor says of it; 1: hosts without atomic test and set are refused. */
+void vmfs_locking_set(struct vmfs_fs_disk *fs, int ats_only);
+int vmfs_locking_ats_only(const struct vmfs_fs_disk *fs);
+
 /* x_check of the records: NULL, or a text that names the bad field. */
 const char *vmfs_fs_check(const struct vmfs_fs_disk *fs);
 const char *vmfs_fd_check(const struct vmfs_form *form, const struct vmfs_fd_disk *fd,

@@ -702,6 +702,7 @@ static enum status write_descriptor(struct mkfs *m)
 	le64_set(&fs.generation, 1);
 	le64_set(&fs.sdd_at, vmfs_layout_addr_at(&m->layout, VMFS_FD_SDD));
 	le32_set(&fs.sdd_fd, VMFS_FD_SDD);
+	vmfs_locking_set(&fs, m->opts->ats_only);
 	if (m->form->descriptor)
 		m->form->descriptor(&fs);
 	return lvm_write(&m->lvm, VMFS_FS_AT, &fs, sizeof(fs));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* probe - what one device says of itself; nothing is mounted, nothing written. */
-#include "vmfs/lvm_priv.h"
+#include "vmfs/geom_priv.h"
 
 struct find_zero {
 	uint64_t	physical;
@@ -46,6 +46,7 @@ static enum status probe_fs(struct lvm_device *d, struct vmfs_probe *p, struct w
 	p->fs_major = le32_get(fs.major);
 	p->fs_minor = fs.minor;
 	memcpy(&p->fs_uuid, &fs.uuid, sizeof(p->fs_uuid));
+	p->ats_only = (uint8_t)vmfs_locking_ats_only(&fs);
 	memcpy(p->label, fs.label, sizeof(fs.label));
 	p->label[sizeof(fs.label)] = 0;
 	return ST_OK;

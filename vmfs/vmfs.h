@@ -29,6 +29,7 @@ struct vmfs_probe {
 	uint32_t	fs_major;		/* 4 VMFS-3, 14 VMFS-5, 24 VMFS-6 */
 	uint8_t		fs_minor;
 	struct vmfs_uuid fs_uuid;
+	uint8_t		ats_only;		/* its hosts must compare and write */
 	char		label[129];
 };
 /* ST_NOENT: no VMFS here. ST_CORRUPT: there was one. */
@@ -179,6 +180,7 @@ struct vmfs_mkfs_opts {
 	const char	*label;		/* up to 128 bytes of UTF-8; NULL: none */
 	uint32_t	version;	/* 0 or 5: VMFS-5; 6: VMFS-6 */
 	uint32_t	block_bytes;	/* 0 or 1 MiB */
+	uint8_t		ats_only;	/* hosts without atomic test and set are refused */
 	uint8_t		force;		/* also over a volume that is there and not in use */
 	/* For reproducible images (tests): all zero means "now" and chance. */
 	struct vmfs_uuid fs_uuid, lv_uuid, dev_uuid, host_uuid;

@@ -176,7 +176,9 @@ struct vmfs_fs_disk {
 	le32	journal_block_bytes;	/* 0x148  2 MiB */
 	le32	lease_ms;		/* 0x14c */
 	le32	reclaim_ms;		/* 0x150 */
-	uint8_t	tail[0x200 - 0x154];
+	uint8_t	tail[0x1f8 - 0x154];
+	le32	ours;			/* 0x1f8  VMFS_FS_OURS: the next field is one */
+	le32	locking;		/* 0x1fc  enum vmfs_locking */
 };
 DISK_SIZE(struct vmfs_fs_disk, 512);
 DISK_AT(struct vmfs_fs_disk, label, 0x1d);
@@ -185,6 +187,9 @@ DISK_AT(struct vmfs_fs_disk, pb2_at, 0xe1);
 DISK_AT(struct vmfs_fs_disk, sdd_fd, 0x10d);
 DISK_AT(struct vmfs_fs_disk, sfb_to_lfb_shift, 0x138);
 DISK_AT(struct vmfs_fs_disk, reclaim_ms, 0x150);
+
+#define VMFS_FS_OURS		0x4E524143u	/* "CARN" */
+enum vmfs_locking { VMFS_LOCKING_ANY, VMFS_LOCKING_ATS_ONLY };
 
 #define VMFS_LOCK_TYPE_BASE	0x10C00000u
 enum vmfs_lock_kind {

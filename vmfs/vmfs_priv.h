@@ -624,6 +624,8 @@ static inline uint32_t vmfs_journal_bytes(const struct vmfs_volume *vol)
 	return vmfs_form(vol)->journal_bytes ? vmfs_form(vol)->journal_bytes
 					     : vol->layout.block_bytes;
 }
+/* locking.c. ST_REFUSED: a device cannot do what the volume wants of all its hosts. */
+MUST_USE enum status vmfs_locking_check(struct vmfs_volume *vol, struct why *why);
 /* foreign.c. ST_REFUSED: a VMFS-6 that is not only ours. */
 MUST_USE enum status vmfs_foreign_check(struct vmfs_volume *vol, int join_foreign,
 					struct why *why);

@@ -199,6 +199,8 @@ static enum status begin_writing(struct vmfs_volume *vol, int join_foreign, stru
 	enum status st = check_writable(vol, why);
 
 	if (st == ST_OK)
+		st = vmfs_locking_check(vol, why);
+	if (st == ST_OK)
 		st = vmfs_foreign_check(vol, join_foreign, why);
 	if (st != ST_OK)
 		return st;

@@ -64,7 +64,12 @@ says "-P of nothing" 1 "(25)" vmkfstools -P $V/nope
 says "--activehosts" 0 "Found 0 actively heartbeating hosts on volume '$V'" vmkfstools --activehosts $V
 says "-T" 1 "(36)" vmkfstools -T $V
 says "-L" 1 "(36)" vmkfstools -L reserve lun.img
-says "-B" 1 "(36)" vmkfstools -B lun.img
+says "-B without a lock" 0 "not locked" vmkfstools -B lun.img
+# What another machine leaves when it dies over -G or -Z: its host UUID in the LVM device record.
+printf '\1\2\3\4\5\6\7\10\11\12\252\273\0\0\0\1' | dd of=lun.img bs=1 seek=$((0x1000a2)) conv=notrunc status=none
+says "-G beside another machine" 1 "04030201-08070605-0a09-aabb00000001" vmkfstools -G lun.img lun.img
+says "-B" 0 "Successfully broke" vmkfstools -B lun.img
+try "-G after -B" vmkfstools -G lun.img lun.img
 
 # A partition that grows, and a second one that joins.
 truncate -s 1G disk.img
