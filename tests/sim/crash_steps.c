@@ -89,12 +89,12 @@ static void tree_step(struct tree *tree, const struct step *step, uint64_t stamp
 
 static enum status file_write(struct store_file *f, const struct step *step, uint64_t stamp)
 {
-	uint8_t *buf = malloc(step->bytes);
+	uint8_t *buf = port_alloc(step->bytes);
 	enum status st;
 
 	tree_pattern(stamp, step->at, buf, step->bytes);
 	st = store_write(f, step->at, buf, step->bytes);
-	free(buf);
+	port_free(buf);
 	return st;
 }
 
@@ -110,7 +110,7 @@ static enum status file_clear(struct store_file *f, const struct step *step)
 
 static enum status file_copy(struct store *store, struct store_file *from, const struct step *step)
 {
-	uint8_t *buf = malloc(step->bytes);
+	uint8_t *buf = port_alloc(step->bytes);
 	struct store_file *to;
 	enum status st = store->ops->open(store, step->to, STORE_WRITE, &to, NULL), closed;
 
@@ -121,7 +121,7 @@ static enum status file_copy(struct store *store, struct store_file *from, const
 		closed = store->ops->file_close(to);
 		st = st == ST_OK ? closed : st;
 	}
-	free(buf);
+	port_free(buf);
 	return st;
 }
 

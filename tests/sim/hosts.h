@@ -65,8 +65,11 @@ struct config {
 	uint8_t		cut_at_end, leave_dead, beyond, cover, alone;
 };
 
+#define SKIP_MAX	512u
+
 /* What the caller of the program has fixed; ~0: the seed decides. */
 struct wanted {
+	uint64_t	seed;
 	uint32_t	hosts, ops, version;
 	uint64_t	op_mask, fault_mask;
 	uint64_t	from[FAULT_KINDS], end[FAULT_KINDS];
@@ -74,6 +77,7 @@ struct wanted {
 	uint8_t		beyond;			/* also lose and misdirect writes */
 	uint8_t		cover;
 	uint8_t		verbose;
+	uint8_t		skip[SKIP_MAX];		/* operations that every host leaves out */
 };
 
 void config_draw(struct config *c, uint64_t seed, const struct wanted *wanted);
@@ -191,7 +195,7 @@ struct host {
 
 struct totals {
 	uint64_t	runs, failed, hosts, ops, refused, mounts, virtual_ns, events, lost;
-	uint64_t	hazards;
+	uint64_t	twice;			/* runs done again, to compare */
 	uint64_t	op[OP_KINDS], op_refused[OP_KINDS];
 	struct sim_fault_count fault[FAULT_KINDS];
 	uint64_t	armed[FAULT_KINDS];	/* runs in which it was on */
@@ -206,6 +210,7 @@ struct run {
 	struct host	host[HOSTS_MAX + 2];	/* by port number; 0: the test */
 	struct watch	*watch;
 	struct totals	*totals;
+	const uint8_t	*skip;
 	uint64_t	hash, healed_ns;
 	uint32_t	writer;		/* with config.alone: the host that may mount */
 	uint8_t		verbose, healed, cut_all, failed, ending;
@@ -220,7 +225,7 @@ void trace(struct run *run, uint32_t host, const char *format, ...) PRINTF_LIKE(
 void hash_in(struct run *run, uint64_t word);
 uint64_t run_chance(struct run *run, uint64_t stream, uint64_t n);	/* by hash */
 
-/* hosts_run.c: in the test's world. */
+/* hosts_run.c */
 void run_one(struct run *run);
 
 /* hosts_work.c: the main world of a host. */
@@ -270,6 +275,21 @@ struct base {
 /* NULL: it cannot be made. Call outside of port_run(). */
 struct base *base_make(uint32_t version);
 void base_free(struct base *b);
+
+/* ---- the program ----------------------------------------------------------------------------- */
+
+/* hosts.c: draw and run; the outcome is in *run. */
+void run_seed(const struct wanted *w, struct totals *totals, struct run *run);
+/* hosts_settings.c: from the environment; a case into the environment; a case from a failed run. */
+uint64_t setting(const char *name, uint64_t otherwise);
+void settings_read(struct wanted *w);
+int settings_load(const char *path);
+int settings_save(const char *path, const struct wanted *w, const struct run *run);
+/* hosts_shrink.c: the program's exit status. */
+int shrink_case(const char *path);
+/* hosts_figures.c */
+void figures_print(const struct totals *t, double seconds);
+void figures_print_json(const struct totals *t, double seconds);
 
 /* ---- each write, judged: hosts_watch.c ------------------------------------------------------- */
 

@@ -49,7 +49,9 @@ static void end_turn(struct host *h)
 
 int host_mount(struct host *h)
 {
-	struct vmfs_mount_opts opts = {.write = 1, .join = 1};
+	/* The fresh host at the end recovers whatever there is. */
+	uint8_t alone = h->run->config.alone || h->run->ending;
+	struct vmfs_mount_opts opts = {.write = 1, .join = 1, .alone = alone};
 	struct why why = {0};
 	enum status st;
 
@@ -897,10 +899,15 @@ static void think(struct host *h)
 static void work(struct host *h)
 {
 	while (h->done < h->run->config.ops && !h->run->failed) {
-		enum op_kind op = choose_op(h);
+		enum op_kind op;
+		uint32_t number = h->done++;
 
+		/* What an operation draws does not hang on those before it. */
+		h->drawn = (uint64_t)number << 16;
+		if (number < SKIP_MAX && h->run->skip[number])
+			continue;
+		op = choose_op(h);
 		think(h);
-		h->done++;
 		h->run->totals->ops++;
 		if (op == OP_REMOUNT || !one_task(h, op))
 			return;

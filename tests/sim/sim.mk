@@ -3,9 +3,10 @@
 # SEED=n OPS=n of the environment are their own; see the top of model.c and crash.c.
 SIM_DIR := build/asan/tests/sim
 SIM_COMMON := tests/sim/tree.o tests/sim/volume.o
-SIM_PROGS := $(SIM_DIR)/model.sim $(SIM_DIR)/model6.sim $(SIM_DIR)/model.linux $(SIM_DIR)/crash.sim $(SIM_DIR)/mutate.sim
+SIM_PROGS := $(SIM_DIR)/model.sim $(SIM_DIR)/model6.sim $(SIM_DIR)/model.linux $(SIM_DIR)/crash.sim $(SIM_DIR)/mutate.sim \
+	     $(SIM_DIR)/stops.sim $(SIM_DIR)/hosts.sim
 
-HOSTS_PARTS := config model file dev work base watch run
+HOSTS_PARTS := settings figures shrink config model file dev work base watch run
 
 define sim_rules
 build/$(1)/tests/sim/model.sim build/$(1)/tests/sim/model.linux: $(addprefix build/$(1)/tests/sim/,\
@@ -41,8 +42,11 @@ check-long: $(SIM_PROGS)
 # or -vv (every transfer). The settings of the environment are told at the top of hosts.c.
 sim: build/release/tests/sim/hosts.sim
 	@SEED=$(or $(SEED),1) $< $(V)
+# A run that failed has left build/sim/fail-SEED.sim: make it small.
+shrink: build/release/tests/sim/hosts.sim
+	@$< --shrink $(F)
 export RUNS HOSTS OPS
-.PHONY: sim
+.PHONY: sim shrink
 
 # The model again, on a VMFS-6.
 $(SIM_DIR)/model6.sim: $(SIM_DIR)/model.sim

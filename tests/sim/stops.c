@@ -239,7 +239,7 @@ static void take_over_main(void *arg)
 	p->began_ns = port_now_ns();
 	if (p->c->what == WHAT_GROW && grow(&p->b, 1) < 0)
 		return;
-	if (volume_mount(&p->b, 1, 1) < 0)
+	if (volume_take_over(&p->b) < 0)
 		return;
 	p->took_ns = port_now_ns() - p->began_ns;
 	p->bad = crash_judge(&p->b, &p->s, &p->run) < 0;

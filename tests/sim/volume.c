@@ -72,19 +72,32 @@ int volume_make(struct volume *v, const char *uri)
 	return st == ST_OK ? 0 : complain("mkfs: %s", why.text);
 }
 
-int volume_mount(struct volume *v, int write, int join)
+static int mount_as(struct volume *v, const struct vmfs_mount_opts *opts)
 {
-	struct vmfs_mount_opts opts = { .write = (uint8_t)write, .join = (uint8_t)join };
 	struct why why = { 0 };
 
-	if (device_open(v, write ? IO_OPEN_WRITE : 0) < 0)
+	if (device_open(v, opts->write ? IO_OPEN_WRITE : 0) < 0)
 		return -1;
-	if (vmfs_mount(&v->dev, 1, &opts, &v->vol, &why) != ST_OK) {
+	if (vmfs_mount(&v->dev, 1, opts, &v->vol, &why) != ST_OK) {
 		device_close(v);
 		return complain("mount: %s", why.text);
 	}
 	v->store = vmfs_store(v->vol);
 	return 0;
+}
+
+int volume_mount(struct volume *v, int write, int join)
+{
+	struct vmfs_mount_opts opts = { .write = (uint8_t)write, .join = (uint8_t)join };
+
+	return mount_as(v, &opts);
+}
+
+int volume_take_over(struct volume *v)
+{
+	struct vmfs_mount_opts opts = { .write = 1, .alone = 1 };
+
+	return mount_as(v, &opts);
 }
 
 int volume_unmount(struct volume *v)

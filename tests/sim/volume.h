@@ -24,6 +24,8 @@ void complain_quietly(int quiet);	/* 1: what comes is expected: print nothing */
 uint32_t volume_version(void);
 int volume_make(struct volume *v, const char *uri);
 int volume_mount(struct volume *v, int write, int join);
+/* To write, after all that dead hosts left was recovered. */
+int volume_take_over(struct volume *v);
 int volume_unmount(struct volume *v);
 /* After a crash: let go of everything, whatever the disk says to it. */
 void volume_abandon(struct volume *v);
