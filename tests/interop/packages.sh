@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-2-Clause-Patent
 # What is installed: `make install` below a prefix, Debian packages, built twice and equal, in a scratch
-# root, where a user who has no root runs the README's quick start, the plugin and an example. What is linked is listed.
+# root, where a user who has no root runs the README's quick start, the plugin, an example and the Python module.
+# What is linked is listed.
 cd "$(dirname "$0")/../.." && . tests/lib.sh
 top=$PWD
 unset MAKEFLAGS MAKELEVEL
@@ -55,7 +56,7 @@ as_root=
 [ "$(id -u)" -eq 0 ] || as_root=fakeroot
 ours=$(echo "$debs" | grep -v dbgsym)
 # Their dependencies are looked for on this machine: the scratch root has no others.
-needs=$(for d in $ours; do dpkg-deb -f "build/deb/$d" Depends; done | tr ',' '\n' | sed 's/[(|].*//; s/ //g' | sort -u)
+needs=$(for d in $ours; do dpkg-deb -f "build/deb/$d" Depends; done | tr ',' '\n' | sed 's/[(|:].*//; s/ //g' | sort -u)
 for n in $needs; do
 	case "$ours" in *"${n}_"*) continue ;; esac
 	dpkg-query -W -f '${Status}' "$n" 2>/dev/null | grep -q ' installed' || fail "a package needs $n, which is not here"
@@ -90,6 +91,15 @@ try "a fresh user builds an example" user sh -c 'cd "$HOME" && PKG_CONFIG_SYSROO
 	export PKG_CONFIG_SYSROOT_DIR PKG_CONFIG_PATH
 	cc -o list "$1/usr/share/doc/libcairn-dev/examples/list.c" $(pkg-config --cflags --libs cairn) &&
 	./list lun.img | grep -q vm.vmdk' - "$R" "$(echo "$R"/usr/lib/*/pkgconfig)"
+if have python3; then
+	cp tools/libcairn/python/test_cairn.py "$T/home"
+	chmod 644 "$T/home/test_cairn.py"
+	try "a fresh user reads the disk in Python" user env PYTHONDONTWRITEBYTECODE=1 \
+		PYTHONPATH="$R/usr/lib/python3/dist-packages" python3 "$T/home/test_cairn.py" \
+		"$T/home/lun.img" vm/vm.vmdk "$T/home/debian.raw"
+else
+	skipped "python3 is not installed"
+fi
 try "the installed completion answers" user bash -c '
 	. "$1/usr/share/bash-completion/completions/vmkfstools"
 	COMP_WORDS=(cairn vol) COMP_CWORD=1; _cairn; [ "${COMPREPLY[*]}" = volume ]' - "$R"

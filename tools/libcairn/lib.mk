@@ -44,4 +44,9 @@ install-libcairn-dev:
 	install -m 644 tools/libcairn/cairn.h "$(DESTDIR)$(includedir)/"
 	$(call pc_file,$(libdir),$(includedir)) >"$(DESTDIR)$(libdir)/pkgconfig/cairn.pc"
 	install -m 644 docs/man/libcairn.3 "$(DESTDIR)$(mandir)/man3/"
-.PHONY: libcairn examples install-libcairn install-libcairn-dev
+# Where Python looks is another place in each distribution, and seldom below the prefix: not in `install`.
+pythondir = $(libdir)/python3/dist-packages
+install-python:
+	install -d "$(DESTDIR)$(pythondir)"
+	install -m 644 tools/libcairn/python/cairn.py "$(DESTDIR)$(pythondir)/"
+.PHONY: libcairn examples install-libcairn install-libcairn-dev install-python
