@@ -134,6 +134,118 @@ static void test_death_in_the_middle(void)
 	CU_ASSERT(deaths > 20);
 }
 
+/* ---- devices that bring their own ------------------------------------------------------------ */
+
+/* An array: one sector, its own compare and write, and reservations. `reserved_by` names a device. */
+struct array {
+	uint8_t			sector[512];
+	const struct io_dev	*reserved_by;
+	uint32_t		own, reads, writes, refused;
+};
+
+struct array_dev { struct io_dev dev; struct array *array; };
+
+static struct array *array_of(struct io_dev *dev)
+{
+	return container_of(dev, struct array_dev, dev)->array;
+}
+
+static enum status array_ats(struct io_dev *dev, struct io_ats *ats)
+{
+	struct array *a = array_of(dev);
+
+	a->own++;
+	ats->written = !memcmp(a->sector, ats->old, ats->bytes);
+	memcpy(ats->seen, a->sector, ats->bytes);
+	if (ats->written)
+		memcpy(a->sector, ats->new, ats->bytes);
+	return ST_OK;
+}
+
+static enum status array_reserve(struct io_dev *dev)
+{
+	struct array *a = array_of(dev);
+
+	if (a->reserved_by && a->reserved_by != dev) {
+		a->refused++;
+		return ST_BUSY;
+	}
+	a->reserved_by = dev;
+	return ST_OK;
+}
+
+static void array_release(struct io_dev *dev) { array_of(dev)->reserved_by = NULL; }
+
+/* Only its holder gets at it, and only through a reservation. */
+static void array_submit(struct io_dev *dev, struct io_req *req)
+{
+	struct array *a = array_of(dev);
+
+	CU_ASSERT(a->reserved_by == dev);
+	CU_ASSERT_EQUAL(req->io.offset, 0);
+	if (req->io.op == PORT_READ)
+		io_req_copy_in(req, 0, a->sector, 512);
+	else
+		io_req_copy_out(req, 0, a->sector, 512);
+	a->reads += req->io.op == PORT_READ;
+	a->writes += req->io.op == PORT_WRITE;
+	io_finish_later(req, ST_OK);
+}
+
+static void array_open(struct array_dev *d, struct array *a, const struct io_dev_ops *ops)
+{
+	*d = (struct array_dev){ .dev = { .ops = ops, .size_bytes = 512, .block_bytes = 512,
+					  .writable = 1 },
+				 .array = a };
+}
+
+static void test_an_array_does_it_in_one_step(void)
+{
+	static const struct io_dev_ops ops = { .submit = array_submit, .ats = array_ats,
+					       .reserve = array_reserve,
+					       .release = array_release };
+	uint8_t *old = port_dma_alloc(512), *new = port_dma_alloc(512), *seen = port_dma_alloc(512);
+	struct array a = { 0 };
+	struct array_dev d;
+	enum vaai_ats_result result;
+
+	array_open(&d, &a, &ops);
+	memset(new, 3, 512);
+	CU_ASSERT_EQUAL(vaai_ats(&d.dev, 0, 512, old, new, seen, &result), ST_OK);
+	CU_ASSERT_EQUAL(result, VAAI_ATS_WRITTEN);
+	CU_ASSERT_EQUAL(vaai_ats(&d.dev, 0, 512, old, new, seen, &result), ST_OK);
+	CU_ASSERT_EQUAL(result, VAAI_ATS_DIFFERS);
+	CU_ASSERT(a.own == 2 && a.reads == 0 && a.writes == 0 && seen[511] == 3);
+	port_dma_free(old, 512);
+	port_dma_free(new, 512);
+	port_dma_free(seen, 512);
+}
+
+/* Without one: read, compare, write while the device is reserved, and never longer. */
+static void test_a_reservation_stands_in(void)
+{
+	static const struct io_dev_ops ops = { .submit = array_submit, .reserve = array_reserve,
+					       .release = array_release };
+	uint8_t *old = port_dma_alloc(512), *new = port_dma_alloc(512), *seen = port_dma_alloc(512);
+	struct array a = { 0 };
+	struct array_dev d, other;
+	enum vaai_ats_result result;
+
+	array_open(&d, &a, &ops);
+	array_open(&other, &a, &ops);
+	memset(new, 3, 512);
+	CU_ASSERT_EQUAL(vaai_ats(&d.dev, 0, 512, old, new, seen, &result), ST_OK);
+	CU_ASSERT(result == VAAI_ATS_WRITTEN && a.sector[0] == 3 && !a.reserved_by);
+	CU_ASSERT_EQUAL(vaai_ats(&d.dev, 0, 512, old, new, seen, &result), ST_OK);
+	CU_ASSERT(result == VAAI_ATS_DIFFERS && seen[0] == 3 && a.writes == 1 && !a.reserved_by);
+	a.reserved_by = &other.dev;
+	CU_ASSERT_EQUAL(vaai_ats(&d.dev, 0, 512, new, old, seen, &result), ST_BUSY);
+	CU_ASSERT(a.refused > 10 && a.sector[0] == 3 && a.reserved_by == &other.dev);
+	port_dma_free(old, 512);
+	port_dma_free(new, 512);
+	port_dma_free(seen, 512);
+}
+
 /* Who holds the place for longer than a second keeps it; places beside it are free. */
 static void test_a_frozen_host_is_busy(void)
 {
@@ -163,6 +275,8 @@ static const struct cu_case cases[] = {
 	{ "no step is lost", test_no_step_is_lost },
 	{ "death in the middle", test_death_in_the_middle },
 	{ "a frozen host is busy", test_a_frozen_host_is_busy },
+	{ "an array does it in one step", test_an_array_does_it_in_one_step },
+	{ "a reservation stands in", test_a_reservation_stands_in },
 };
 
 CU_MAIN("vaai/ats", cases)
