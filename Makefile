@@ -33,14 +33,17 @@ srcs	= $(addprefix $(1)/,$($(1)_SRCS))
 CORE_SRCS := $(foreach m,$(CORE),$(call srcs,$(m)))
 
 # ---- configurations ----------------------------------------------------------------------------
-# release: what is installed. asan: tests, with assertions. bare: compiles and links without an OS.
+# release: what is installed. asan: tests, with assertions; tsan: those with threads of their own.
+# bare: compiles and links without an OS.
 # release is position-independent with hidden names: the programs and libcairn share its objects.
 release_CFLAGS	= -O2 -g -fno-plt -fPIC -fvisibility=hidden
 asan_CFLAGS	= -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined \
 		  -fno-sanitize-recover=undefined -DCAIRN_ASSERT
 bare_CFLAGS	= -O2 -ffreestanding -nostdlib -mno-red-zone -mgeneral-regs-only -fno-builtin-printf
+tsan_CFLAGS	= -O1 -g -fno-omit-frame-pointer -fsanitize=thread -DCAIRN_ASSERT
 release_LDFLAGS	=
 asan_LDFLAGS	= -fsanitize=address,undefined
+tsan_LDFLAGS	= -fsanitize=thread
 
 # Other flags make other objects.
 build/%/flags: FORCE
@@ -64,7 +67,7 @@ build/$(1)/cairn: build/$(1)/tools/main.o build/$(1)/libtools.a build/$(1)/libco
 	$$(CC) $$($(1)_LDFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
 		$$(LIBS) $$(TOOL_LIBS)
 endef
-$(foreach c,release asan,$(eval $(call config_rules,$(c))))
+$(foreach c,release asan tsan,$(eval $(call config_rules,$(c))))
 build/bare/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(CSTD) $(WARN) $(bare_CFLAGS) -MMD -MP -c $< -o $@
@@ -89,9 +92,21 @@ UNIT_PORT  := $(filter tests/unit/port/%,$(UNIT_LINUX))
 UNIT_PROGS := $(patsubst %.c,build/asan/%.linux,$(filter-out $(UNIT_PORT),$(UNIT_LINUX))) \
 	      $(foreach e,$(ENGINES),$(UNIT_PORT:%.c=build/asan/%.linux.$(e))) \
 	      $(UNIT_SIM:%.c=build/asan/%.sim)
+# What has threads of its own also runs with ThreadSanitizer.
+UNIT_PROGS += $(patsubst %.c,build/tsan/%.linux,$(filter tests/unit/libcairn/%,$(UNIT_LINUX)))
 
-build/asan/%.linux: build/asan/%.o build/asan/libcairn.a build/asan/libtools.a build/asan/libcore.a build/asan/libport-linux.a
-	$(CC) $(asan_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS) $(TOOL_LIBS) -lcunit
+# The program of tests/unit/libcairn decides which allocation of the library fails.
+LIBCAIRN_WRAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
+build/asan/tests/unit/libcairn/%.linux: TEST_LDFLAGS = $(LIBCAIRN_WRAP)
+build/tsan/tests/unit/libcairn/%.linux: TEST_LDFLAGS = $(LIBCAIRN_WRAP)
+
+define unit_rule
+build/$(1)/%.linux: build/$(1)/%.o build/$(1)/libcairn.a $(2) build/$(1)/libcore.a build/$(1)/libport-linux.a
+	$$(CC) $$($(1)_LDFLAGS) $$(TEST_LDFLAGS) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+		$$(LIBS) $$(TOOL_LIBS) -lcunit
+endef
+$(eval $(call unit_rule,asan,build/asan/libtools.a))
+$(eval $(call unit_rule,tsan,))
 build/asan/%.sim: build/asan/%.o build/asan/libcore.a build/asan/libport-sim.a
 	$(CC) $(asan_LDFLAGS) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group -lcunit
 build/release/%.linux: build/release/%.o build/release/libcore.a build/release/libport-linux.a

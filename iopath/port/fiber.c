@@ -1,10 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* fiber - push the callee-saved registers, exchange the stack pointer, pop them on the other side.
  * The control words of the FPU are not exchanged: nothing in this program changes them.
- * AddressSanitizer keeps a fake stack per real one and must be told of each switch. */
+ * AddressSanitizer keeps a fake stack per real one, ThreadSanitizer a state per fiber as it does
+ * per thread: both must be told of each switch. */
 #include "iopath/port/fiber.h"
 
 #include <stdint.h>
+
+#ifdef __SANITIZE_THREAD__
+#include <sanitizer/tsan_interface.h>
+#else
+#define __tsan_create_fiber(flags) NULL
+#define __tsan_get_current_fiber() NULL
+#define __tsan_switch_to_fiber(state, flags) ((void)0)
+#define __tsan_destroy_fiber(state) ((void)0)
+#endif
 
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/asan_interface.h>
@@ -64,7 +74,8 @@ void fiber_init(struct fiber *f, void *stack, size_t bytes, void (*fn)(void *arg
 	frame[2] = (void *)(uintptr_t)fn;		/* r13 */
 	frame[3] = arg;					/* r12 */
 	frame[6] = (void *)(uintptr_t)fiber_entry;
-	*f = (struct fiber){ .sp = frame, .stack = stack, .stack_bytes = bytes };
+	*f = (struct fiber){ .sp = frame, .stack = stack, .stack_bytes = bytes,
+			     .thread_state = __tsan_create_fiber(0) };
 }
 
 void fiber_begin(struct fiber *from)
@@ -85,6 +96,8 @@ void fiber_begin(struct fiber *from)
 void fiber_switch(struct fiber *from, struct fiber *to)
 {
 	__sanitizer_start_switch_fiber(&from->fake_stack, to->stack, to->stack_bytes);
+	from->thread_state = __tsan_get_current_fiber();	/* of a thread's own stack, too */
+	__tsan_switch_to_fiber(to->thread_state, 0);
 	fiber_swap(&from->sp, to->sp);
 	__sanitizer_finish_switch_fiber(from->fake_stack, NULL, NULL);
 }
@@ -93,6 +106,8 @@ void fiber_leave(struct fiber *from, struct fiber *to)
 {
 	/* Without a place to save to, the sanitizer lets go of this fiber's fake stack. */
 	__sanitizer_start_switch_fiber(NULL, to->stack, to->stack_bytes);
+	__tsan_switch_to_fiber(to->thread_state, 0);
+	__tsan_destroy_fiber(from->thread_state);
 	fiber_swap(&from->sp, to->sp);
 	__builtin_unreachable();
 }

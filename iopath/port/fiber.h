@@ -11,6 +11,7 @@ struct fiber {
 	void		*stack;		/* lowest address; NULL: the thread's own stack */
 	size_t		stack_bytes;
 	void		*fake_stack;	/* AddressSanitizer's */
+	void		*thread_state;	/* ThreadSanitizer's */
 };
 
 /* A fiber that will run fn(arg) on this stack; fn must not return. */
