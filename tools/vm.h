@@ -72,10 +72,11 @@ MUST_USE enum status vm_report_html(const struct vm_places *p, const char *file,
 MUST_USE enum status vm_report_svg(const struct vm_places *p, const char *file, struct why *why);
 /* Text from a disk: what XML cannot hold, and what turns the direction of writing, is replaced. */
 void vm_xml_text(FILE *to, const char *text);
-/* The chains of a place as an <svg> element; VM_SVG_STYLE has its classes. y: where in another. */
+/* The chains of a place, an <svg> element a tree; VM_SVG_STYLE has its classes. y: where in another
+ * one they begin. */
 MUST_USE enum status vm_svg_draw(FILE *to, const struct vm_place *p, int y);
 int vm_svg_height(const struct vm_place *p);
-#define VM_SVG_WIDTH 980
+#define VM_SVG_WIDTH 1000
 #define VM_SVG_STYLE                                                                               \
 	"svg text{font:12px sans-serif;fill:#111}.bad{font-weight:bold;fill:#a00}"                \
 	".line{fill:none;stroke:#666}.bar{fill:#3b6ea5}"

@@ -33,6 +33,13 @@ static void put_path(struct report *r, const char *path)
 	put_text(r, vm_path(r->place, path, r->path, sizeof(r->path)));
 }
 
+static void put_path_cell(struct report *r, const char *path)
+{
+	put(r, "<td class=\"p\">");
+	put_path(r, path);
+	put(r, "</td>");
+}
+
 static void put_size(struct report *r, uint64_t bytes)
 {
 	char size[24];
@@ -66,19 +73,19 @@ static void put_list(struct report *r)
 		put_size(r, vm->provisioned_bytes);
 		put_size(r, vm->allocated_bytes);
 		put_size(r, vm->unique_bytes);
-		fprintf(r->to, "<td class=\"n%s\">%u</td><td>", vm->problems ? " bad" : "",
+		fprintf(r->to, "<td class=\"n%s\">%u</td>", vm->problems ? " bad" : "",
 			vm->problems);
-		put_path(r, vm->path);
-		put(r, "</td></tr>\n");
+		put_path_cell(r, vm->path);
+		put(r, "</tr>\n");
 	}
 	put(r, "</tbody></table>\n");
 }
 
 static void put_link(struct report *r, const struct inv_link *l)
 {
-	put(r, "<tr><td>");
-	put_path(r, l->path);
-	fprintf(r->to, "</td><td>%s</td>", vmdk_kind_word(l->kind));
+	put(r, "<tr>");
+	put_path_cell(r, l->path);
+	fprintf(r->to, "<td class=\"k\">%s</td>", vmdk_kind_word(l->kind));
 	put_size(r, l->capacity_bytes);
 	put_size(r, l->allocated_bytes);
 	put_size(r, vm_unique_bytes(l));
@@ -92,16 +99,26 @@ static void put_link(struct report *r, const struct inv_link *l)
 	"<th scope=\"col\">Size</th><th scope=\"col\">Used</th><th scope=\"col\">Unique</th>"     \
 	"<th scope=\"col\">Machines</th><th scope=\"col\">State</th></tr></thead><tbody>\n"
 
-static void put_disk(struct report *r, const struct inv_disk *d)
+static void put_disk_name(struct report *r, const struct inv_disk *d)
 {
-	put(r, "<table><caption>Disk ");
+	put(r, "Disk ");
 	put_text(r, d->node ? d->node : "");
 	put(r, " ");
 	put_text(r, d->file);
-	put(r, d->state == INV_DISK_MISSING ? ": not there" :
-	       d->state == INV_DISK_ELSEWHERE ? ": on another datastore" :
-						": from the leaf to the base");
-	put(r, "</caption>" LINK_HEAD);
+}
+
+static void put_disk(struct report *r, const struct inv_disk *d)
+{
+	if (!d->link) {
+		put(r, "<p class=\"bad\">");
+		put_disk_name(r, d);
+		put(r, d->state == INV_DISK_ELSEWHERE ? " is on another datastore</p>\n" :
+							" is not there</p>\n");
+		return;
+	}
+	put(r, "<table><caption>");
+	put_disk_name(r, d);
+	put(r, ": from the leaf to the base</caption>" LINK_HEAD);
 	for (const struct inv_link *l = d->link; l; l = l->parent)
 		put_link(r, l);
 	put(r, "</tbody></table>\n");
@@ -169,12 +186,11 @@ static void put_findings(struct report *r)
 
 		if (!vm_shown(r->place, f->path))
 			continue;
-		put(r, inv_is_note(f->kind) ? "<tr><td>note</td><td>" :
-					      "<tr><td class=\"bad\">problem</td><td>");
-		put(r, inv_kind_word(f->kind));
-		put(r, "</td><td>");
-		put_path(r, f->path);
-		put(r, "</td><td>");
+		put(r, inv_is_note(f->kind) ? "<tr><td class=\"k\">note" :
+					      "<tr><td class=\"k bad\">problem");
+		fprintf(r->to, "</td><td class=\"k\">%s</td>", inv_kind_word(f->kind));
+		put_path_cell(r, f->path);
+		put(r, "<td>");
 		put_text(r, f->text);
 		put(r, "</td></tr>\n");
 	}
@@ -221,6 +237,12 @@ static const char page_head[] =
 	"background:#fff}table{border-collapse:collapse;margin:1em 0}caption{text-align:left;"
 	"font-weight:bold}th,td{border:1px solid #999;padding:.2em .5em;text-align:left;"
 	"vertical-align:top}.n{text-align:right}.bad{font-weight:bold;color:#a00}"
+	/* Whatever is long is broken where it must be; numbers and headings never. */
+	"th,td,caption,h2,h3,p{overflow-wrap:anywhere}td{min-width:6.5em}tbody th{min-width:10em}"
+	".n,.k,thead th{white-space:nowrap;min-width:0}.p{min-width:18em}"
+	"svg{display:block;max-width:100%;height:auto}"
+	"@media print{body{font-size:9pt;margin:0}a{color:inherit;text-decoration:none}"
+	"tr,svg{break-inside:avoid}h2,h3,caption{break-after:avoid}}"
 	VM_SVG_STYLE "</style></head><body>\n<main>\n<h1>Virtual machines</h1>\n";
 
 static enum status write_html(FILE *to, const struct vm_places *p)

@@ -2,19 +2,22 @@
 /* vm_svg - the chains of a datastore as a drawing: a row for each link, under the link it stands
  * on, with its name, what it takes, and a bar as long as that. Bases are on the left; a linked
  * clone is seen as a branch that goes to another machine. It reads without colour: what is wrong
- * has a word, and the title and description tell the whole to a screen reader. */
+ * has a word, and the title and description tell the whole to a screen reader. Names are cut at their
+ * front: those of a chain differ at their end. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "iopath/base/fmt.h"
+#include "tools/host_path.h"
 #include "tools/vm.h"
 
 #define ROW		22
+#define DROP		5	/* of a row, below the line that its letters stand on */
 #define STEP		18	/* to the right for each link above */
-#define LEVELS_MAX	24u	/* drawn no deeper to the right */
+#define LEVELS_MAX	20u	/* drawn no deeper to the right */
 #define NAME_AT		20
-#define BAR_AT		640
+#define BAR_AT		680
 #define BAR_WIDTH	200
 #define CHARACTER	7	/* width of one, about */
 
@@ -50,16 +53,11 @@ static int is_shown(uint32_t c)
 	       c != 0x200f && c != 0x061c;
 }
 
-/* At most max characters, and a mark when it is more. */
-static void put_text(FILE *to, const char *text, size_t max)
+void vm_xml_text(FILE *to, const char *text)
 {
-	for (; *text; max--) {
+	while (*text) {
 		size_t n = char_length(text);
 
-		if (max == 0) {
-			fputs("&#x2026;", to);
-			return;
-		}
 		if (!n || !is_shown(code_point(text, n)))
 			fputs("&#xFFFD;", to);
 		else if (strchr("<>&\"'", *text))
@@ -70,7 +68,26 @@ static void put_text(FILE *to, const char *text, size_t max)
 	}
 }
 
-void vm_xml_text(FILE *to, const char *text) { put_text(to, text, SIZE_MAX); }
+static size_t char_count(const char *text)
+{
+	size_t count = 0;
+
+	for (; *text; count++)
+		text += MAX(char_length(text), 1);
+	return count;
+}
+
+/* At most max characters: the last ones. */
+static void put_end(FILE *to, const char *text, size_t max)
+{
+	size_t left = char_count(text);
+
+	if (left > max)
+		fputs("&#x2026;", to);
+	for (; left > max; left--)
+		text += MAX(char_length(text), 1);
+	vm_xml_text(to, text);
+}
 
 /* ---- the forest ------------------------------------------------------------------------------ */
 
@@ -159,6 +176,18 @@ static const char *state_text(const struct inv_link *l)
 	return vm_unowned(l) ? "of no machine" : "";
 }
 
+/* Where its parent is in the same folder, the name alone. */
+static const char *short_name(const struct inv_link *l, const char *path)
+{
+	const char *last = path_last(l->path);
+	size_t dir = (size_t)(last - l->path);
+
+	if (l->parent && strncmp(l->parent->path, l->path, dir) == 0 &&
+	    !strchr(l->parent->path + dir, '/'))
+		return last;
+	return path;
+}
+
 static void draw_row(FILE *to, const struct forest *f, const struct row *r)
 {
 	const struct inv_link *l = r->link;
@@ -175,7 +204,9 @@ static void draw_row(FILE *to, const struct forest *f, const struct row *r)
 	fputs("<g><title>", to);
 	vm_xml_text(to, path);
 	fprintf(to, "</title><text x=\"%d\" y=\"%d\">", x, r->y);
-	put_text(to, path, (size_t)(BAR_AT - x) / CHARACTER - strlen(state) - 3);
+	put_end(to, short_name(l, path), (size_t)(BAR_AT - x) / CHARACTER - strlen(state) - 4);
+	if (r->depth > LEVELS_MAX)	/* it is not a sibling of the one above, as it looks */
+		fprintf(to, " (level %u)", r->depth);
 	if (*state) {
 		fputs(" <tspan class=\"bad\">[", to);
 		vm_xml_text(to, state);
@@ -189,30 +220,42 @@ static void draw_row(FILE *to, const struct forest *f, const struct row *r)
 
 int vm_svg_height(const struct vm_place *p)
 {
-	int rows = 1;
+	int rows = 0;
 
 	for (uint32_t i = 0; i < p->inv->link_count; i++)
 		rows += is_drawn(p, p->inv->links[i]);
 	return rows * ROW;
 }
 
+/* Rows [first, end): a base and all that stands on it, as a drawing of its own, so that a printer
+ * can turn the page between two. */
+static void draw_tree(FILE *to, const struct forest *f, size_t first, size_t end, int y)
+{
+	int top = f->row[first].y - ROW + DROP, height = (int)(end - first) * ROW;
+	char path[5000];
+
+	fprintf(to, "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" y=\"%d\" "
+		"width=\"%d\" height=\"%d\" viewBox=\"0 %d %d %d\">\n<title>", y + top,
+		VM_SVG_WIDTH, height, top, VM_SVG_WIDTH, height);
+	vm_xml_text(to, vm_path(f->place, f->row[first].link->path, path, sizeof(path)));
+	fprintf(to, "</title>\n<desc>%zu links. Each row is a disk or a link of a chain, below the "
+		"one it stands on, with the space it takes.</desc>\n", end - first);
+	for (size_t i = first; i < end; i++)
+		draw_row(to, f, &f->row[i]);
+	fputs("</svg>\n", to);
+}
+
 enum status vm_svg_draw(FILE *to, const struct vm_place *p, int y)
 {
 	struct forest f = { .place = p };
-	int height = vm_svg_height(p);
-	char path[5000];
 
 	if (plant(&f) != 0)
 		return ST_NOMEM;
-	fprintf(to, "<svg xmlns=\"http://www.w3.org/2000/svg\" role=\"img\" y=\"%d\" "
-		"width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n<title>Chains of ", y,
-		VM_SVG_WIDTH, height, VM_SVG_WIDTH, height);
-	vm_xml_text(to, vm_path(p, p->only, path, sizeof(path)));
-	fprintf(to, "</title>\n<desc>%zu links. Each row is a disk or a link of a chain, below the "
-		"one it stands on, with the space it takes.</desc>\n", f.count);
-	for (size_t i = 0; i < f.count; i++)
-		draw_row(to, &f, &f.row[i]);
-	fputs("</svg>\n", to);
+	for (size_t first = 0, end; first < f.count; first = end) {
+		for (end = first + 1; end < f.count && f.row[end].parent_y >= 0; end++)
+			;
+		draw_tree(to, &f, first, end, y);
+	}
 	free(f.row);
 	return ST_OK;
 }
