@@ -104,6 +104,11 @@ static void disk_unlock(struct io_dev *dev, uint64_t offset, uint64_t bytes)
 	port_disk_unlock(d->disk, d->start + offset, bytes);
 }
 
+static void disk_set_deadline(struct io_dev *dev, uint64_t ns)
+{
+	port_disk_set_deadline(disk_of(dev)->disk, ns);
+}
+
 /* start is 0 for a whole disk. size_bytes changes in a refresh only: of devices being written. */
 static enum status disk_read_here(struct io_dev *dev, uint64_t offset, void *buf, uint64_t bytes)
 {
@@ -140,12 +145,14 @@ static enum status window_refresh(struct io_dev *dev);
 static const struct io_dev_ops whole_ops = {
 	.submit = whole_submit, .close = disk_close, .next_data = disk_next_data,
 	.lock = disk_lock, .unlock = disk_unlock, .read_here = disk_read_here,
+	.set_deadline = disk_set_deadline,
 	.refresh = whole_refresh,
 };
 
 static const struct io_dev_ops window_ops = {
 	.submit = window_submit, .close = disk_close, .next_data = disk_next_data,
 	.lock = disk_lock, .unlock = disk_unlock, .read_here = disk_read_here,
+	.set_deadline = disk_set_deadline,
 	.refresh = window_refresh,
 };
 

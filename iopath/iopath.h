@@ -44,6 +44,7 @@ static inline void io_req_init(struct io_req *req, enum port_io_op op, uint64_t 
 	req->io.vec = &req->one;
 	req->io.vec_count = buf ? 1 : 0;
 	req->io.op = (uint8_t)op;
+	req->io.exempt = 0;
 	req->io.skip = 0;
 	req->done = done;
 	req->depth = 0;
@@ -100,6 +101,7 @@ struct io_ats {
 	const void	*old, *new;
 	void		*seen;		/* out: what was there, when `written` is 0 */
 	uint8_t		written;	/* out, with ST_OK */
+	uint8_t		exempt;		/* as of a port_io */
 };
 
 struct io_dev_ops {

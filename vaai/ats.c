@@ -54,6 +54,16 @@ static enum status lock(struct io_dev *dev, uint64_t offset, uint64_t bytes)
 	}
 }
 
+static enum status write_new(struct io_dev *dev, const struct io_ats *ats)
+{
+	struct io_wait w;
+
+	io_wait_begin(&w, PORT_WRITE, ats->offset, (void *)(uintptr_t)ats->new, ats->bytes);
+	w.req.io.exempt = ats->exempt;
+	io_dev_submit(dev, &w.req);
+	return io_wait_end(&w);
+}
+
 static enum status stand_in(struct io_dev *dev, struct io_ats *ats)
 {
 	/* Whole blocks: a write of less is a read and a write of all of it. */
@@ -66,21 +76,19 @@ static enum status stand_in(struct io_dev *dev, struct io_ats *ats)
 	st = io_dev_read(dev, ats->offset, ats->seen, ats->bytes);
 	if (st == ST_OK && memcmp(ats->seen, ats->old, ats->bytes) == 0) {
 		ats->written = 1;
-		st = io_dev_write(dev, ats->offset, ats->new, ats->bytes);
+		st = write_new(dev, ats);
 	}
 	unlock(dev, first, locked);
 	return st;
 }
 
-enum status vaai_ats(struct io_dev *dev, uint64_t offset, uint32_t bytes, const void *old,
-		     const void *new, void *seen, enum vaai_ats_result *result)
+enum status vaai_ats(struct io_dev *dev, struct io_ats *ats, enum vaai_ats_result *result)
 {
-	struct io_ats ats = { .offset = offset, .bytes = bytes, .old = old, .new = new,
-			      .seen = seen };
 	enum status st;
 
-	VERIFY(bytes && bytes <= VAAI_ATS_MAX);
-	st = dev->ops->ats ? dev->ops->ats(dev, &ats) : stand_in(dev, &ats);
-	*result = ats.written ? VAAI_ATS_WRITTEN : VAAI_ATS_DIFFERS;
+	VERIFY(ats->bytes && ats->bytes <= VAAI_ATS_MAX);
+	ats->written = 0;
+	st = dev->ops->ats ? dev->ops->ats(dev, ats) : stand_in(dev, ats);
+	*result = ats->written ? VAAI_ATS_WRITTEN : VAAI_ATS_DIFFERS;
 	return st;
 }

@@ -19,7 +19,7 @@ enum vaai_ats_result {
  *   ST_BUSY     somebody holds the place for longer than a host takes that lives: try again later
  *   ST_DEVICE   the write may have happened: read, and compare with `new`
  *   ST_UNSUPPORTED  the file system below knows no locks */
-MUST_USE enum status vaai_ats(struct io_dev *dev, uint64_t offset, uint32_t bytes, const void *old,
-			      const void *new, void *seen, enum vaai_ats_result *result);
+MUST_USE enum status vaai_ats(struct io_dev *dev, struct io_ats *ats,
+			      enum vaai_ats_result *result);
 
 #endif

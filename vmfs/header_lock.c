@@ -34,13 +34,15 @@ static void header_free(struct header *h)
 /* From what was read to the same with another name. ST_BUSY: it has changed in between. */
 static enum status header_swap(struct header *h, const struct vmfs_uuid *owner, uint64_t when_us)
 {
+	struct io_ats ats = { .offset = LVM_HEADER_AT, .bytes = sizeof(*h->old), .old = h->old,
+			      .new = h->new, .seen = h->seen };
 	enum vaai_ats_result result;
 	enum status st;
 
 	*h->new = *h->old;
 	memcpy(h->new->locked_by.b, owner->b, sizeof(owner->b));
 	le64_set(&h->new->locked_when_us, when_us);
-	st = vaai_ats(h->dev, LVM_HEADER_AT, sizeof(*h->old), h->old, h->new, h->seen, &result);
+	st = vaai_ats(h->dev, &ats, &result);
 	if (st != ST_OK)
 		return st;
 	return result == VAAI_ATS_WRITTEN ? io_dev_flush(h->dev) : ST_BUSY;

@@ -119,6 +119,8 @@ enum status lvm_flush(struct lvm *lvm)
 enum status lvm_ats(struct lvm *lvm, uint64_t at, const struct lvm_swap *swap,
 		    enum vaai_ats_result *result)
 {
+	struct io_ats ats = { .bytes = swap->bytes, .old = swap->old, .new = swap->new,
+			      .seen = swap->seen, .exempt = swap->exempt };
 	const struct lvm_run *run;
 
 	if (at >= lvm->bytes || swap->bytes > lvm->bytes - at)
@@ -126,8 +128,8 @@ enum status lvm_ats(struct lvm *lvm, uint64_t at, const struct lvm_swap *swap,
 	run = lvm_find(lvm, at);
 	if (swap->bytes > run->at + run->bytes - at)
 		return ST_RANGE;	/* no record of the format lies over a seam */
-	return vaai_ats(lvm->dev[run->dev].dev, run->physical + (at - run->at), swap->bytes,
-			swap->old, swap->new, swap->seen, result);
+	ats.offset = run->physical + (at - run->at);
+	return vaai_ats(lvm->dev[run->dev].dev, &ats, result);
 }
 
 enum status lvm_zero(struct lvm *lvm, uint64_t at, uint64_t bytes)

@@ -52,7 +52,7 @@ void port_dma_free(void *p, size_t bytes);
 
 /* ---- time, chance, identity --------------------------------------------------------------- */
 
-uint64_t port_now_ns(void);		/* monotonic; any pCPU */
+uint64_t port_now_ns(void);		/* monotonic, also over a suspend; any pCPU */
 uint64_t port_wall_us(void);		/* microseconds since 1970, UTC; any pCPU */
 void port_random(void *buf, size_t bytes);
 void port_host_mac(uint8_t mac[6]);	/* six bytes that name this machine, steady over restarts */
@@ -160,6 +160,7 @@ struct port_vec {
  * what is not aligned to block_bytes costs more. Success is total: a short transfer is continued,
  * a read past the end of a regular file is ST_RANGE, a write there extends the file.
  *   ST_OK  FLUSH: all that ended before it was submitted is durable.
+ *   ST_LOST  the deadline of the disk came before its turn: this part of it did nothing
  *   ST_NOSPACE, ST_DEVICE, ST_READONLY, ST_RANGE, ST_UNSUPPORTED (UNMAP) */
 struct port_io {
 	uint64_t		offset;		/* bytes */
@@ -167,6 +168,7 @@ struct port_io {
 	const struct port_vec	*vec;		/* READ, WRITE */
 	uint32_t		vec_count;
 	uint8_t			op;		/* enum port_io_op */
+	uint8_t			exempt;		/* 1: passes after the disk's deadline, too */
 	uint64_t		skip;		/* bytes of vec before the first one meant */
 	enum status		status;		/* out */
 	void			(*done)(struct port_io *io);
@@ -176,6 +178,10 @@ struct port_io {
 };
 /* Queued; all of one turn of the loop go to the kernel together. */
 void port_disk_submit(struct port_disk *disk, struct port_io *io);
+/* From that time of port_now_ns() on nothing of this opening changes the disk (0: no such time).
+ * What is looked at is the clock in the last step before the kernel, or the simulated disk, has a
+ * WRITE, ZERO or UNMAP, behind all queues; resize and reserve count, too. READ and FLUSH pass. */
+void port_disk_set_deadline(struct port_disk *disk, uint64_t ns);
 
 /* ---- the machine's own files (bare: ST_UNSUPPORTED) ------------------------------------------ */
 

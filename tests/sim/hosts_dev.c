@@ -71,6 +71,7 @@ static enum status carry_out(struct io_dev *dev, struct io_ats *what)
 
 	a.ats.io.offset = what->offset;
 	a.ats.io.bytes = what->bytes;
+	a.ats.io.exempt = what->exempt;
 	a.ats.io.done = attempt_ended;
 	sim_ats_submit(lun_of(dev)->disk, &a.ats);
 	while (!a.ended)
@@ -117,6 +118,7 @@ static enum status carry_out_late(struct io_dev *dev, const struct io_ats *what)
 	    .old = copy, .new = copy + what->bytes, .seen = copy + 2 * what->bytes};
 	l->ats.io.offset = what->offset;
 	l->ats.io.bytes = what->bytes;
+	l->ats.io.exempt = what->exempt;
 	l->ats.io.done = late_ended;
 	l->copy = copy;
 	l->lun = lun_of(dev);
@@ -153,7 +155,13 @@ static enum status lun_ats(struct io_dev *dev, struct io_ats *what)
 	return sim_fault_now(FAULT_ATS_SAYS_NO) ? says_no(dev, what) : ST_OK;
 }
 
+static void lun_set_deadline(struct io_dev *dev, uint64_t ns)
+{
+	port_disk_set_deadline(lun_of(dev)->disk, ns);
+}
+
 static const struct io_dev_ops lun_ops = {
+    .set_deadline = lun_set_deadline,
     .submit = lun_submit,
     .close = lun_close,
     .next_data = lun_next_data,

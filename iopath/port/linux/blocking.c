@@ -21,6 +21,8 @@ static int64_t move_once(struct port_io *io)
 	off_t at = (off_t)(io->offset + io->progress);
 	ssize_t moved;
 
+	if (io_is_late(io))
+		return -GATE_SHUT;
 	if (io->op == PORT_READ)
 		moved = preadv(fd, vec, n, at);
 	else
@@ -35,15 +37,18 @@ static int64_t flush(struct port_disk *disk)
 
 /* ---- zero ------------------------------------------------------------------------------------ */
 
-static int64_t file_grow(int fd, uint64_t size)
+static int64_t file_grow(struct port_io *io)
 {
+	uint64_t size = io->offset + io->bytes;
 	struct stat st;
 
-	if (fstat(fd, &st) != 0)
+	if (fstat(io->disk->fd, &st) != 0)
 		return -errno;
 	if ((uint64_t)st.st_size >= size)
 		return 0;
-	return ftruncate(fd, (off_t)size) == 0 ? 0 : -errno;
+	if (io_is_late(io))
+		return -GATE_SHUT;
+	return ftruncate(io->disk->fd, (off_t)size) == 0 ? 0 : -errno;
 }
 
 static int64_t write_zeros(struct port_io *io)
@@ -53,8 +58,11 @@ static int64_t write_zeros(struct port_io *io)
 
 	for (uint64_t at = 0; at < io->bytes;) {
 		size_t n = MIN(io->bytes - at, ZEROS_BYTES);
-		ssize_t moved = pwrite(fd, zeros, n, (off_t)(io->offset + at));
+		ssize_t moved;
 
+		if (io_is_late(io))
+			return -GATE_SHUT;
+		moved = pwrite(fd, zeros, n, (off_t)(io->offset + at));
 		if (moved < 0 && errno != EINTR)
 			return -errno;
 		if (moved == 0)
@@ -68,6 +76,8 @@ static int64_t punch(struct port_io *io)
 {
 	int mode = FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE;
 
+	if (io_is_late(io))
+		return -GATE_SHUT;
 	return fallocate(io->disk->fd, mode, (off_t)io->offset, (off_t)io->bytes) == 0 ? 0 : -errno;
 }
 
@@ -78,13 +88,15 @@ static int64_t zero(struct port_io *io)
 	int mode = FALLOC_FL_ZERO_RANGE | (is_device ? FALLOC_FL_KEEP_SIZE : 0);
 	int64_t result;
 
+	if (io_is_late(io))
+		return -GATE_SHUT;
 	if (fallocate(io->disk->fd, mode, (off_t)io->offset, (off_t)io->bytes) == 0)
 		return 0;
 	if (errno != EOPNOTSUPP || is_device)
 		return errno == EOPNOTSUPP ? write_zeros(io) : -errno;
 	result = punch(io);
 	if (result == 0)
-		result = file_grow(io->disk->fd, io->offset + io->bytes);
+		result = file_grow(io);
 	return result == -EOPNOTSUPP ? write_zeros(io) : result;
 }
 
@@ -97,6 +109,8 @@ static int64_t unmap(struct port_io *io)
 
 	if (result != -EOPNOTSUPP || !io->disk->info.is_device)
 		return result;
+	if (io_is_late(io))
+		return -GATE_SHUT;
 	return ioctl(io->disk->fd, BLKDISCARD, range) == 0 ? 0 : -errno;
 }
 

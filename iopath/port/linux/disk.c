@@ -195,6 +195,8 @@ enum status port_disk_resize(struct port_disk *disk, uint64_t size_bytes)
 		return ST_UNSUPPORTED;
 	if (size_bytes > INT64_MAX)
 		return ST_NOSPACE;
+	if (disk_is_shut(disk))
+		return ST_LOST;
 	return ftruncate(disk->fd, (off_t)size_bytes) == 0 ? ST_OK : status_of_errno(errno);
 }
 
@@ -210,10 +212,17 @@ enum status port_disk_reserve(struct port_disk *disk, uint64_t offset, uint64_t 
 		return ST_NOSPACE;
 	if (bytes == 0)
 		return ST_OK;
+	if (disk_is_shut(disk))
+		return ST_LOST;
 	do
 		result = fallocate(disk->fd, 0, (off_t)offset, (off_t)bytes);
 	while (result != 0 && errno == EINTR);
 	return result == 0 ? ST_OK : status_of_errno(errno);
+}
+
+void port_disk_set_deadline(struct port_disk *disk, uint64_t ns)
+{
+	__atomic_store_n(&disk->deadline_ns, ns, __ATOMIC_RELAXED);
 }
 
 void port_disk_next_data(struct port_disk *disk, uint64_t offset, uint64_t *data, uint64_t *hole)

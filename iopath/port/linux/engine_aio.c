@@ -25,6 +25,7 @@ struct aio {
 	struct request	*free;
 	struct iocb	mail;
 	uint32_t	queued;
+	uint32_t	gated;		/* of those: writes to disks with a deadline */
 	struct iocb	*queue[IN_FLIGHT_MAX];	/* not yet handed over */
 	struct request	request[IN_FLIGHT_MAX];
 };
@@ -95,6 +96,7 @@ static void aio_submit(struct pcpu *p, struct port_io *io)
 				(long long)(io->offset + io->progress));
 	r->iocb.data = io;
 	a->queue[a->queued++] = &r->iocb;
+	a->gated += io_is_gated(io) != 0;
 }
 
 /* The request of a failed or ended transfer becomes free before the transfer is told. */
@@ -109,17 +111,37 @@ static void request_ended(struct pcpu *p, struct iocb *iocb, int64_t result)
 	io_ended(p, io, result);
 }
 
+/* Late writes end here; returns how many requests are left. */
+static uint32_t refuse_late(struct pcpu *p, struct iocb **now, uint32_t count)
+{
+	uint64_t now_ns = port_now_ns();
+	uint32_t left = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (io_is_late_at(now[i]->data, now_ns))
+			request_ended(p, now[i], -GATE_SHUT);
+		else
+			now[left++] = now[i];
+	}
+	return left;
+}
+
 /* The call stops at the first request that the kernel refuses; that one alone fails. */
 static void hand_over(struct pcpu *p, struct aio *a)
 {
 	struct iocb *now[IN_FLIGHT_MAX];
-	uint32_t count = a->queued, at = 0;
+	uint32_t count = a->queued, at = 0, gated = a->gated;
 
 	memcpy(now, a->queue, count * sizeof(now[0]));
-	a->queued = 0;
+	a->queued = a->gated = 0;
 	while (at < count) {
-		int n = io_submit(a->context, (long)(count - at), now + at);
+		int n;
 
+		if (gated)
+			count = at + refuse_late(p, now + at, count - at);
+		if (at == count)
+			return;
+		n = io_submit(a->context, (long)(count - at), now + at);
 		if (n > 0) {
 			at += (uint32_t)n;
 		} else if (n == -EINTR) {
@@ -128,6 +150,7 @@ static void hand_over(struct pcpu *p, struct aio *a)
 			/* No room now: what is in flight makes some. */
 			memcpy(a->queue + a->queued, now + at, (count - at) * sizeof(now[0]));
 			a->queued += count - at;
+			a->gated += gated;
 			return;
 		} else {
 			request_ended(p, now[at++], n);

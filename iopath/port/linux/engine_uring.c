@@ -29,6 +29,7 @@
 
 /* user_data of what is not a transfer; those are pointers, hence even. */
 enum { TAG_MAIL = 1, TAG_TIMEOUT = 3, TAG_TIMEOUT_MOVED = 5 };
+#define TAG_LATE 2u	/* in the pointer to a transfer: its entry does nothing any more */
 
 struct uring {
 	struct io_uring	ring;
@@ -37,6 +38,7 @@ struct uring {
 	uint8_t		timeout_armed;
 	uint64_t	timeout_ns;		/* where it is armed */
 	struct __kernel_timespec timeout;
+	uint32_t	gated;		/* entries in the ring: writes to disks with a deadline */
 	uint32_t	vector_count;
 	struct iovec	vector[VECTORS];
 	uint64_t	slots_used[FILE_SLOTS / 64];
@@ -64,12 +66,40 @@ static int ring_init(struct io_uring *ring)
 	return error;
 }
 
+/* Of the entries that the kernel does not have yet, those come to nothing whose deadline is over.
+ * A loop that was stopped between their making and now goes through here. */
+static void neutralise_late(struct uring *u)
+{
+	const struct io_uring_sq *sq = &u->ring.sq;
+	uint64_t now = u->gated ? port_now_ns() : 0;
+
+	for (unsigned i = *sq->khead; u->gated && i != sq->sqe_tail; i++) {
+		struct io_uring_sqe *sqe = &sq->sqes[i & sq->ring_mask];
+		uint64_t data = sqe->user_data;
+
+		if (data & (TAG_MAIL | TAG_LATE) ||
+		    !io_is_late_at((const struct port_io *)(uintptr_t)data, now))
+			continue;
+		io_uring_prep_nop(sqe);
+		sqe->rw_flags = 0;
+		sqe->flags = 0;
+		sqe->buf_index = 0;
+		sqe->user_data = data | TAG_LATE;
+	}
+}
+
+static void handed_over(struct uring *u)
+{
+	if (io_uring_sq_ready(&u->ring) == 0)
+		u->vector_count = u->gated = 0;
+}
+
 /* Hand over without waiting. What the kernel cannot take yet stays in the ring. */
 static void hand_over(struct uring *u)
 {
+	neutralise_late(u);
 	io_uring_submit(&u->ring);
-	if (io_uring_sq_ready(&u->ring) == 0)
-		u->vector_count = 0;
+	handed_over(u);
 }
 
 static struct io_uring_sqe *next_sqe(struct uring *u)
@@ -226,6 +256,12 @@ static void uring_submit(struct pcpu *p, struct port_io *io)
 	io_uring_prep_rw(IORING_OP_NOP, sqe, -1, NULL, 0, io->offset + io->progress);
 	prep_file(sqe, io->disk, io);
 	sqe->user_data = (uintptr_t)io;
+	/* The kernel has threads for writes that would wait. They stop when the process is stopped,
+	 * and go on with it, behind the gate: such a write comes back, and a helper does it. */
+	if (io_is_gated(io)) {
+		u->gated++;
+		sqe->rw_flags = RWF_NOWAIT;
+	}
 	if (io->op == PORT_FLUSH) {
 		sqe->opcode = IORING_OP_FSYNC;
 		sqe->fsync_flags = IORING_FSYNC_DATASYNC;
@@ -241,21 +277,23 @@ static void uring_submit(struct pcpu *p, struct port_io *io)
 /* Arm the timeout for the first timer, or move it forward. */
 static void arm_timeout(struct pcpu *p, struct uring *u)
 {
-	uint64_t due = timers_next_ns(&p->sched);
+	uint64_t due = timers_next_ns(&p->sched), now, left;
 	struct io_uring_sqe *sqe;
 
 	if (due == UINT64_MAX || (u->timeout_armed && due >= u->timeout_ns))
 		return;
 	sqe = next_sqe(u);
 	u->timeout_ns = due;
-	u->timeout.tv_sec = (long long)(due / 1000000000u);
-	u->timeout.tv_nsec = (long long)(due % 1000000000u);
+	now = port_now_ns();
+	left = due > now ? due - now : 0;
+	u->timeout.tv_sec = (long long)(left / 1000000000u);
+	u->timeout.tv_nsec = (long long)(left % 1000000000u);
 	if (u->timeout_armed) {
-		io_uring_prep_timeout_update(sqe, &u->timeout, TAG_TIMEOUT, IORING_TIMEOUT_ABS);
+		io_uring_prep_timeout_update(sqe, &u->timeout, TAG_TIMEOUT, 0);
 		sqe->user_data = TAG_TIMEOUT_MOVED;
 		return;
 	}
-	io_uring_prep_timeout(sqe, &u->timeout, 0, IORING_TIMEOUT_ABS);
+	io_uring_prep_timeout(sqe, &u->timeout, 0, 0);
 	sqe->user_data = TAG_TIMEOUT;
 	u->timeout_armed = 1;
 }
@@ -276,6 +314,18 @@ static void handle_tag(struct pcpu *p, struct uring *u, const struct io_uring_cq
 	}
 }
 
+static void end_transfer(struct pcpu *p, uint64_t data, int result)
+{
+	struct port_io *io = (struct port_io *)(uintptr_t)(data & ~(uint64_t)TAG_LATE);
+
+	if (data & TAG_LATE)
+		io_ended_with(p, io, ST_LOST);
+	else if (io->op == PORT_WRITE && (result == -EAGAIN || result == -EOPNOTSUPP))
+		pool_submit(p, io);
+	else
+		io_ended(p, io, result);
+}
+
 /* Only what is there now: done() may submit, and what ends at once must not keep us here for
  * ever. */
 static void reap(struct pcpu *p, struct uring *u)
@@ -289,7 +339,7 @@ static void reap(struct pcpu *p, struct uring *u)
 		if (cqe->user_data & 1)
 			handle_tag(p, u, cqe);
 		else
-			io_ended(p, (struct port_io *)(uintptr_t)cqe->user_data, cqe->res);
+			end_transfer(p, cqe->user_data, cqe->res);
 	}
 	io_uring_cq_advance(&u->ring, ready);
 }
@@ -299,12 +349,12 @@ static void uring_turn(struct pcpu *p, int wait)
 	struct uring *u = p->engine_state;
 
 	arm_timeout(p, u);
+	neutralise_late(u);
 	if (wait && io_uring_cq_ready(&u->ring) == 0)
 		io_uring_submit_and_wait(&u->ring, 1);
 	else if (p->in_flight > 0 || io_uring_sq_ready(&u->ring) > 0)
 		io_uring_submit_and_get_events(&u->ring);
-	if (io_uring_sq_ready(&u->ring) == 0)
-		u->vector_count = 0;
+	handed_over(u);
 	reap(p, u);
 }
 

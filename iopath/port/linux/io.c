@@ -147,6 +147,10 @@ static int copy_now(struct pcpu *p, struct port_io *io)
 	int count = io_vectors(io, vec, COPY_VECTORS), fd = io->disk->fd;
 	ssize_t moved;
 
+	if (io_is_late(io)) {
+		end_later(p, io, ST_LOST);
+		return 1;
+	}
 	if (io->op == PORT_READ)
 		moved = preadv2(fd, vec, count, (off_t)io->offset, io->disk->read_flags);
 	else
@@ -309,6 +313,8 @@ enum status io_status_of(const struct port_io *io, int error)
 	case EPERM:
 	case EACCES:
 		return ST_READONLY;
+	case GATE_SHUT:
+		return ST_LOST;
 	case EINVAL:
 	case ENXIO:
 	case ENODEV:

@@ -6,6 +6,7 @@
 #ifndef CAIRN_PORT_LINUX_PRIV_H
 #define CAIRN_PORT_LINUX_PRIV_H
 
+#include <errno.h>
 #include <pthread.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -149,6 +150,7 @@ struct port_disk {
 	int		read_flags;	/* of a read from the page cache: RWF_NOWAIT, or 0 */
 	uint32_t	partials;	/* transfers in flight that are not aligned */
 	uint8_t		cache_used;	/* some went through cached_fd since the last flush */
+	uint64_t	deadline_ns;	/* atomic: nothing is changed from then on; 0: none */
 	struct nbd_disk	*nbd;		/* behind an NBD server: no descriptor; else NULL */
 	struct pcpu	*pcpu;
 	struct list	in_flight;	/* transfers, from start to end */
@@ -167,6 +169,33 @@ int64_t nbd_disk_run(struct port_io *io);
 
 /* Ask the kernel what the disk is and can do. */
 void disk_probe(struct port_disk *disk);
+
+/* The gate: see port_disk_set_deadline(). Asked by whoever makes the system call, right before. */
+static inline uint64_t disk_deadline_ns(const struct port_disk *disk)
+{
+	return __atomic_load_n(&disk->deadline_ns, __ATOMIC_RELAXED);
+}
+static inline int disk_is_shut(const struct port_disk *disk)
+{
+	uint64_t deadline = disk_deadline_ns(disk);
+
+	return deadline && port_now_ns() >= deadline;
+}
+static inline int io_is_gated(const struct port_io *io)
+{
+	return io->op != PORT_READ && io->op != PORT_FLUSH && !io->exempt &&
+	       disk_deadline_ns(io->disk);
+}
+/* Of a batch: one look at the clock for all. */
+static inline int io_is_late_at(const struct port_io *io, uint64_t now_ns)
+{
+	return io_is_gated(io) && now_ns >= disk_deadline_ns(io->disk);
+}
+static inline int io_is_late(const struct port_io *io)
+{
+	return io_is_gated(io) && io_is_late_at(io, port_now_ns());
+}
+#define GATE_SHUT ECANCELED	/* what a late transfer got, as an errno */
 
 int io_is_aligned(const struct port_disk *disk, const struct port_io *io);
 /* The descriptor for the rest of a transfer. */

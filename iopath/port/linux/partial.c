@@ -147,5 +147,6 @@ void partial_start(struct pcpu *p, struct port_io *io)
 	part->pcpu = p;
 	part->vec = (struct port_vec){ bounce, BOUNCE_BYTES };
 	part->step.done = step_done;
+	part->step.exempt = io->exempt;
 	next_step(part);
 }

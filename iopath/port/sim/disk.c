@@ -92,7 +92,9 @@ static enum status may_change_length(const struct port_disk *disk)
 		return ST_DEVICE;
 	if (!disk->writable)
 		return ST_READONLY;
-	return disk->inode->kind == PORT_KIND_DEVICE ? ST_UNSUPPORTED : faults_of_change();
+	if (disk->inode->kind == PORT_KIND_DEVICE)
+		return ST_UNSUPPORTED;
+	return disk_is_shut(disk) ? ST_LOST : faults_of_change();
 }
 
 enum status port_disk_resize(struct port_disk *disk, uint64_t size_bytes)

@@ -12,6 +12,7 @@ struct event {
 	uint64_t	mark;		/* FLUSH: what had ended when it was submitted */
 	struct port_io	*io;
 	uint32_t	pcpu;
+	uint8_t		late;		/* the disk was never given it */
 	uint8_t		ended;		/* done on the disk; its host, paused, does not know yet */
 };
 
@@ -52,6 +53,18 @@ static void insert(struct event *e)
 	list_insert(&e->link, after, after->next);
 }
 
+void port_disk_set_deadline(struct port_disk *disk, uint64_t ns) { disk->deadline_ns = ns; }
+
+int disk_is_shut(const struct port_disk *disk)
+{
+	return disk->deadline_ns && sim.now_ns >= disk->deadline_ns;
+}
+
+static int is_late(const struct port_io *io)
+{
+	return io->op != PORT_READ && io->op != PORT_FLUSH && !io->exempt && disk_is_shut(io->disk);
+}
+
 void port_disk_submit(struct port_disk *disk, struct port_io *io)
 {
 	struct event *e = calloc(1, sizeof(*e));
@@ -65,6 +78,7 @@ void port_disk_submit(struct port_disk *disk, struct port_io *io)
 	e->pcpu = sim.here;
 	e->mark = disk->inode->image.log_seq;
 	e->submitted_ns = sim.now_ns;
+	e->late = (uint8_t)is_late(io);
 	e->at_ns = latency_ns(io);
 	e->at_ns += sim.now_ns + delay_ns(e->at_ns);
 	insert(e);
@@ -260,7 +274,7 @@ static void end_on_disk(struct event *e)
 {
 	struct port_io *io = e->io;
 
-	io->status = carry_out_by_chance(e);
+	io->status = e->late ? ST_LOST : carry_out_by_chance(e);
 	if (io->op == PORT_FLUSH && io->status == ST_OK)
 		image_log_flush(&io->disk->inode->image, e->mark);
 	e->ended = 1;
@@ -311,7 +325,7 @@ static void arrive_in_part(const struct event *e)
 	uint64_t whole = io->bytes;
 	enum status st;
 
-	if (io->op == PORT_READ || io->op == PORT_FLUSH || blocks == 0)
+	if (io->op == PORT_READ || io->op == PORT_FLUSH || blocks == 0 || e->late)
 		return;
 	io->bytes = chance_below(STREAM_CRASH, blocks + 1) * io->disk->inode->block_bytes;
 	if (io->op == SIM_OP_ATS && io->bytes < whole)
@@ -341,7 +355,7 @@ void io_carry_out_all(void)
 	struct event *e;
 
 	list_for_each(e, &sim.in_flight, link) {
-		enum status st = e->io->op == PORT_READ ? ST_OK : carry_out(e);
+		enum status st = e->io->op == PORT_READ || e->late ? ST_OK : carry_out(e);
 
 		(void)st;	/* nobody will hear of it: the machine loses power now */
 		e->io->progress = 0;

@@ -127,6 +127,7 @@ struct port_disk {
 	uint8_t		writable, direct;
 	uint8_t		stale;		/* of a machine that had a power cut */
 	uint32_t	in_flight;
+	uint64_t	deadline_ns;	/* nothing is changed from then on; 0: none */
 	char		name[256];
 };
 
@@ -137,6 +138,7 @@ struct range_lock {
 	uint8_t			exclusive;
 };
 
+int disk_is_shut(const struct port_disk *disk);	/* its deadline is over */
 void locks_drop(struct inode *inode, const struct port_disk *owner);	/* NULL: of everybody */
 
 /* End the transfers that are due; returns their number. */

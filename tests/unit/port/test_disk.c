@@ -493,6 +493,109 @@ static void test_random_transfers_against_a_model(void)
 	}
 }
 
+/* ---- the deadline ---------------------------------------------------------------------------- */
+
+#define LONG_AGO	1u
+#define FAR_AWAY	(UINT64_MAX / 2)
+#define GATE_BYTES	(64 * KIB)
+
+static void expect_content(struct port_disk *disk, unsigned char *buf, uint64_t n)
+{
+	unsigned char *want = port_alloc(GATE_BYTES);
+
+	pattern(want, GATE_BYTES, n);
+	CU_ASSERT_EQUAL(do_io(disk, PORT_READ, 0, buf, GATE_BYTES), ST_OK);
+	CU_ASSERT(!memcmp(buf, want, GATE_BYTES));
+	port_free(want);
+}
+
+/* After it nothing changes the disk, in any alignment; what changes nothing goes on, and so does
+ * who is exempt. */
+static void deadline(unsigned flags)
+{
+	static const uint64_t place[][2] = { { 0, GATE_BYTES }, { 4096, 512 }, { 5000, 3000 } };
+	struct port_disk *disk = new_disk(flags);
+	unsigned char *buf = port_dma_alloc(GATE_BYTES);
+	struct waiting w = { .world = port_world_self() };
+
+	pattern(buf, GATE_BYTES, 1);
+	port_disk_set_deadline(disk, FAR_AWAY);
+	CU_ASSERT_EQUAL(do_io(disk, PORT_WRITE, 0, buf, GATE_BYTES), ST_OK);
+	port_disk_set_deadline(disk, LONG_AGO);
+	for (size_t i = 0; i < ARRAY_COUNT(place); i++) {
+		memset(buf, 0xEE, GATE_BYTES);
+		CU_ASSERT_EQUAL(do_io(disk, PORT_WRITE, place[i][0], buf, place[i][1]), ST_LOST);
+		CU_ASSERT_EQUAL(do_io(disk, PORT_ZERO, place[i][0], NULL, place[i][1]), ST_LOST);
+		CU_ASSERT_EQUAL(do_io(disk, PORT_UNMAP, place[i][0], NULL, place[i][1]), ST_LOST);
+	}
+	CU_ASSERT_EQUAL(port_disk_resize(disk, 0), ST_LOST);
+	CU_ASSERT_EQUAL(port_disk_reserve(disk, 0, 2 * GATE_BYTES), ST_LOST);
+	CU_ASSERT_EQUAL(do_io(disk, PORT_FLUSH, 0, NULL, 0), ST_OK);
+	expect_content(disk, buf, 1);
+	CU_ASSERT_EQUAL(size_of(disk), GATE_BYTES);
+	pattern(buf, GATE_BYTES, 2);
+	w.vec = (struct port_vec){ buf, GATE_BYTES };
+	w.io = (struct port_io){ .bytes = GATE_BYTES, .vec = &w.vec, .vec_count = 1,
+				 .op = PORT_WRITE, .exempt = 1, .done = waiting_done };
+	port_disk_submit(disk, &w.io);
+	CU_ASSERT_EQUAL(io_finish(&w), ST_OK);
+	expect_content(disk, buf, 2);
+	port_disk_set_deadline(disk, 0);
+	CU_ASSERT_EQUAL(do_io(disk, PORT_WRITE, 0, buf, 512), ST_OK);
+	port_dma_free(buf, GATE_BYTES);
+	port_disk_close(disk);
+}
+
+static void test_deadline(void)
+{
+	deadline(PORT_OPEN_DIRECT);
+	deadline(PORT_OPEN_CACHED);
+}
+
+#define GATE_WRITES	64u
+
+/* Writes that are queued in time and not handed over: the world keeps its thread past the deadline,
+ * as a process does that is stopped there. Each is refused and absent, or done and present. */
+static void queued_past_the_deadline(unsigned flags, int *refused)
+{
+	struct port_disk *disk = new_disk(flags);
+	unsigned char *buf = port_dma_alloc(GATE_WRITES * 4096), *is = port_dma_alloc(4096);
+	static struct waiting w[GATE_WRITES];
+	uint64_t until;
+
+	CU_ASSERT_EQUAL(port_disk_resize(disk, GATE_WRITES * 4096), ST_OK);
+	until = port_now_ns() + 2000000;
+	port_disk_set_deadline(disk, until);
+	for (uint64_t i = 0; i < GATE_WRITES; i++) {
+		pattern(buf + i * 4096, 4096, i);
+		io_start(&w[i], disk, PORT_WRITE, i * 4096, buf + i * 4096, 4096);
+	}
+	while (!on_sim() && port_now_ns() < until)
+		;
+	for (uint64_t i = 0; i < GATE_WRITES; i++) {
+		enum status st = io_finish(&w[i]);
+
+		CU_ASSERT(st == ST_OK || st == ST_LOST);
+		CU_ASSERT_EQUAL(do_io(disk, PORT_READ, i * 4096, is, 4096), ST_OK);
+		CU_ASSERT_EQUAL(!memcmp(is, buf + i * 4096, 4096), st == ST_OK);
+		*refused += st == ST_LOST;
+	}
+	port_dma_free(buf, GATE_WRITES * 4096);
+	port_dma_free(is, 4096);
+	port_disk_close(disk);
+}
+
+static void test_queued_past_the_deadline(void)
+{
+	int refused = 0;
+
+	queued_past_the_deadline(PORT_OPEN_DIRECT, &refused);
+	/* Helper threads may have been as fast as the loop; others hand over nothing before it. */
+	if (!on_sim() && strcmp(port_engine(), "threads"))
+		CU_ASSERT_EQUAL(refused, (int)GATE_WRITES);
+	queued_past_the_deadline(PORT_OPEN_CACHED, &refused);
+}
+
 /* ---- all, in a directory of their own -------------------------------------------------------- */
 
 static void test_begin(void)
@@ -520,6 +623,8 @@ static const struct cu_case cases[] = {
 	{ "resize and reserve", test_resize_and_reserve },
 	{ "holes", test_holes },
 	{ "locks between openings", test_locks_between_openings },
+	{ "deadline", test_deadline },
+	{ "queued past the deadline", test_queued_past_the_deadline },
 	{ "random transfers against a model", test_random_transfers_against_a_model },
 	{ "end", test_end },
 };

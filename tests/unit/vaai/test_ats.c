@@ -54,10 +54,11 @@ static void count_up(void *arg)
 
 	VERIFY(old && new && seen && io_dev_read(dev, PLACE, old, 512) == ST_OK);
 	for (uint64_t mine = 0; mine < STEPS;) {
+		struct io_ats ats = { PLACE, 512, old, new, seen, 0, 0 };
 		enum vaai_ats_result result;
 
 		set_image(new, old->count + 1);
-		VERIFY(vaai_ats(dev, PLACE, 512, old, new, seen, &result) == ST_OK);
+		VERIFY(vaai_ats(dev, &ats, &result) == ST_OK);
 		mine += result == VAAI_ATS_WRITTEN;
 		c->steps += result == VAAI_ATS_WRITTEN;
 		c->lost += result == VAAI_ATS_DIFFERS;
@@ -250,6 +251,8 @@ static void test_a_reservation_stands_in(void)
 static void test_a_frozen_host_is_busy(void)
 {
 	uint8_t *old = port_dma_alloc(512), *new = port_dma_alloc(512), *seen = port_dma_alloc(512);
+	struct io_ats ats = { PLACE, 512, old, new, seen, 0, 0 };
+	struct io_ats beside = { PLACE + 512, 512, old, new, seen, 0, 0 };
 	struct io_dev *holder, *dev;
 	enum vaai_ats_result result;
 	uint64_t began;
@@ -259,11 +262,11 @@ static void test_a_frozen_host_is_busy(void)
 	dev = open_dev();
 	CU_ASSERT_EQUAL(holder->ops->lock(holder, PLACE, 512, 1), ST_OK);
 	began = port_now_ns();
-	CU_ASSERT_EQUAL(vaai_ats(dev, PLACE, 512, old, new, seen, &result), ST_BUSY);
+	CU_ASSERT_EQUAL(vaai_ats(dev, &ats, &result), ST_BUSY);
 	CU_ASSERT(port_now_ns() - began < 1100000000);
-	CU_ASSERT_EQUAL(vaai_ats(dev, PLACE + 512, 512, old, new, seen, &result), ST_OK);
+	CU_ASSERT_EQUAL(vaai_ats(dev, &beside, &result), ST_OK);
 	io_dev_close(holder);
-	CU_ASSERT_EQUAL(vaai_ats(dev, PLACE, 512, old, new, seen, &result), ST_OK);
+	CU_ASSERT_EQUAL(vaai_ats(dev, &ats, &result), ST_OK);
 	CU_ASSERT_EQUAL(result, VAAI_ATS_WRITTEN);
 	io_dev_close(dev);
 	port_dma_free(old, 512);
