@@ -193,6 +193,14 @@ static void array_submit(struct io_dev *dev, struct io_req *req)
 	io_finish_later(req, ST_OK);
 }
 
+static enum status swap_first(struct io_dev *dev, const void *old, const void *new, void *seen,
+			      enum vaai_ats_result *result)
+{
+	struct io_ats ats = { .bytes = 512, .old = old, .new = new, .seen = seen };
+
+	return vaai_ats(dev, &ats, result);
+}
+
 static void array_open(struct array_dev *d, struct array *a, const struct io_dev_ops *ops)
 {
 	*d = (struct array_dev){ .dev = { .ops = ops, .size_bytes = 512, .block_bytes = 512,
@@ -212,9 +220,9 @@ static void test_an_array_does_it_in_one_step(void)
 
 	array_open(&d, &a, &ops);
 	memset(new, 3, 512);
-	CU_ASSERT_EQUAL(vaai_ats(&d.dev, 0, 512, old, new, seen, &result), ST_OK);
+	CU_ASSERT_EQUAL(swap_first(&d.dev, old, new, seen, &result), ST_OK);
 	CU_ASSERT_EQUAL(result, VAAI_ATS_WRITTEN);
-	CU_ASSERT_EQUAL(vaai_ats(&d.dev, 0, 512, old, new, seen, &result), ST_OK);
+	CU_ASSERT_EQUAL(swap_first(&d.dev, old, new, seen, &result), ST_OK);
 	CU_ASSERT_EQUAL(result, VAAI_ATS_DIFFERS);
 	CU_ASSERT(a.own == 2 && a.reads == 0 && a.writes == 0 && seen[511] == 3);
 	port_dma_free(old, 512);
@@ -235,12 +243,12 @@ static void test_a_reservation_stands_in(void)
 	array_open(&d, &a, &ops);
 	array_open(&other, &a, &ops);
 	memset(new, 3, 512);
-	CU_ASSERT_EQUAL(vaai_ats(&d.dev, 0, 512, old, new, seen, &result), ST_OK);
+	CU_ASSERT_EQUAL(swap_first(&d.dev, old, new, seen, &result), ST_OK);
 	CU_ASSERT(result == VAAI_ATS_WRITTEN && a.sector[0] == 3 && !a.reserved_by);
-	CU_ASSERT_EQUAL(vaai_ats(&d.dev, 0, 512, old, new, seen, &result), ST_OK);
+	CU_ASSERT_EQUAL(swap_first(&d.dev, old, new, seen, &result), ST_OK);
 	CU_ASSERT(result == VAAI_ATS_DIFFERS && seen[0] == 3 && a.writes == 1 && !a.reserved_by);
 	a.reserved_by = &other.dev;
-	CU_ASSERT_EQUAL(vaai_ats(&d.dev, 0, 512, new, old, seen, &result), ST_BUSY);
+	CU_ASSERT_EQUAL(swap_first(&d.dev, new, old, seen, &result), ST_BUSY);
 	CU_ASSERT(a.refused > 10 && a.sector[0] == 3 && a.reserved_by == &other.dev);
 	port_dma_free(old, 512);
 	port_dma_free(new, 512);
