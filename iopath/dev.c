@@ -119,6 +119,14 @@ static enum status disk_read_here(struct io_dev *dev, uint64_t offset, void *buf
 	return port_disk_read_here(d->disk, d->start + offset, buf, bytes);
 }
 
+static struct port_disk *disk_port_disk(struct io_dev *dev, uint64_t *start)
+{
+	struct disk_dev *d = disk_of(dev);
+
+	*start = d->start;
+	return d->disk;
+}
+
 static void take_info(struct disk_dev *d, const struct port_disk_info *info)
 {
 	d->dev.size_bytes = info->size_bytes;
@@ -146,14 +154,14 @@ static const struct io_dev_ops whole_ops = {
 	.submit = whole_submit, .close = disk_close, .next_data = disk_next_data,
 	.lock = disk_lock, .unlock = disk_unlock, .read_here = disk_read_here,
 	.set_deadline = disk_set_deadline,
-	.refresh = whole_refresh,
+	.refresh = whole_refresh, .port_disk = disk_port_disk,
 };
 
 static const struct io_dev_ops window_ops = {
 	.submit = window_submit, .close = disk_close, .next_data = disk_next_data,
 	.lock = disk_lock, .unlock = disk_unlock, .read_here = disk_read_here,
 	.set_deadline = disk_set_deadline,
-	.refresh = window_refresh,
+	.refresh = window_refresh, .port_disk = disk_port_disk,
 };
 
 enum status dev_disk_open(const char *path, unsigned flags, struct io_dev **dev, struct why *why)

@@ -70,10 +70,17 @@ static enum status dev_read_here(struct io_dev *dev, uint64_t offset, void *buf,
 	return port_disk_read_here(hf->disk, offset, buf, bytes);
 }
 
+static struct port_disk *dev_port_disk(struct io_dev *dev, uint64_t *start)
+{
+	*start = 0;
+	return container_of(dev, struct hostfs_file, dev)->disk;
+}
+
 static void dev_close_nothing(struct io_dev *dev) { (void)dev; }	/* goes with its file */
 
 static const struct io_dev_ops file_dev_ops = {
 	.submit = dev_submit, .close = dev_close_nothing, .read_here = dev_read_here,
+	.port_disk = dev_port_disk,
 };
 
 /* ---- open and close -------------------------------------------------------------------------- */
@@ -321,6 +328,7 @@ static const struct store_ops hostfs_ops = {
 	.file_allocate = host_file_allocate,
 	.file_map = host_file_map,
 	.submit = file_submit,
+	.copy = file_submit,
 };
 
 enum status hostfs_open(const char *root, struct store **store, struct why *why)

@@ -125,6 +125,9 @@ struct io_dev_ops {
 	void (*set_deadline)(struct io_dev *dev, uint64_t ns);
 	/* Optional: the device below may have grown: look again and update size_bytes. */
 	enum status (*refresh)(struct io_dev *dev);
+	/* Optional: the port's disk below, and where this device starts on it. NULL: it is not one
+	 * range of one disk. */
+	struct port_disk *(*port_disk)(struct io_dev *dev, uint64_t *start);
 };
 
 /* A linear range of bytes: a disk, a partition of one, later a PSA device. Belongs to the pCPU that
@@ -145,6 +148,12 @@ static inline void io_dev_submit(struct io_dev *dev, struct io_req *req)
 {
 	dev->ops->submit(dev, req);
 }
+
+/* Make a request that was filled in for a COPY take its bytes from `offset` of a device: for
+ * store_ops.copy.
+ *   ST_UNSUPPORTED  not from this device: read it
+ *   ST_RANGE        not wholly inside it */
+MUST_USE enum status io_req_copy_from(struct io_req *req, struct io_dev *dev, uint64_t offset);
 
 enum io_open {
 	IO_OPEN_WRITE = PORT_OPEN_WRITE,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
-/* req - ending a request later, and moving bytes between its buffers and memory. */
+/* req - ending a request later, where a copy comes from, and moving bytes between a request's
+ * buffers and memory. */
 #include "iopath/iopath.h"
 
 static void finish(struct port_msg *msg)
@@ -14,6 +15,19 @@ void io_finish_later(struct io_req *req, enum status st)
 	req->status = st;
 	req->msg.fn = finish;
 	port_pcpu_post(port_pcpu_self(), &req->msg);
+}
+
+enum status io_req_copy_from(struct io_req *req, struct io_dev *dev, uint64_t offset)
+{
+	uint64_t start;
+
+	if (!dev->ops->port_disk)
+		return ST_UNSUPPORTED;
+	if (offset > dev->size_bytes || req->io.bytes > dev->size_bytes - offset)
+		return ST_RANGE;
+	req->io.from = dev->ops->port_disk(dev, &start);
+	req->io.from_offset = start + offset;
+	return ST_OK;
 }
 
 /* ---- buffers --------------------------------------------------------------------------------- */

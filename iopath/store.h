@@ -115,6 +115,10 @@ struct store_ops {
 	/* READ WRITE FLUSH ZERO UNMAP. A read past the end is ST_RANGE; a write there extends the
 	 * file. UNMAP frees whole blocks and zeroes the edges. FLUSH: data and size of it. */
 	void (*submit)(struct store_file *f, struct io_req *req);
+	/* Optional; NULL: read and write. A COPY (io_req_copy_from), under the rules of submit. Any
+	 * failure leaves the range to be read and written, which tells what is wrong, if anything
+	 * is. */
+	void (*copy)(struct store_file *f, struct io_req *req);
 };
 
 /* Who knows names that lead from one store into another, as a snapshot's parent may lie. */

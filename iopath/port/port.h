@@ -148,7 +148,7 @@ MUST_USE enum status port_disk_lock(struct port_disk *disk, uint64_t offset, uin
 				    int exclusive);
 void port_disk_unlock(struct port_disk *disk, uint64_t offset, uint64_t bytes);
 
-enum port_io_op { PORT_READ, PORT_WRITE, PORT_FLUSH, PORT_ZERO, PORT_UNMAP };
+enum port_io_op { PORT_READ, PORT_WRITE, PORT_FLUSH, PORT_ZERO, PORT_UNMAP, PORT_COPY };
 
 struct port_vec {
 	void	*base;
@@ -161,7 +161,10 @@ struct port_vec {
  * a read past the end of a regular file is ST_RANGE, a write there extends the file.
  *   ST_OK  FLUSH: all that ended before it was submitted is durable.
  *   ST_LOST  the deadline of the disk came before its turn: this part of it did nothing
- *   ST_NOSPACE, ST_DEVICE, ST_READONLY, ST_RANGE, ST_UNSUPPORTED (UNMAP) */
+ *   ST_NOSPACE, ST_DEVICE, ST_READONLY, ST_RANGE, ST_UNSUPPORTED (UNMAP, COPY)
+ * COPY takes the bytes from another disk, past the memory of the caller: the system copies them, or
+ * shares the blocks. ST_UNSUPPORTED: not between these two, and nothing was copied. Any other
+ * failure leaves open which of the two it is about; reading and writing the range tells. */
 struct port_io {
 	uint64_t		offset;		/* bytes */
 	uint64_t		bytes;		/* READ, WRITE: from vec, after skip */
@@ -170,6 +173,8 @@ struct port_io {
 	uint8_t			op;		/* enum port_io_op */
 	uint8_t			exempt;		/* 1: passes after the disk's deadline, too */
 	uint64_t		skip;		/* bytes of vec before the first one meant */
+	struct port_disk	*from;		/* COPY: open until done() */
+	uint64_t		from_offset;	/* COPY: of bytes that lie in `from` */
 	enum status		status;		/* out */
 	void			(*done)(struct port_io *io);
 	struct list		link;		/* the port's from submit to done */

@@ -126,6 +126,8 @@ static int64_t run_once(struct port_io *io)
 		return flush(io->disk);
 	case PORT_ZERO:
 		return zero(io);
+	case PORT_COPY:
+		return copy_once(io);
 	default:
 		return unmap(io);
 	}

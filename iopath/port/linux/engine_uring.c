@@ -246,8 +246,8 @@ static void uring_submit(struct pcpu *p, struct port_io *io)
 	struct uring *u = p->engine_state;
 	struct io_uring_sqe *sqe;
 
-	if (io->op == PORT_ZERO || io->op == PORT_UNMAP) {
-		pool_submit(p, io);	/* it may take several system calls: see blocking.c */
+	if (io->op > PORT_FLUSH) {
+		pool_submit(p, io);	/* several system calls, or what the ring does not know */
 		return;
 	}
 	while (io->vec_count > 1 && VECTORS - u->vector_count < VECTORS_EACH)

@@ -19,6 +19,12 @@ static inline int moves_data(const struct port_io *io)
 	return io->op <= PORT_WRITE;
 }
 
+/* What ends short goes on. */
+static inline int has_progress(const struct port_io *io)
+{
+	return moves_data(io) || io->op == PORT_COPY;
+}
+
 static inline int changes_data(const struct port_io *io)
 {
 	return io->op != PORT_READ && io->op != PORT_FLUSH;
@@ -139,19 +145,22 @@ uint32_t io_deliver_ended(struct pcpu *p)
 
 /* A transfer through the page cache is a copy: done here and now it costs the least. (io_uring
  * gives cached writes of most file systems to a worker thread, and so do our helpers.) A read only
- * takes what is cached already; a write may wait for the kernel to clean pages, and then so do we:
- * nobody can copy into memory that is not there. Returns 1 when all of it is done. */
+ * takes what is cached already, and so does a COPY; a write may wait for the kernel to clean pages,
+ * and then so do we: nobody can copy into memory that is not there. Returns 1 when all of it is
+ * done. */
 static int copy_now(struct pcpu *p, struct port_io *io)
 {
 	struct iovec vec[COPY_VECTORS];
 	int count = io_vectors(io, vec, COPY_VECTORS), fd = io->disk->fd;
-	ssize_t moved;
+	int64_t moved;
 
 	if (io_is_late(io)) {
 		end_later(p, io, ST_LOST);
 		return 1;
 	}
-	if (io->op == PORT_READ)
+	if (io->op == PORT_COPY)
+		moved = copy_is_cached(io) ? copy_once(io) : 0;
+	else if (io->op == PORT_READ)
 		moved = preadv2(fd, vec, count, (off_t)io->offset, io->disk->read_flags);
 	else
 		moved = pwritev(fd, vec, count, (off_t)io->offset);
@@ -175,7 +184,7 @@ static void submit(struct pcpu *p, struct port_io *io)
 
 static void start(struct pcpu *p, struct port_io *io)
 {
-	if (!io->disk->info.direct && moves_data(io) && copy_now(p, io))
+	if (!io->disk->info.direct && has_progress(io) && copy_now(p, io))
 		return;
 	list_add_tail(&io->disk->in_flight, &io->link);
 	p->in_flight++;
@@ -230,7 +239,11 @@ static enum status refusal(const struct port_disk *disk, const struct port_io *i
 		return ST_READONLY;
 	if (io->offset > INT64_MAX || io->bytes > INT64_MAX - io->offset)
 		return ST_RANGE;
-	return ST_OK;
+	if (io->op != PORT_COPY)
+		return ST_OK;
+	if (io->from_offset > INT64_MAX || io->bytes > INT64_MAX - io->from_offset)
+		return ST_RANGE;
+	return copy_is_possible(disk, io->from) ? ST_OK : ST_UNSUPPORTED;
 }
 
 void port_disk_submit(struct port_disk *disk, struct port_io *io)
@@ -334,15 +347,26 @@ static void drop_cached_pages(struct port_disk *disk)
 	posix_fadvise(disk->cached_fd, 0, 0, POSIX_FADV_DONTNEED);
 }
 
+/* Nothing moved: the end of the file, or of the device; a COPY is also ended so by file systems
+ * that cannot do it and do not say so. */
+static enum status nothing_moved(const struct port_io *io)
+{
+	struct port_disk_info from;
+
+	if (io->op != PORT_COPY)
+		return io->op == PORT_READ ? ST_RANGE : ST_NOSPACE;
+	port_disk_info(io->from, &from);
+	return io->from_offset + io->bytes > from.size_bytes ? ST_RANGE : ST_UNSUPPORTED;
+}
+
 void io_ended(struct pcpu *p, struct port_io *io, int64_t result)
 {
-	if (result >= 0 && moves_data(io)) {
+	if (result >= 0 && has_progress(io)) {
 		io->progress += (uint64_t)result;
 		if (io->progress == io->bytes) {
 			io_ended_with(p, io, ST_OK);
 		} else if (result == 0) {
-			/* Nothing moved: the end of the file, or of the device. */
-			io_ended_with(p, io, io->op == PORT_READ ? ST_RANGE : ST_NOSPACE);
+			io_ended_with(p, io, nothing_moved(io));
 		} else {
 			submit(p, io);
 		}

@@ -220,6 +220,13 @@ enum status status_of_errno(int error);
 /* What an error means that a transfer got. */
 enum status io_status_of(const struct port_io *io, int error);
 
+/* copy.c: 1 when the kernel may be asked for a COPY between the two. */
+int copy_is_possible(const struct port_disk *to, const struct port_disk *from);
+/* The rest of a COPY, or a first part: bytes, or -errno. Any thread. */
+int64_t copy_once(const struct port_io *io);
+/* 1: its source lies in the page cache, as far as one look tells. */
+int copy_is_cached(const struct port_io *io);
+
 /* A transfer of a block device that is not aligned: edges read, changed, written. */
 void partial_start(struct pcpu *p, struct port_io *io);
 

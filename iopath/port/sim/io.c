@@ -144,6 +144,22 @@ static enum status write_piece(struct port_io *io, void *base, uint64_t bytes)
 	return image_write(&io->disk->inode->image, io->offset + io->progress, base, bytes, 1);
 }
 
+/* The source as it is at this moment, block by block. */
+static enum status copy_blocks(struct port_io *io)
+{
+	uint8_t block[4096];
+	enum status st = ST_OK;
+
+	while (io->progress < io->bytes && st == ST_OK) {
+		uint64_t n = MIN(sizeof(block), io->bytes - io->progress);
+
+		image_read(&io->from->inode->image, io->from_offset + io->progress, block, n);
+		st = image_write(&io->disk->inode->image, io->offset + io->progress, block, n, 1);
+		io->progress += n;
+	}
+	return st;
+}
+
 static enum status change(struct port_io *io)
 {
 	struct inode *inode = io->disk->inode;
@@ -155,6 +171,8 @@ static enum status change(struct port_io *io)
 	inside = MIN(end, MAX(inode->size_bytes, io->offset)) - io->offset;
 	if (io->op == PORT_WRITE)
 		st = for_each_piece(io, write_piece);
+	else if (io->op == PORT_COPY)
+		st = copy_blocks(io);
 	else
 		st = image_clear(&inode->image, io->offset, inside, 1);
 	if (st == ST_OK && io->op != PORT_UNMAP)
@@ -164,6 +182,25 @@ static enum status change(struct port_io *io)
 	faults_count_write();
 	host_count_write(&sim.host[io->disk->host]);
 	return st;
+}
+
+static int is_cached_file(const struct port_disk *disk)
+{
+	return disk->inode->kind == PORT_KIND_FILE && !disk->direct;
+}
+
+static enum status check_copy(const struct port_io *io)
+{
+	const struct port_disk *from = io->from;
+
+	if (from->stale)
+		return ST_DEVICE;
+	if (!is_cached_file(from) || !is_cached_file(io->disk))
+		return ST_UNSUPPORTED;	/* as a system that copies through its page cache */
+	if (io->from_offset > from->inode->size_bytes ||
+	    io->bytes > from->inode->size_bytes - io->from_offset)
+		return ST_RANGE;
+	return ST_OK;
 }
 
 static enum status check(const struct port_io *io)
@@ -180,7 +217,7 @@ static enum status check(const struct port_io *io)
 		return ST_RANGE;
 	if (io->op == PORT_READ && io->bytes && io->offset + io->bytes > disk->inode->size_bytes)
 		return ST_RANGE;
-	return ST_OK;
+	return io->op == PORT_COPY ? check_copy(io) : ST_OK;
 }
 
 static enum status compare_and_write(struct port_io *io)
