@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* Moving data from an open disk into a target: pieces of 1 MiB, several on their way at a time. One
  * world starts reads in order, hands what has been read to the sink in the same order, and parks;
- * completions only change a piece's state and wake it. Holes are not read. */
+ * completions only change a piece's state and wake it. Holes are not read. Where the target's store
+ * can copy a piece by itself (move.c), that takes the place of its read, and there is nothing to
+ * hand on. */
 #include "vmdk/target_priv.h"
 
 #define DEPTH_DEFAULT	8u
@@ -19,6 +21,7 @@ struct copy {
 	struct list		reading;	/* in order of offset */
 	uint64_t		next, end;	/* the source is read to here; where it ends */
 	struct vmdk_run		run;		/* of the source, around next; bytes 0: not known */
+	struct vmdk_place	place;		/* for piece_move() */
 	enum status		failed;		/* of a write */
 	uint64_t		safe_ns;
 	struct job_clock	clock;
@@ -53,12 +56,18 @@ void piece_write(struct piece *p, struct store_file *f, uint64_t offset, uint64_
 	f->store->ops->submit(f, &p->req);
 }
 
-static void read_done(struct io_req *req)
+void piece_arrived(struct piece *p)
 {
-	struct piece *p = container_of(req, struct piece, req);
-
 	p->state = PIECE_READ;
 	port_world_wake(p->copy->world);
+}
+
+static void read_done(struct io_req *req) { piece_arrived(container_of(req, struct piece, req)); }
+
+void piece_read(struct piece *p)
+{
+	io_req_init(&p->req, PORT_READ, p->offset, p->buf, p->bytes, read_done);
+	vmdk_submit(p->copy->opts->src, &p->req);
 }
 
 static struct piece *free_piece(struct copy *c)
@@ -133,7 +142,7 @@ static enum status skip_zeros(struct copy *c)
 	return st;
 }
 
-static void start_read(struct copy *c, struct piece *p)
+static void start_piece(struct copy *c, struct piece *p)
 {
 	p->offset = c->next;
 	p->bytes = (uint32_t)piece_bytes(c, c->next);
@@ -143,11 +152,11 @@ static void start_read(struct copy *c, struct piece *p)
 	c->next += p->bytes;
 	if (c->opts->job)
 		c->opts->job->bytes_read += p->bytes;
-	io_req_init(&p->req, PORT_READ, p->offset, p->buf, p->bytes, read_done);
-	vmdk_submit(c->opts->src, &p->req);
+	if (!piece_move(p, c->opts->src, &c->place))
+		piece_read(p);
 }
 
-static enum status start_reads(struct copy *c)
+static enum status start_pieces(struct copy *c)
 {
 	struct piece *p;
 	enum status st = ST_OK;
@@ -156,7 +165,7 @@ static enum status start_reads(struct copy *c)
 		st = skip_zeros(c);
 		if (st != ST_OK || c->next >= c->end)
 			break;
-		start_read(c, p);
+		start_piece(c, p);
 	}
 	return st;
 }
@@ -177,7 +186,13 @@ static enum status put_oldest(struct copy *c)
 		piece_release(p);
 		return st;
 	}
-	st = c->t->sink->put(c->t, p);
+	if (p->moved) {
+		if (c->opts->job)
+			c->opts->job->bytes_written += p->bytes;
+		piece_release(p);
+	} else {
+		st = c->t->sink->put(c->t, p);
+	}
 	return st == ST_OK ? job_step(&c->clock, done) : st;
 }
 
@@ -232,7 +247,7 @@ static enum status pump(struct copy *c)
 
 		st = maybe_safe_point(c);
 		if (st == ST_OK)
-			st = start_reads(c);
+			st = start_pieces(c);
 		if (st != ST_OK)
 			break;
 		oldest =

@@ -31,8 +31,16 @@ static enum status ask_store(struct vmdk_disk *d, const struct vmdk_run *run,
 	return ST_OK;
 }
 
+/* Of the file of a raw image a last sector may be there by half: only the disk reads that. */
+static uint64_t whole_sectors_end(const struct vmdk_disk *disk)
+{
+	return disk->kind == VMDK_RAW ? round_down(disk->extents[0].file_bytes, SECTOR_BYTES)
+				      : disk->bytes;
+}
+
 enum status vmdk_place(struct vmdk_disk *disk, uint64_t offset, struct vmdk_place *place)
 {
+	uint64_t end = whole_sectors_end(disk);
 	struct vmdk_run run;
 	enum status st = vmdk_map(disk, offset, &run);
 
@@ -41,11 +49,13 @@ enum status vmdk_place(struct vmdk_disk *disk, uint64_t offset, struct vmdk_plac
 	*place = (struct vmdk_place){ .offset = offset, .bytes = run.bytes };
 	if (run.zero)
 		place->kind = run.present ? VMDK_PLACE_ZERO : VMDK_PLACE_HOLE;
-	else if (run.compressed || run.where == ~0ull || disk->kind == VMDK_RAW)
-		place->kind = VMDK_PLACE_DISK;	/* raw: its last sector may be there by half */
+	else if (run.compressed || run.where == ~0ull || offset >= end)
+		place->kind = VMDK_PLACE_DISK;
 	else
-		return ask_store(disk, &run, place);
-	return ST_OK;
+		st = ask_store(disk, &run, place);
+	if (offset < end)
+		place->bytes = MIN(place->bytes, end - offset);
+	return st;
 }
 
 static enum status check_extent(const struct vmdk_extent *x, struct why *why)

@@ -72,4 +72,6 @@ static enum status flat_put(struct target *t, struct piece *p)
 	return ST_OK;
 }
 
-const struct sink_ops sink_flat = { .begin = flat_begin, .put = flat_put, .skip = flat_skip };
+const struct sink_ops sink_flat = {
+	.begin = flat_begin, .put = flat_put, .skip = flat_skip, .in_place = 1,
+};

@@ -33,6 +33,9 @@ struct piece {
 	uint32_t	bytes;
 	uint8_t		*buf;			/* PIECE_BYTES; what is behind `bytes` is zero */
 	enum piece_state state;
+	uint8_t		moved;			/* PIECE_READ: the store has copied it already */
+	struct io_dev	*from;			/* of a piece that is moved: where it lies */
+	uint64_t	from_offset;
 	struct port_vec	vec[PIECE_GRAINS];
 	/* of a stream: */
 	struct port_msg	msg;
@@ -56,6 +59,8 @@ struct sink_ops {
 	enum status (*finish)(struct target *t);
 	/* Optional. Free the sink's state. */
 	void (*fini)(struct target *t);
+	/* The files hold the disk's bytes as they are: pieces may be moved there, see move.c. */
+	uint8_t in_place;
 };
 
 struct target_extent {
@@ -80,6 +85,7 @@ struct target {
 	uint32_t		count;
 	int			level;		/* of a stream */
 	uint8_t			no_sparse;
+	uint8_t			no_moves;	/* the store cannot copy from this source */
 	/* on failure leave the files: a journal tells of them */
 	uint8_t			keep;
 	uint8_t			reopen;		/* continue the files that are there */
@@ -102,6 +108,10 @@ MUST_USE enum status target_flush(struct target *t);
 struct target_extent *target_extent_at(struct target *t, uint64_t offset);
 
 /* ---- copy.c ---- */
+/* Read a piece that was started; ends with piece_arrived(). In any context. */
+void piece_read(struct piece *p);
+/* It is PIECE_READ now. */
+void piece_arrived(struct piece *p);
 void piece_release(struct piece *p);
 /* Submit a piece's bytes from its vec array to a file; piece_release() at the end. */
 void piece_write(struct piece *p, struct store_file *f, uint64_t offset, uint64_t bytes,
@@ -117,5 +127,11 @@ struct copy_opts {
 	void			*arg;
 };
 MUST_USE enum status copy_run(const struct copy_opts *opts, struct why *why);
+
+/* ---- move.c ---- */
+/* In the target's world: have the store copy a piece that was started, if it can. 1: under way,
+ * ends with piece_arrived(), moved or read after all. 0: read it. *known: what was found out about
+ * the source for the last piece; bytes 0 at first. */
+int piece_move(struct piece *p, struct vmdk_disk *src, struct vmdk_place *known);
 
 #endif
