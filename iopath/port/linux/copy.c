@@ -29,7 +29,8 @@ int64_t copy_once(const struct port_io *io)
 
 	if (io_is_late(io))
 		return -GATE_SHUT;
-	moved = copy_file_range(io->from->fd, &from, io->disk->fd, &to, io->bytes - io->progress, 0);
+	moved = copy_file_range(io->from->fd, &from, io->disk->fd, &to,
+				io->bytes - io->progress, 0);
 	return moved < 0 ? -errno : moved;
 }
 
