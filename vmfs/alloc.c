@@ -25,20 +25,13 @@ struct cluster {
 };
 
 /* The bitmap record follows the lock; where both lie in one page the lock is checked, too. */
-static enum status load(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t number,
-			enum meta_how how, struct cluster *c)
+static enum status check_cluster(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t number,
+				 uint64_t at, struct cluster *c)
 {
-	uint64_t at = vmfs_layout_cluster_at(&vol->layout, kind, number);
 	uint32_t md = vol->layout.form->md_bytes;
 	const struct vmfs_lock_disk *lock = NULL;
 	const char *bad;
-	enum status st;
 
-	if (at == UINT64_MAX)
-		return ST_CORRUPT;
-	st = vmfs_meta_get(vol, at + md, how, &c->page);
-	if (st != ST_OK)
-		return st;
 	c->off = (uint32_t)((at + md) % META_PAGE_BYTES);
 	c->number = number;
 	c->rec = c->page->data + c->off;
@@ -50,6 +43,47 @@ static enum status load(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t nu
 	vmfs_complain(vol, "cluster %u of %s at 0x%llx: %s -> check the volume",
 		      number, vmfs_res_traits[kind].file, (unsigned long long)at, bad);
 	return ST_CORRUPT;
+}
+
+/* As it is cached: where somebody else may write, only a hint. */
+static enum status load(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t number,
+			enum meta_how how, struct cluster *c)
+{
+	uint64_t at = vmfs_layout_cluster_at(&vol->layout, kind, number);
+	enum status st = ST_CORRUPT;
+
+	if (at != UINT64_MAX)
+		st = vmfs_meta_get(vol, at + vol->layout.form->md_bytes, how, &c->page);
+	return st == ST_OK ? check_cluster(vol, kind, number, at, c) : st;
+}
+
+/* With its lock held for the running group. */
+static enum status load_held(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t number,
+			     struct cluster *c)
+{
+	uint64_t at = vmfs_layout_cluster_at(&vol->layout, kind, number);
+	enum status st = ST_CORRUPT;
+	int changed;
+
+	if (at != UINT64_MAX)
+		st = vmfs_lock_hold(vol, at, LOCK_SHORT, &changed);
+	if (st == ST_OK)
+		st = vmfs_meta_under(vol, at + vol->layout.form->md_bytes, META_READ, at,
+				     &c->page);
+	return st == ST_OK ? check_cluster(vol, kind, number, at, c) : st;
+}
+
+/* As the disk has it now. */
+static enum status load_anew(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t number,
+			     struct cluster *c)
+{
+	uint64_t at = vmfs_layout_cluster_at(&vol->layout, kind, number);
+	enum status st = at == UINT64_MAX ? ST_CORRUPT : vmfs_cover(vol, at);
+
+	if (st == ST_OK)
+		st = vmfs_meta_under(vol, at + vol->layout.form->md_bytes, META_READ, at,
+				     &c->page);
+	return st == ST_OK ? check_cluster(vol, kind, number, at, c) : st;
 }
 
 static uint32_t total_of(const struct vmfs_volume *vol, enum vmfs_res kind,
@@ -117,30 +151,55 @@ static void set_not_full(struct vmfs_pool *pool, uint32_t c)
 	pool->full[c / 8] &= (uint8_t) ~(1u << (c % 8));
 }
 
-/* The first cluster with room, from `start` on, once round. */
+/* Once round from `start` on: the first cluster with room whose lock we can have. Those that other
+ * hosts are at are passed over; *held counts them. anew: hints are not believed. */
+static enum status go_round(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t start, int anew,
+			    struct cluster *c, uint32_t *held)
+{
+	struct vmfs_pool *pool = &vol->alloc.pool[kind];
+	uint32_t clusters = geom_of(vol, kind)->clusters;
+
+	for (uint32_t i = 0; i < clusters; i++) {
+		uint32_t number = (start + i) % clusters;
+		enum status st;
+
+		if (!anew && known_full(pool, number))
+			continue;
+		st = anew ? load_anew(vol, kind, number, c)
+			  : load(vol, kind, number, META_WALK, c);
+		if (st == ST_OK && free_of(vol, kind, c))
+			st = load_held(vol, kind, number, c);
+		if (st == ST_BUSY) {
+			++*held;
+			continue;
+		}
+		if (st != ST_OK)
+			return st;
+		if (free_of(vol, kind, c))
+			return ST_OK;
+		set_full(pool, number);
+	}
+	return ST_NOSPACE;
+}
+
+/* The first cluster with room. Other hosts may have freed something since it was seen full, so
+ * before there is none all are looked at as they are now. */
 static enum status find_cluster(struct vmfs_volume *vol, enum vmfs_res kind, uint32_t start,
 				struct cluster *c)
 {
 	struct vmfs_pool *pool = &vol->alloc.pool[kind];
-	uint32_t clusters = geom_of(vol, kind)->clusters;
-	enum status st;
+	uint32_t held = 0;
+	enum status st = ST_NOSPACE;
 
 	vol->alloc.wanted = kind;
-	if (pool->counted && !pool->free)
-		return ST_NOSPACE;
-	for (uint32_t i = 0; i < clusters; i++) {
-		uint32_t number = (start + i) % clusters;
-
-		if (known_full(pool, number))
-			continue;
-		st = load(vol, kind, number, META_WALK, c);
-		if (st != ST_OK)
-			return st;
-		if (free_of(vol, kind, c))
-			return load(vol, kind, number, META_READ, c);
-		set_full(pool, number);
-	}
-	return ST_NOSPACE;
+	if (!pool->counted || pool->free)
+		st = go_round(vol, kind, start, 0, c, &held);
+	if (st == ST_NOSPACE && !held)
+		st = go_round(vol, kind, start, 1, c, &held);
+	if (st == ST_NOSPACE && held)
+		return ST_BUSY;		/* wait for the last one that was met */
+	vol->locks.again = st == ST_BUSY ? vol->locks.again : AGAIN_NOT;
+	return st;
 }
 
 enum status vmfs_alloc_one(struct vmfs_volume *vol, enum vmfs_res kind, uint64_t *addr)
@@ -177,9 +236,10 @@ static enum status find_block(struct vmfs_volume *vol, uint64_t goal, struct clu
 	if (goal && goal < g->count) {
 		start = (uint32_t)(goal / g->per_cluster);
 		*r = (uint32_t)(goal % g->per_cluster);
-		st = load(vol, VMFS_RES_FB, start, META_READ, c);
-		if (st != ST_OK || is_free(vol, VMFS_RES_FB, c, *r))
+		st = load_held(vol, VMFS_RES_FB, start, c);
+		if (st != ST_BUSY && (st != ST_OK || is_free(vol, VMFS_RES_FB, c, *r)))
 			return st;
+		vol->locks.again = AGAIN_NOT;
 	}
 	st = find_cluster(vol, VMFS_RES_FB, start, c);
 	if (st == ST_OK)
@@ -219,6 +279,13 @@ enum status vmfs_alloc_large(struct vmfs_volume *vol, uint64_t goal, uint64_t *f
 			return st;
 		if (free_of(vol, VMFS_RES_FB, &c) != g->per_cluster)
 			continue;
+		st = load_held(vol, VMFS_RES_FB, number, &c);
+		vol->locks.again = st == ST_BUSY ? AGAIN_NOT : vol->locks.again;
+		if (st == ST_BUSY || (st == ST_OK &&
+				      free_of(vol, VMFS_RES_FB, &c) != g->per_cluster))
+			continue;
+		if (st != ST_OK)
+			return st;
 		*first = (uint64_t)number * g->per_cluster;
 		return take(vol, VMFS_RES_FB, &c, 0, g->per_cluster);
 	}
@@ -230,7 +297,7 @@ enum status vmfs_alloc_generation(struct vmfs_volume *vol, uint32_t fd, uint32_t
 	struct vmfs_field field = vol->layout.form->cluster.fd_generation;
 	struct cluster c;
 	void *rec;
-	enum status st = load(vol, VMFS_RES_FD, VMFS_FD_CLUSTER(fd), META_READ, &c);
+	enum status st = load_held(vol, VMFS_RES_FD, VMFS_FD_CLUSTER(fd), &c);
 
 	if (st != ST_OK)
 		return st;
@@ -275,7 +342,7 @@ enum status vmfs_alloc_free(struct vmfs_volume *vol, uint64_t addr)
 	    !vmfs_geom_split(geom_of(vol, kind), kind, addr, vol->layout.dense_sb, &number, &r) ||
 	    (kind == VMFS_RES_FB && vmfs_layout_block(&vol->layout, addr) < vol->system_blocks))
 		return ST_CORRUPT;
-	st = load(vol, kind, number, META_READ, &c);
+	st = load_held(vol, kind, number, &c);
 	if (st != ST_OK)
 		return st;
 	p = find_pending(a, (uint8_t)kind, number);
@@ -415,9 +482,12 @@ enum status vmfs_alloc_count(struct vmfs_volume *vol, enum vmfs_res kind, struct
 	uint64_t free = 0;
 
 	count->total = g->count;
+	if (pool->counted != vol->locks.strangers + 1)
+		pool->counted = 0;
 	for (uint32_t i = 0; i < g->clusters && !pool->counted; i++) {
 		struct cluster c;
-		enum status st = load(vol, kind, i, META_WALK, &c);
+		enum status st = vol->locks.strangers ? load_anew(vol, kind, i, &c)
+						      : load(vol, kind, i, META_WALK, &c);
 
 		if (st != ST_OK)
 			return st;
@@ -427,7 +497,8 @@ enum status vmfs_alloc_count(struct vmfs_volume *vol, enum vmfs_res kind, struct
 	}
 	if (!pool->counted) {
 		pool->free = free + pending_count(&vol->alloc, kind);
-		pool->counted = vol->writable;	/* another host may change it under a reader */
+		/* Another host may change it under a reader, and until we notice one. */
+		pool->counted = vol->writable ? vol->locks.strangers + 1 : 0;
 	}
 	count->free = pool->free;
 	return ST_OK;
@@ -445,6 +516,8 @@ enum status vmfs_alloc_next_free(struct vmfs_volume *vol, uint64_t *block, uint6
 		struct cluster c;
 		enum status st = load(vol, VMFS_RES_FB, number, META_WALK, &c);
 
+		if (st == ST_OK && free_of(vol, VMFS_RES_FB, &c))
+			st = load_held(vol, VMFS_RES_FB, number, &c);
 		if (st != ST_OK)
 			return st;
 		while (r < total_of(vol, VMFS_RES_FB, &c) && !is_free(vol, VMFS_RES_FB, &c, r))
@@ -462,8 +535,13 @@ enum status vmfs_alloc_next_free(struct vmfs_volume *vol, uint64_t *block, uint6
 enum status vmfs_alloc_find(struct vmfs_volume *vol, enum vmfs_res kind, uint64_t *addr)
 {
 	struct cluster c;
-	enum status st = find_cluster(vol, kind, vol->alloc.pool[kind].rover, &c);
+	enum status st;
 
+	do {
+		vmfs_cover_begin(vol);
+		st = find_cluster(vol, kind, vol->alloc.pool[kind].rover, &c);
+	} while (st == ST_BUSY && vol->locks.again == AGAIN_HELD &&
+		 vmfs_lock_wait(vol) == ST_OK);
 	if (st == ST_OK)
 		*addr = vmfs_geom_addr(kind, geom_of(vol, kind), c.number,
 				       lowest_free(vol, kind, &c));
@@ -474,12 +552,18 @@ static enum status load_addr(struct vmfs_volume *vol, uint64_t addr, enum vmfs_r
 			     struct cluster *c, uint32_t *r)
 {
 	uint32_t number;
+	enum status st;
 
 	*kind = vmfs_addr_res(&vol->layout, addr);
 	if (*kind == VMFS_RES_COUNT ||
 	    !vmfs_geom_split(geom_of(vol, *kind), *kind, addr, vol->layout.dense_sb, &number, r))
 		return ST_CORRUPT;
-	return load(vol, *kind, number, META_READ, c);
+	do {
+		vmfs_cover_begin(vol);
+		st = load_held(vol, *kind, number, c);
+	} while (st == ST_BUSY && vol->locks.again == AGAIN_HELD &&
+		 vmfs_lock_wait(vol) == ST_OK);
+	return st;
 }
 
 /* One sector, one write: whole or not at all. */
@@ -498,7 +582,9 @@ static enum status write_bit(struct vmfs_volume *vol, enum vmfs_res kind, const 
 	stamp(vol, rec);
 	vol->alloc.pool[kind].free += (uint64_t)(int64_t)(int32_t)change;
 	st = lvm_write(&vol->lvm, c->page->at + c->off, rec, SECTOR_BYTES);
-	return st == ST_OK ? lvm_flush(&vol->lvm) : st;
+	if (st == ST_OK)
+		st = lvm_flush(&vol->lvm);
+	return st == ST_OK ? vmfs_locks_release(vol) : st;
 }
 
 enum status vmfs_alloc_take_now(struct vmfs_volume *vol, uint64_t addr)
@@ -518,8 +604,10 @@ enum status vmfs_alloc_free_now(struct vmfs_volume *vol, uint64_t addr)
 	uint32_t r = 0;
 	enum status st = load_addr(vol, addr, &kind, &c, &r);
 
-	if (st != ST_OK || is_free(vol, kind, &c, r))
-		return st;	/* a crash between this and the clearing of the slot */
+	if (st == ST_OK && is_free(vol, kind, &c, r))
+		return vmfs_locks_release(vol);	/* a crash between this and the slot's clearing */
+	if (st != ST_OK)
+		return st;
 	set_not_full(&vol->alloc.pool[kind], c.number);
 	return write_bit(vol, kind, &c, r, 1);
 }

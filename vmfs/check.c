@@ -87,7 +87,8 @@ enum status check_read(struct check *c, uint64_t at, void *buf, uint64_t bytes)
 			const struct vmfs_journal_rec_disk *rec =
 			    (const void *)(c->journal[i].buf + pos);
 
-			overlay(rec, at, buf, bytes);
+			if (le32_get(rec->type) == VMFS_JOURNAL_WRITE)
+				overlay(rec, at, buf, bytes);
 			pos += (uint32_t)(sizeof(*rec) + le64_get(rec->bytes));
 		}
 	}

@@ -165,8 +165,12 @@ static int records_ok(const struct check *c, const uint8_t *buf, uint32_t count,
 			return 0;
 		to = le64_get(rec->at);
 		bytes = le64_get(rec->bytes);
-		if (le32_get(rec->type) != 1 || bytes > end - at - sizeof(*rec) ||
-		    to > c->lvm.bytes || bytes > c->lvm.bytes - to || (to | bytes) % SECTOR_BYTES)
+		if (bytes > end - at - sizeof(*rec))
+			return 0;
+		if (le32_get(rec->type) == VMFS_JOURNAL_LOCKS
+			? bytes % sizeof(struct vmfs_journal_lock_disk)
+			: le32_get(rec->type) != VMFS_JOURNAL_WRITE || to > c->lvm.bytes ||
+			      bytes > c->lvm.bytes - to || (to | bytes) % SECTOR_BYTES)
 			return 0;
 		at += (uint32_t)(sizeof(*rec) + bytes);
 	}
@@ -175,7 +179,8 @@ static int records_ok(const struct check *c, const uint8_t *buf, uint32_t count,
 
 /* 1 when some record is not on the disk yet. An applied transaction stays in the journal until the
  * next one overwrites it. */
-static enum status unapplied(struct check *c, const uint8_t *buf, uint32_t count, int *differs)
+static enum status unapplied(struct check *c, const struct vmfs_journal_disk *h, const uint8_t *buf,
+			     uint32_t count, int *differs)
 {
 	uint32_t at = VMFS_JOURNAL_RECORDS_AT;
 
@@ -183,11 +188,16 @@ static enum status unapplied(struct check *c, const uint8_t *buf, uint32_t count
 	for (uint32_t i = 0; i < count && !*differs; i++) {
 		const struct vmfs_journal_rec_disk *rec = (const void *)(buf + at);
 		uint64_t bytes = le64_get(rec->bytes);
-		enum status st = lvm_read(&c->lvm, le64_get(rec->at), c->chunk, bytes);
+		enum status st;
 
+		if (le32_get(rec->type) == VMFS_JOURNAL_LOCKS) {
+			st = vmfs_journal_locks_stand(&c->lvm, h, (const void *)(rec + 1), bytes);
+		} else {
+			st = lvm_read(&c->lvm, le64_get(rec->at), c->chunk, bytes);
+			*differs = st == ST_OK && memcmp(c->chunk, rec + 1, bytes) != 0;
+		}
 		if (st != ST_OK)
 			return st;
-		*differs = memcmp(c->chunk, rec + 1, bytes) != 0;
 		at += (uint32_t)(sizeof(*rec) + bytes);
 	}
 	return ST_OK;
@@ -197,7 +207,7 @@ static enum status take_records(struct check *c, uint32_t i, struct check_journa
 				const struct vmfs_journal_disk *h)
 {
 	uint32_t end = le32_get(h->end), count = le32_get(h->records);
-	int differs;
+	int differs = 0;
 	enum status st;
 
 	if (le32_get(h->state) != 1 || end < VMFS_JOURNAL_RECORDS_AT ||
@@ -210,7 +220,9 @@ static enum status take_records(struct check *c, uint32_t i, struct check_journa
 			   "journal of heartbeat slot %u: a committed record is impossible", i);
 		return ST_OK;
 	}
-	st = unapplied(c, j->buf, count, &differs);
+	st = unapplied(c, h, j->buf, count, &differs);
+	if (st == ST_BUSY)
+		return ST_OK;	/* over: its locks were given back */
 	if (st == ST_OK && differs) {
 		j->records = count;
 		check_find(c, VMFS_FIND_WRONG, "H3", le64_get(c->slot[i].journal_at),

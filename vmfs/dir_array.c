@@ -145,7 +145,8 @@ static enum status index_of(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 		if (c->used < old->used)
 			old = c;
 	}
-	if (!x || x->count != count_of(dir)) {
+	if (!x || x->count != count_of(dir) ||
+	    (vol->writable && !vmfs_cover_stands(vol, vmfs_fd_lock_at(vol, dir), x->token))) {
 		x = x ? x : old;
 		index_drop(x);
 		st = index_build(vol, dir, x);
@@ -155,6 +156,7 @@ static enum status index_of(struct vmfs_volume *vol, const struct vmfs_fd *dir,
 		}
 		x->fd = dir->addr;
 		x->generation = generation;
+		x->token = vmfs_cover_token(vol, vmfs_fd_lock_at(vol, dir));
 	}
 	x->used = ++dirs->clock;
 	*out = x;

@@ -51,15 +51,34 @@ static uint64_t meta_at(const struct vmfs_volume *vol, uint32_t addr)
 	return at == UINT64_MAX ? at : at + vmfs_form(vol)->md_bytes;
 }
 
+/* A directory whose lock another host holds is in the middle of a change. */
+static enum status check_still(struct vmfs_volume *vol, const struct vmfs_fd *fd)
+{
+	struct vmfs_slot where;
+	const struct vmfs_lock_disk *lock;
+	enum status st = vol->writable && vmfs_fd_type(fd) == VMFS_TYPE_DIR
+			     ? vmfs_fd_lock_slot(vol, fd, &where) : ST_NOENT;
+
+	if (st != ST_OK)
+		return st == ST_NOENT ? ST_OK : st;
+	lock = (const void *)(where.page->data + where.off);
+	if (vmfs_lock_owned(where.page, where.off) ||
+	    le32_get(lock->mode) != VMFS_LOCK_EXCLUSIVE || vmfs_lock_is_ours(vol, lock))
+		return ST_OK;
+	return vmfs_lock_met(vol, lock);
+}
+
 enum status vmfs_fd_get(struct vmfs_volume *vol, uint32_t addr, struct vmfs_fd *fd)
 {
-	uint64_t at = meta_at(vol, addr);
+	uint64_t at = meta_at(vol, addr), lock_at = at - vmfs_form(vol)->md_bytes;
 	const char *bad;
 	enum status st;
 
 	if (at == UINT64_MAX)
 		return ST_CORRUPT;
-	st = vmfs_meta_get(vol, at, META_READ, &fd->page);
+	st = vmfs_cover(vol, lock_at);
+	if (st == ST_OK)
+		st = vmfs_meta_under(vol, at, META_READ, lock_at, &fd->page);
 	if (st != ST_OK)
 		return st;
 	fd->off = (uint32_t)(at % META_PAGE_BYTES);
@@ -68,16 +87,21 @@ enum status vmfs_fd_get(struct vmfs_volume *vol, uint32_t addr, struct vmfs_fd *
 	if (!bad && vmfs_fd_type(fd) != VMFS_TYPE_RDM)
 		bad = shape_check(vol, vmfs_fd_meta(fd));
 	if (!bad)
-		return ST_OK;
+		return check_still(vol, fd);
 	vmfs_complain(vol, "descriptor 0x%08x at 0x%llx: %s -> check the volume", addr,
 		      (unsigned long long)(at - vmfs_form(vol)->md_bytes), bad);
 	return ST_CORRUPT;
 }
 
+uint64_t vmfs_fd_lock_at(const struct vmfs_volume *vol, const struct vmfs_fd *fd)
+{
+	return fd->page->at + fd->off - vmfs_form(vol)->md_bytes;
+}
+
 enum status vmfs_fd_lock_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd,
 			      struct vmfs_slot *where)
 {
-	uint64_t at = fd->page->at + fd->off - vmfs_form(vol)->md_bytes;
+	uint64_t at = vmfs_fd_lock_at(vol, fd);
 
 	where->off = (uint32_t)(at % META_PAGE_BYTES);
 	return vmfs_meta_get(vol, at, META_READ, &where->page);
@@ -116,8 +140,8 @@ uint64_t vmfs_fd_unit(const struct vmfs_volume *vol, const struct vmfs_fd *fd)
 }
 
 /* From a slot that names a pointer block to one inside of it. */
-static enum status follow(struct vmfs_volume *vol, struct vmfs_slot *slot, uint64_t index,
-			  enum meta_how how)
+static enum status follow(struct vmfs_volume *vol, const struct vmfs_fd *fd,
+			  struct vmfs_slot *slot, uint64_t index, enum meta_how how)
 {
 	uint64_t addr = vmfs_map_value(vol, slot), in = index * vmfs_form(vol)->ptr_bytes, at;
 
@@ -128,7 +152,7 @@ static enum status follow(struct vmfs_volume *vol, struct vmfs_slot *slot, uint6
 	at = vmfs_is_pb(&vol->layout, addr) ? vmfs_layout_addr_at(&vol->layout, addr) : UINT64_MAX;
 	if (at == UINT64_MAX || at % META_PAGE_BYTES)
 		return ST_CORRUPT;
-	return vmfs_meta_get(vol, at + in, how, &slot->page);
+	return vmfs_meta_under(vol, at + in, how, vmfs_fd_lock_at(vol, fd), &slot->page);
 }
 
 enum status vmfs_fd_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t block,
@@ -146,7 +170,7 @@ enum status vmfs_fd_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint
 	slot->off = fd->off + form->ptrs_at + (uint32_t)(block / unit) * form->ptr_bytes;
 	while (unit > 1 && slot->page && st == ST_OK) {
 		unit /= form->pb_ptrs;
-		st = follow(vol, slot, block / unit % form->pb_ptrs, how);
+		st = follow(vol, fd, slot, block / unit % form->pb_ptrs, how);
 	}
 	return st;
 }
@@ -205,7 +229,8 @@ static enum status locate(struct vmfs_volume *vol, const struct vmfs_fd *fd, uin
 		return ST_CORRUPT;
 	where->off = (uint32_t)((volume_at + in_block) % META_PAGE_BYTES);
 	*run = MIN(*run, META_PAGE_BYTES - where->off);
-	return vmfs_meta_get(vol, volume_at + in_block, META_READ, &where->page);
+	return vmfs_meta_under(vol, volume_at + in_block, META_READ, vmfs_fd_lock_at(vol, fd),
+			       &where->page);
 }
 
 enum status vmfs_fd_read(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t at, void *buf,
@@ -235,7 +260,8 @@ enum status vmfs_fd_read(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint
 /* Sectors that only the cache calls zero would come back from the disk with what another file left
  * there. So all of it is changed to zeros, through the journal; or, where it is too long for that,
  * zeroed on the disk: nothing freed is given again before its old owner is gone for good (I5). */
-enum status vmfs_fresh(struct vmfs_volume *vol, uint64_t at, uint64_t bytes)
+enum status vmfs_fresh(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t at,
+		       uint64_t bytes)
 {
 	int small = bytes <= 2 * META_PAGE_BYTES;
 	struct meta_page *page;
@@ -244,7 +270,7 @@ enum status vmfs_fresh(struct vmfs_volume *vol, uint64_t at, uint64_t bytes)
 	if (!small && !lvm_known_zero(&vol->lvm, at, bytes))
 		st = lvm_zero(&vol->lvm, at, bytes);
 	for (uint64_t o = 0; o < bytes && st == ST_OK; o += META_PAGE_BYTES) {
-		st = vmfs_meta_get(vol, at + o, META_FRESH, &page);
+		st = vmfs_meta_under(vol, at + o, META_FRESH, vmfs_fd_lock_at(vol, fd), &page);
 		if (st == ST_OK && small &&
 		    !vmfs_meta_edit(vol, page, 0, META_PAGE_BYTES, META_RANK_OBJECT))
 			st = ST_NOMEM;
@@ -283,7 +309,7 @@ static enum status fill_hole(struct vmfs_volume *vol, const struct vmfs_fd *fd, 
 	}
 	if (st != ST_OK)
 		return st;
-	st = small ? vmfs_fresh(vol, vmfs_layout_addr_at(&vol->layout, addr), vol->sb_bytes)
+	st = small ? vmfs_fresh(vol, fd, vmfs_layout_addr_at(&vol->layout, addr), vol->sb_bytes)
 		   : vmfs_block_fresh(vol, first);
 	if (st == ST_OK)
 		st = vmfs_map_slot(vol, fd, block, &slot);
@@ -297,6 +323,7 @@ enum status vmfs_fd_write(struct vmfs_volume *vol, const struct vmfs_fd *fd, uin
 {
 	const uint8_t *from = buf;
 
+	vmfs_fd_used(vol, fd);
 	while (bytes) {
 		struct vmfs_slot where;
 		uint64_t run;
@@ -327,6 +354,7 @@ enum status vmfs_fd_write(struct vmfs_volume *vol, const struct vmfs_fd *fd, uin
 
 struct vmfs_fd_disk *vmfs_fd_edit(struct vmfs_volume *vol, const struct vmfs_fd *fd)
 {
+	vmfs_fd_used(vol, fd);
 	return vmfs_meta_edit(vol, fd->page, fd->off, SECTOR_BYTES, META_RANK_OBJECT);
 }
 

@@ -85,8 +85,6 @@ static enum status may_open(struct vmfs_volume *vol, struct vmfs_node *n, unsign
 {
 	const struct vmfs_fd_disk *m = vmfs_fd_meta(&n->fd);
 	uint32_t type = vmfs_fd_type(&n->fd);
-	struct vmfs_lock_disk lock;
-	enum status st;
 
 	if (type == VMFS_TYPE_DIR)
 		return ST_ISDIR;
@@ -100,11 +98,21 @@ static enum status may_open(struct vmfs_volume *vol, struct vmfs_node *n, unsign
 		return ST_REFUSED;
 	if (vmfs_fd_is_large(vol, &n->fd))
 		return ST_UNSUPPORTED;
-	st = vmfs_fd_lock(vol, &n->fd, &lock);
-	if (st != ST_OK)
-		return st;
-	return n->refs > 1 || (le32_get(lock.mode) && vmfs_beat_holds(vol, &lock)) ? ST_BUSY
-										   : ST_OK;
+	return n->refs > 1 ? ST_BUSY : ST_OK;
+}
+
+/* The first opening here takes the lock, for all. Who writes locks everybody out; readers let in
+ * other readers. System files are not locked to be read. */
+static enum status lock_node(struct vmfs_node *n, unsigned flags)
+{
+	uint32_t mode = flags & STORE_WRITE ? VMFS_LOCK_EXCLUSIVE : VMFS_LOCK_READ_ONLY;
+	enum status st;
+
+	if (n->refs > 1 || vmfs_fd_type(&n->fd) == VMFS_TYPE_SYSTEM)
+		return ST_OK;
+	st = vmfs_lock_open(n->vol, &n->fd, mode);
+	n->locked = st == ST_OK;
+	return st;
 }
 
 enum status vmfs_file_open(struct vmfs_volume *vol, uint32_t fd, unsigned flags,
@@ -126,8 +134,8 @@ enum status vmfs_file_open(struct vmfs_volume *vol, uint32_t fd, unsigned flags,
 		port_free(f);
 		return st;
 	}
-	if (flags & STORE_WRITE)
-		st = vmfs_lock_take(vol, &f->node->fd);
+	if (vol->writable)
+		st = lock_node(f->node, flags);
 	else if (f->node->refs == 1)
 		st = vmfs_live_mark(f->node);
 	if (st != ST_OK) {
@@ -160,14 +168,6 @@ void vmfs_file_stamp(struct vmfs_volume *vol)
 	}
 }
 
-static enum status end_write_op(struct vmfs_volume *vol, void *arg)
-{
-	struct vmfs_node *n = arg;
-	enum status st = n->written ? vmfs_fd_touch(vol, &n->fd) : ST_OK;
-
-	return st == ST_OK ? vmfs_lock_release(vol, &n->fd) : st;
-}
-
 /* Of a file that was only read: was it at rest? Who asked before knows already. */
 static void judge_reads(struct vmfs_node *n)
 {
@@ -189,11 +189,13 @@ enum status vmfs_file_close(struct vmfs_file *f)
 
 	if (!f->writable)
 		judge_reads(n);
-	else if (n->written || vol->failed == ST_OK)	/* else the lock falls with the slot */
-		st = vmfs_meta_run(vol, 2, end_write_op, n);
+	else if (n->written)
+		st = vmfs_meta_run(vol, 1, stamp_op, n);
 	if (f->writable)
 		n->written = 0;
 	n->writers -= f->writable;
+	if (n->refs == 1 && n->locked)
+		vmfs_lock_close(vol, &n->fd);
 	node_put(n);
 	port_free(f);
 	return st;
@@ -299,6 +301,8 @@ static enum status trim_op(struct vmfs_volume *vol, void *arg)
 	enum status st = vmfs_fd_get(vol, t->addr, &fd);
 
 	t->more = 0;
+	if (st == ST_OK)
+		st = vmfs_fd_hold(vol, &fd);
 	if (st != ST_OK)
 		return st;
 	links = le32_get(vmfs_fd_meta(&fd)->links);

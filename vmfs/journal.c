@@ -13,13 +13,8 @@
  * the last 4 KiB, where a foreign host does not look. FORMAT.md has both. */
 #include "vmfs/vmfs_priv.h"
 
-/* A lock that a transaction was done under. */
-struct journal_lock_disk { le64 at, token, hb_gen; };
-DISK_SIZE(struct journal_lock_disk, 24);
-
-enum { RECORD_WRITE = 1, RECORD_LOCKS = 2 };	/* types of records */
-
 #define RECORDS_FROM	0x200u	/* first byte written: records start in this sector, after zeros */
+#define LOCKS_ROOM	(1600u * sizeof(struct vmfs_journal_lock_disk))
 
 static uint64_t header_at(const struct vmfs_volume *vol, uint64_t journal_at)
 {
@@ -128,10 +123,26 @@ static void copy_run(const struct vmfs_meta *m, const struct meta_run *run, uint
 	}
 }
 
-/* The sorted dirty sectors as records. Returns their number. */
+/* The locks that the group holds, as the first record. Returns where it ends. */
+static uint32_t build_locks(struct vmfs_volume *vol)
+{
+	struct vmfs_journal_rec_disk *rec = (void *)(vol->journal.buf + VMFS_JOURNAL_RECORDS_AT);
+	uint8_t *data = (uint8_t *)(rec + 1);
+	uint32_t bytes = vmfs_locks_record(vol, data, LOCKS_ROOM);
+
+	if (!bytes)
+		return VMFS_JOURNAL_RECORDS_AT;
+	memset(rec, 0, sizeof(*rec));
+	le32_set(&rec->type, VMFS_JOURNAL_LOCKS);
+	le64_set(&rec->bytes, bytes);
+	return VMFS_JOURNAL_RECORDS_AT + (uint32_t)sizeof(*rec) + bytes;
+}
+
+/* The locks and the sorted dirty sectors as records. Returns their number. */
 static uint32_t build_records(struct vmfs_volume *vol, uint32_t *end)
 {
-	uint32_t page = 0, sector = 0, records = 0, at = VMFS_JOURNAL_RECORDS_AT;
+	uint32_t page = 0, sector = 0, at = build_locks(vol);
+	uint32_t records = at > VMFS_JOURNAL_RECORDS_AT;
 	uint8_t *buf = vol->journal.buf;
 	struct meta_run run;
 
@@ -141,7 +152,7 @@ static uint32_t build_records(struct vmfs_volume *vol, uint32_t *end)
 		VERIFY(at + sizeof(*rec) + run.bytes <=
 		       JOURNAL_BUF_BYTES - VMFS_JOURNAL_TAIL_BYTES);
 		memset(rec, 0, sizeof(*rec));
-		le32_set(&rec->type, 1);
+		le32_set(&rec->type, VMFS_JOURNAL_WRITE);
 		le64_set(&rec->at, run.at);
 		le64_set(&rec->bytes, run.bytes);
 		copy_run(&vol->meta, &run, buf + at + sizeof(*rec));
@@ -193,8 +204,10 @@ enum status vmfs_journal_commit(struct vmfs_volume *vol)
 	vmfs_alloc_apply(vol);
 	vol->worker.age = GROUP_NONE;
 	port_timer_stop(&vol->worker.timer);
-	if (!vol->meta.sectors)
-		return lvm_flush(&vol->lvm);
+	if (!vol->meta.sectors) {
+		st = vmfs_locks_release(vol);
+		return st == ST_OK ? lvm_flush(&vol->lvm) : st;
+	}
 	j->committing = 1;
 	st = vmfs_beat_check(vol);
 	if (st == ST_OK)
@@ -203,7 +216,7 @@ enum status vmfs_journal_commit(struct vmfs_volume *vol)
 	if (st != ST_OK)
 		return vmfs_fail(vol, st, "writing metadata");
 	vmfs_meta_group_done(vol);
-	return ST_OK;
+	return vmfs_locks_release(vol);
 }
 
 int vmfs_journal_busy(const struct vmfs_volume *vol)
@@ -320,9 +333,9 @@ static int record_ok(struct vmfs_volume *vol, uint32_t at, uint32_t end)
 	bytes = le64_get(rec->bytes);
 	if (!bytes || bytes > end - at - sizeof(*rec))
 		return 0;
-	if (le32_get(rec->type) == RECORD_LOCKS)
-		return !to && bytes % sizeof(struct journal_lock_disk) == 0;
-	return le32_get(rec->type) == RECORD_WRITE && !((to | bytes) % SECTOR_BYTES) &&
+	if (le32_get(rec->type) == VMFS_JOURNAL_LOCKS)
+		return !to && bytes % sizeof(struct vmfs_journal_lock_disk) == 0;
+	return le32_get(rec->type) == VMFS_JOURNAL_WRITE && !((to | bytes) % SECTOR_BYTES) &&
 	       to >= vol->layout.fdc_base && to < vol->lvm.bytes && bytes <= vol->lvm.bytes - to;
 }
 
@@ -355,17 +368,17 @@ static enum status walk_records(struct vmfs_volume *vol, uint32_t type, record_f
 	return st;
 }
 
-/* ST_BUSY: the host of the header in the buffer has that lock no more. */
-static enum status check_lock(struct vmfs_volume *vol, const struct journal_lock_disk *entry)
+/* ST_BUSY: the host of the header has that lock no more. */
+static enum status check_lock(struct lvm *lvm, const struct vmfs_journal_disk *h,
+			      const struct vmfs_journal_lock_disk *entry)
 {
-	const struct vmfs_journal_disk *h = header_in(vol);
 	uint64_t at = le64_get(entry->at);
 	struct vmfs_lock_disk lock;
 	enum status st;
 
-	if (at % SECTOR_BYTES || at < vol->layout.fdc_base || at > vol->lvm.bytes - SECTOR_BYTES)
+	if (at % SECTOR_BYTES || at > lvm->bytes - SECTOR_BYTES)
 		return ST_CORRUPT;
-	st = lvm_read(&vol->lvm, at, &lock, sizeof(lock));
+	st = lvm_read(lvm, at, &lock, sizeof(lock));
 	if (st != ST_OK)
 		return st;
 	return le32_get(lock.mode) == VMFS_LOCK_EXCLUSIVE &&
@@ -376,15 +389,21 @@ static enum status check_lock(struct vmfs_volume *vol, const struct journal_lock
 	       !memcmp(&lock.owner, &h->host, sizeof(h->host)) ? ST_OK : ST_BUSY;
 }
 
-static enum status check_locks(struct vmfs_volume *vol, uint64_t at, const uint8_t *data,
-			       uint64_t bytes)
+enum status vmfs_journal_locks_stand(struct lvm *lvm, const struct vmfs_journal_disk *h,
+				     const uint8_t *data, uint64_t bytes)
 {
 	enum status st = ST_OK;
 
-	(void)at;
-	for (uint64_t i = 0; i < bytes && st == ST_OK; i += sizeof(struct journal_lock_disk))
-		st = check_lock(vol, (const void *)(data + i));
+	for (uint64_t i = 0; i < bytes && st == ST_OK; i += sizeof(struct vmfs_journal_lock_disk))
+		st = check_lock(lvm, h, (const void *)(data + i));
 	return st;
+}
+
+static enum status check_locks(struct vmfs_volume *vol, uint64_t at, const uint8_t *data,
+			       uint64_t bytes)
+{
+	(void)at;
+	return vmfs_journal_locks_stand(&vol->lvm, header_in(vol), data, bytes);
 }
 
 /* fn for each sector run of a transaction that is committed and not over. It is over when one of
@@ -397,10 +416,10 @@ static enum status for_each_record(struct vmfs_volume *vol, record_fn *fn)
 	if (le32_get(h->state) != 1 ||
 	    records_crc(vol->journal.buf, le32_get(h->end)) != le32_get(h->records_crc))
 		return ST_OK;
-	st = walk_records(vol, RECORD_LOCKS, check_locks);
+	st = walk_records(vol, VMFS_JOURNAL_LOCKS, check_locks);
 	if (st != ST_OK)
 		return st == ST_BUSY ? ST_OK : st;
-	return walk_records(vol, RECORD_WRITE, fn);
+	return walk_records(vol, VMFS_JOURNAL_WRITE, fn);
 }
 
 static enum status write_record(struct vmfs_volume *vol, uint64_t at, const uint8_t *data,

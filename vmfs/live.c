@@ -16,7 +16,7 @@
  *
  * Slots are sampled once a second. A host that comes in between is found afterwards, and then what
  * was read in that second is called in doubt (vmfs_read_verdict). */
-#include "vmfs/vmfs_priv.h"
+#include "vmfs/slot_priv.h"
 
 #include "iopath/base/search.h"
 
@@ -446,6 +446,8 @@ void vmfs_complain(struct vmfs_volume *vol, const char *format, ...)
 	va_start(ap, format);
 	fmt_v(text, sizeof(text), format, ap);
 	va_end(ap);
+	if (vol->locks.met_ns && vol->locks.doubts < 3)
+		return;		/* it will be looked at again (cover.c) */
 	if (!l->on)
 		log_line(LOG_ERROR, "vmfs: %s: %s", vol->store.name, text);
 	else if (!l->complaint[0])
@@ -464,11 +466,16 @@ static enum status believe(struct vmfs_volume *vol, enum status st)
 void vmfs_live_dir(struct vmfs_volume *vol, const struct vmfs_fd *dir)
 {
 	struct vmfs_live *l = &vol->live;
+	const struct vmfs_peer *holder;
 	struct vmfs_lock_disk lock;
 
 	/* A lock that cannot be read is held by nobody that we could name. */
 	if (!l->on || vmfs_fd_lock(vol, dir, &lock) != ST_OK ||
-	    le32_get(lock.mode) != VMFS_LOCK_EXCLUSIVE || !vmfs_live_holder(vol, &lock))
+	    le32_get(lock.mode) != VMFS_LOCK_EXCLUSIVE)
+		return;
+	holder = vmfs_live_holder(vol, &lock);
+	/* One of ours changes nothing but through its journal, which lies over what is read. */
+	if (!holder || vmfs_slot_kin(vol, &holder->slot) != SLOT_FOREIGN)
 		return;
 	if (le64_get(lock.at) != l->bore_at || le64_get(lock.token) != l->bore_token)
 		l->held = 1;
@@ -497,7 +504,7 @@ enum status vmfs_look(struct vmfs_volume *vol, vmfs_op_fn *fn, void *arg)
 	uint64_t start = port_now_ns(), still = start, pause = PAUSE_NS;
 
 	if (!vol->live.reading)
-		return fn(vol, arg);
+		return vmfs_cover_look(vol, fn, arg);
 	for (;;) {
 		int changed = 0;
 		enum status st = begin(vol), end_st;

@@ -23,7 +23,7 @@ uint64_t vmfs_map_reach(const struct vmfs_volume *vol, const struct vmfs_fd *fd)
 
 /* ---- tables of pointers ---------------------------------------------------------------------- */
 
-/* Those of a descriptor, or of a pointer block at a volume offset (fd NULL). */
+/* Those of a descriptor, or of a pointer block of it at a volume offset (0: the descriptor's). */
 struct table {
 	const struct vmfs_fd	*fd;
 	uint64_t		at;
@@ -41,7 +41,7 @@ static enum status table_slot(struct vmfs_volume *vol, const struct table *t, ui
 	const struct vmfs_form *form = vmfs_form(vol);
 	uint64_t at = t->at + (uint64_t)index * form->ptr_bytes;
 
-	if (t->fd) {
+	if (!t->at) {
 		slot->page = t->fd->page;
 		slot->off = t->fd->off + form->ptrs_at + index * form->ptr_bytes;
 		return ST_OK;
@@ -49,16 +49,17 @@ static enum status table_slot(struct vmfs_volume *vol, const struct table *t, ui
 	slot->off = (uint32_t)(at % META_PAGE_BYTES);
 	if (slot->page && slot->page->at == at - slot->off)
 		return ST_OK;	/* as the caller's last one */
-	return vmfs_meta_get(vol, at, META_READ, &slot->page);
+	return vmfs_meta_under(vol, at, META_READ, vmfs_fd_lock_at(vol, t->fd), &slot->page);
 }
 
 /* The pointer block that a pointer names. */
-static enum status enter_pb(const struct vmfs_volume *vol, uint64_t addr, struct table *t)
+static enum status enter_pb(const struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t addr,
+			    struct table *t)
 {
 	uint64_t at = vmfs_is_pb(&vol->layout, addr) ? vmfs_layout_addr_at(&vol->layout, addr)
 						     : UINT64_MAX;
 
-	*t = (struct table){ .at = at, .count = vmfs_form(vol)->pb_ptrs };
+	*t = (struct table){ .fd = fd, .at = at, .count = vmfs_form(vol)->pb_ptrs };
 	return at == UINT64_MAX || at % META_PAGE_BYTES ? ST_CORRUPT : ST_OK;
 }
 
@@ -74,8 +75,8 @@ enum status vmfs_map_set(struct vmfs_volume *vol, const struct vmfs_slot *slot, 
 }
 
 /* A pointer block of zeros, or of the first `bytes` of `from`. */
-static enum status new_pb(struct vmfs_volume *vol, enum vmfs_res kind, const void *from,
-			  uint32_t bytes, uint64_t *addr)
+static enum status new_pb(struct vmfs_volume *vol, const struct vmfs_fd *fd, enum vmfs_res kind,
+			  const void *from, uint32_t bytes, uint64_t *addr)
 {
 	struct meta_page *page;
 	uint64_t at;
@@ -85,10 +86,10 @@ static enum status new_pb(struct vmfs_volume *vol, enum vmfs_res kind, const voi
 	if (st != ST_OK)
 		return st;
 	at = vmfs_layout_addr_at(&vol->layout, *addr);
-	st = vmfs_fresh(vol, at, vmfs_form(vol)->pb_bytes);
+	st = vmfs_fresh(vol, fd, at, vmfs_form(vol)->pb_bytes);
 	if (st != ST_OK || !bytes)
 		return st;
-	st = vmfs_meta_get(vol, at, META_READ, &page);
+	st = vmfs_meta_under(vol, at, META_READ, vmfs_fd_lock_at(vol, fd), &page);
 	data = st == ST_OK ? vmfs_meta_edit(vol, page, 0, bytes, META_RANK_OBJECT) : NULL;
 	if (!data)
 		return st == ST_OK ? ST_NOMEM : st;
@@ -105,7 +106,7 @@ static enum status make_level(struct vmfs_volume *vol, const struct vmfs_fd *fd,
 	enum status st = ST_OK;
 
 	if (!addr) {
-		st = new_pb(vol, kind, NULL, 0, &addr);
+		st = new_pb(vol, fd, kind, NULL, 0, &addr);
 		if (st == ST_OK)
 			st = vmfs_map_set(vol, slot, addr);
 		if (st == ST_OK)
@@ -115,7 +116,7 @@ static enum status make_level(struct vmfs_volume *vol, const struct vmfs_fd *fd,
 		return st;
 	if (addr & vmfs_form(vol)->sub_cow)
 		return ST_UNSUPPORTED;
-	st = enter_pb(vol, addr, &t);
+	st = enter_pb(vol, fd, addr, &t);
 	return st == ST_OK ? table_slot(vol, &t, index, slot) : st;
 }
 
@@ -276,7 +277,7 @@ static enum status add_level(struct vmfs_volume *vol, const struct vmfs_fd *fd, 
 
 	if (port_accel()->is_zero(ptr, bytes))
 		return set_shape(vol, fd, zla);
-	st = new_pb(vol, kind, ptr, bytes, &addr);
+	st = new_pb(vol, fd, kind, ptr, bytes, &addr);
 	if (st == ST_OK)
 		st = set_first(vol, fd, addr);
 	if (st == ST_OK)
@@ -387,14 +388,15 @@ static enum status last_used(struct vmfs_volume *vol, const struct table *tab, u
 
 /* Free the leaf that `slot` names from entry `keep` on, at most a step of it; and the leaf itself
  * when nothing is kept. */
-static enum status trim_leaf(struct vmfs_volume *vol, const struct vmfs_slot *slot, uint32_t keep,
-			     struct tally *t, int *more)
+static enum status trim_leaf(struct vmfs_volume *vol, const struct vmfs_fd *fd,
+			     const struct vmfs_slot *slot, uint32_t keep, struct tally *t,
+			     int *more)
 {
 	uint64_t addr = vmfs_map_value(vol, slot);
 	uint32_t used = 0, last;
 	struct table leaf;
 	int whole;
-	enum status st = enter_pb(vol, addr, &leaf);
+	enum status st = enter_pb(vol, fd, addr, &leaf);
 
 	if (st == ST_OK)
 		st = look_back(vol, &leaf, keep, &used, &last);
@@ -427,7 +429,7 @@ static enum status trim_level(struct vmfs_volume *vol, const struct table *tab, 
 	st = table_slot(vol, tab, i, &slot);
 	*more = base > keep;
 	return st == ST_OK
-		   ? trim_leaf(vol, &slot, keep > base ? (uint32_t)(keep - base) : 0, t, more)
+		   ? trim_leaf(vol, tab->fd, &slot, keep > base ? (uint32_t)(keep - base) : 0, t, more)
 		   : st;
 }
 
@@ -449,7 +451,7 @@ static enum status trim_double(struct vmfs_volume *vol, const struct table *tab,
 	st = table_slot(vol, tab, i, &slot);
 	addr = vmfs_map_value(vol, &slot);
 	if (st == ST_OK)
-		st = enter_pb(vol, addr, &inner);
+		st = enter_pb(vol, tab->fd, addr, &inner);
 	if (st == ST_OK)
 		st = trim_level(vol, &inner, inner_keep, t, more);
 	if (st == ST_OK)
@@ -539,7 +541,7 @@ enum status vmfs_map_beyond(struct vmfs_volume *vol, const struct vmfs_fd *fd, u
 		unit /= vmfs_form(vol)->pb_ptrs;
 		st = table_slot(vol, &t, last, &slot);
 		if (st == ST_OK)
-			st = enter_pb(vol, vmfs_map_value(vol, &slot), &t);
+			st = enter_pb(vol, fd, vmfs_map_value(vol, &slot), &t);
 		if (st != ST_OK)
 			return st;
 		slot.page = NULL;

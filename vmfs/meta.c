@@ -95,7 +95,7 @@ static struct meta_page *take_page(struct vmfs_meta *m)
 		return NULL;
 	remove_page(m, p);
 	p->era = m->era;
-	p->look = 0;
+	p->look = p->fresh = p->owner = p->token = 0;
 	p->used = 1;
 	p->rank = META_RANK_TAKE;
 	return p;
@@ -132,6 +132,7 @@ static enum status read_pages(struct vmfs_volume *vol, uint64_t at, uint32_t cou
 		if (st != ST_OK)
 			continue;
 		vmfs_live_overlay(vol, page_at, page[i]->data, META_PAGE_BYTES);
+		page[i]->fresh = vol->locks.look;
 		insert(&vol->meta, page[i], page_at);
 	}
 	return st;
@@ -326,10 +327,7 @@ static void op_end(struct vmfs_volume *vol)
 		m->undo[--m->undos]->page->saved = 0;
 	m->in_op = 0;
 	vmfs_alloc_op_end(vol);
-	if (m->sectors && vol->worker.age == GROUP_NONE) {
-		vol->worker.age = GROUP_YOUNG;
-		port_timer_start(&vol->worker.timer, port_now_ns() + GROUP_AGE_NS);
-	}
+	vmfs_meta_group_begins(vol);
 }
 
 static void op_abort(struct vmfs_volume *vol)
@@ -339,6 +337,19 @@ static void op_abort(struct vmfs_volume *vol)
 	vmfs_alloc_op_abort(vol);
 	vmfs_journal_op_abort(vol);
 	vmfs_dir_op_abort(vol);
+	vmfs_meta_group_begins(vol);	/* it may have taken locks */
+}
+
+/* Others may wait for what the group holds: as soon as one was met, groups are short. */
+void vmfs_meta_group_begins(struct vmfs_volume *vol)
+{
+	uint64_t now = port_now_ns();
+	int crowd = vol->locks.met_ns && now - vol->locks.met_ns < GROUP_CROWD_NS;
+
+	if (vol->worker.age != GROUP_NONE || (!vol->meta.sectors && !vmfs_locks_grouped(vol)))
+		return;
+	vol->worker.age = GROUP_YOUNG;
+	port_timer_start(&vol->worker.timer, now + (crowd ? GROUP_SHORT_NS : GROUP_AGE_NS));
 }
 
 /* Commit first when the group could not take an operation of this size. */
@@ -349,7 +360,8 @@ static enum status make_room(struct vmfs_volume *vol, uint32_t need)
 	VERIFY(need <= META_OP_SECTORS);
 	if (!m->sectors && !vol->alloc.pendings)
 		return ST_OK;
-	if (MAX(m->sectors, m->listed) + vol->alloc.pendings + need <= m->sectors_max)
+	if (MAX(m->sectors, m->listed) + vol->alloc.pendings + need <= m->sectors_max &&
+	    vol->locks.count < GROUP_LOCKS)
 		return ST_OK;
 	return vmfs_journal_commit(vol);
 }
@@ -360,11 +372,17 @@ enum status vmfs_meta_run_once(struct vmfs_volume *vol, uint32_t need, vmfs_op_f
 
 	if (st != ST_OK)
 		return st;
+	vmfs_cover_begin(vol);
 	vol->meta.in_op = 1;
 	vol->dirs.op++;
 	vol->alloc.wanted = VMFS_RES_COUNT;
 	vmfs_journal_op_begin(vol);
 	st = fn(vol, arg);
+	if (st != ST_BUSY) {	/* also an error may come from what others changed meanwhile */
+		enum status still = vmfs_cover_end(vol);
+
+		st = still == ST_OK ? st : still;
+	}
 	if (st == ST_OK && vol->failed != ST_OK)
 		st = vol->failed;
 	if (st == ST_OK)
@@ -375,6 +393,27 @@ enum status vmfs_meta_run_once(struct vmfs_volume *vol, uint32_t need, vmfs_op_f
 }
 
 #define ROOM_TRIES	4u	/* a commit, and two kinds that grow */
+#define CHANGED_TRIES	64u	/* others are faster each time */
+
+/* Run it until it met neither locks of others nor what they had changed. */
+static enum status run_alone(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn, void *arg)
+{
+	enum status st = ST_OK;
+
+	vol->locks.doubts = 0;
+	for (uint32_t tries = 0; st == ST_OK && tries < CHANGED_TRIES; tries++) {
+		st = vmfs_meta_run_once(vol, need, fn, arg);
+		if ((st != ST_BUSY || vol->locks.again == AGAIN_NOT) &&
+		    !vmfs_cover_doubts(vol, st))
+			return st;
+		st = ST_OK;
+		if (vol->locks.again == AGAIN_HELD) {
+			st = vmfs_lock_wait(vol);
+			tries = 0;
+		}
+	}
+	return st == ST_OK ? ST_BUSY : st;
+}
 
 enum status vmfs_meta_run(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn, void *arg)
 {
@@ -385,12 +424,12 @@ enum status vmfs_meta_run(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn
 		return ST_READONLY;
 	if (vol->failed != ST_OK)
 		return vol->failed;
-	st = vmfs_meta_run_once(vol, need, fn, arg);
+	st = run_alone(vol, need, fn, arg);
 	/* Frees that wait in the group come first; then what can get more of its kind. */
 	for (uint32_t i = 0; i < ROOM_TRIES && st == ST_NOSPACE && more == ST_OK; i++) {
 		more = vol->alloc.pendings ? vmfs_journal_commit(vol) : vmfs_res_grow(vol);
 		if (more == ST_OK)
-			st = vmfs_meta_run_once(vol, need, fn, arg);
+			st = run_alone(vol, need, fn, arg);
 	}
 	return more == ST_OK || more == ST_NOSPACE ? st : more;
 }

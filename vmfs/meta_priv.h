@@ -18,7 +18,7 @@ struct vmfs_volume;
 #define META_PAGE_BYTES		4096u
 #define META_PAGE_SECTORS	8u
 #define META_NOWHERE		UINT64_MAX
-#define META_GROUP_SECTORS	1900u	/* of 544 bytes each they fit a journal of 1 MiB */
+#define META_GROUP_SECTORS	1800u	/* of 544 bytes each, and locks, they fit 1 MiB */
 #define META_OP_SECTORS		1200u	/* of one operation, deferred frees included */
 #define META_PAGES_MIN		3072u	/* a full group, an operation, and room to read */
 #define META_AHEAD		64u	/* pages of one read-ahead */
@@ -32,12 +32,16 @@ struct meta_page {
 	struct meta_page	*next;	/* of the hash chain */
 	uint64_t		era;	/* last bracket that got it */
 	uint64_t		look;	/* last look that used it (live.c) */
+	uint64_t		fresh;	/* the look that read it from the disk (cover.c) */
+	uint64_t		owner, token;	/* the lock it was read under, and its token */
 	uint32_t		pins;	/* long-lived users */
 	uint8_t			dirty;	/* bit per sector: changed in the running group */
 	uint8_t			saved;	/* bit per sector: this operation holds its before-image */
 	uint8_t			listed;	/* in the group's list */
 	uint8_t			used;	/* since the clock's hand passed */
 	uint8_t			rank;	/* enum meta_rank */
+	uint8_t			held;	/* bit per sector: a lock that is ours (lock.c) */
+	uint8_t			grouped;	/* of these: the running group needs it */
 };
 
 struct meta_undo {
@@ -96,10 +100,13 @@ void *vmfs_meta_touch(struct vmfs_volume *vol, struct meta_page *page, uint32_t 
 typedef enum status vmfs_op_fn(struct vmfs_volume *vol, void *arg);
 /* Run fn as one operation that changes at most `need` sectors and frees resources of at most as
  * many clusters, both together. On ST_NOSPACE with deferred frees in the group, the group is
- * committed and fn runs a second time, and again when a resource file could be made longer: it must
- * compute everything anew. */
+ * committed and fn runs a second time, and again when a resource file could be made longer; it also
+ * runs again when it met a lock of another host, or what one had changed: it must compute everything
+ * anew. ST_BUSY: another host keeps a lock; vol->locks.who names it. */
 MUST_USE enum status vmfs_meta_run(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn,
 				   void *arg);
+/* The running group has something to commit or to release: not for longer than its age. */
+void vmfs_meta_group_begins(struct vmfs_volume *vol);
 
 /* The same, once, without looking for room; for what vmfs_meta_run() itself needs. */
 MUST_USE enum status vmfs_meta_run_once(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn,

@@ -2,8 +2,9 @@
 /* path - names: walking, making, removing, renaming.
  *
  * Link counts are the number of entries that name a descriptor: a file has one, a directory its
- * entry, its "." and the ".." of each of its directories. System files and what foreign hosts hold
- * a lock on are never changed. */
+ * entry, its "." and the ".." of each of its directories. System files and what another host has
+ * open are never changed. Every operation walks its path itself, for it may run again after other
+ * hosts have changed what lies on the way; it holds the locks of all that it changes. */
 #include "vmfs/vmfs_priv.h"
 
 /* ---- walking --------------------------------------------------------------------------------- */
@@ -27,6 +28,9 @@ static enum status say(const struct vmfs_volume *vol, struct why *why, enum stat
 		return why_set(why, st,
 			       "%s:%s: the directory is full: it cannot grow past %u sub-blocks",
 			       vol->store.name, path, vmfs_form(vol)->ptrs);
+	if (st == ST_BUSY && vol->locks.again == AGAIN_HELD && vol->locks.who[0])
+		return why_set(why, st, "%s:%s: locked by %s: close it there, or wait",
+			       vol->store.name, path, vol->locks.who);
 	return why_set(why, st, "%s:%s: %s", vol->store.name, path, status_text(st));
 }
 
@@ -94,15 +98,6 @@ static enum status walk(struct vmfs_volume *vol, const char *p, struct vmfs_path
 	return st;
 }
 
-enum status vmfs_path_walk(struct vmfs_volume *vol, const char *path, struct vmfs_path *out,
-			   struct why *why)
-{
-	enum status st = walk(vol, path, out);
-
-	out->full = path;
-	return st == ST_OK ? ST_OK : say(vol, why, st, path);
-}
-
 enum status vmfs_path_fd(struct vmfs_volume *vol, const char *path, struct vmfs_fd *fd,
 			 struct why *why)
 {
@@ -127,12 +122,9 @@ static enum status add_links(struct vmfs_volume *vol, const struct vmfs_fd *fd, 
 	return ST_OK;
 }
 
-/* ST_REFUSED: a file of the system. ST_BUSY: open here, or locked by a host we left alone. */
+/* Hold a descriptor to change it. ST_REFUSED: of the system. ST_BUSY: open, here or elsewhere. */
 static enum status may_change(struct vmfs_volume *vol, const struct vmfs_fd *fd)
 {
-	struct vmfs_lock_disk lock;
-	enum status st;
-
 	if (vmfs_fd_type(fd) == VMFS_TYPE_SYSTEM || vmfs_fd_type(fd) == VMFS_TYPE_VOLUME ||
 	    fd->addr == VMFS_FD_ROOT)
 		return ST_REFUSED;
@@ -140,22 +132,23 @@ static enum status may_change(struct vmfs_volume *vol, const struct vmfs_fd *fd)
 		return ST_UNSUPPORTED;
 	if (vmfs_node_find(vol, fd->addr))
 		return ST_BUSY;
-	st = vmfs_fd_lock(vol, fd, &lock);
-	if (st != ST_OK)
-		return st;
-	return le32_get(lock.mode) && vmfs_beat_holds(vol, &lock) ? ST_BUSY : ST_OK;
+	return vmfs_fd_hold(vol, fd);
 }
 
-static enum status dir_writable(const struct vmfs_path *p)
+/* Walk to the directory of a name that is to change, and hold it. */
+static enum status walk_to_change(struct vmfs_volume *vol, const char *path, struct vmfs_path *p)
 {
-	if (!p->name[0])
-		return ST_EXIST;
-	return vmfs_fd_type(&p->dir) == VMFS_TYPE_DIR ? ST_OK : ST_REFUSED;
+	enum status st = walk(vol, path, p);
+
+	if (st == ST_OK && p->name[0] && vmfs_fd_type(&p->dir) != VMFS_TYPE_DIR)
+		st = ST_REFUSED;
+	return st == ST_OK ? vmfs_fd_hold(vol, &p->dir) : st;
 }
 
 /* ---- make ------------------------------------------------------------------------------------ */
 
 struct make {
+	const char		*full;
 	struct vmfs_path	path;
 	enum vmfs_type		type;
 	uint32_t		mode, fd;
@@ -185,8 +178,10 @@ static enum status make_op(struct vmfs_volume *vol, void *arg)
 	struct make *m = arg;
 	struct vmfs_entry e;
 	struct vmfs_fd fd;
-	enum status st = vmfs_dir_find(vol, &m->path.dir, m->path.name, &e);
+	enum status st = walk_to_change(vol, m->full, &m->path);
 
+	if (st == ST_OK)
+		st = m->path.name[0] ? vmfs_dir_find(vol, &m->path.dir, m->path.name, &e) : ST_OK;
 	if (st != ST_NOENT)
 		return st == ST_OK ? ST_EXIST : st;
 	st = vmfs_fd_make(vol, m->type, m->mode, &fd);
@@ -207,13 +202,10 @@ static uint64_t link_max(const struct vmfs_volume *vol)
 enum status vmfs_path_make(struct vmfs_volume *vol, const char *path, enum vmfs_type type,
 			   uint32_t mode, const char *target, uint32_t *fd, struct why *why)
 {
-	struct make m = { .type = type, .mode = mode, .target = target };
-	enum status st = vmfs_path_walk(vol, path, &m.path, why);
+	struct make m = { .full = path, .type = type, .mode = mode, .target = target };
+	enum status st = ST_OK;
 
-	if (st != ST_OK)
-		return st;
-	st = dir_writable(&m.path);
-	if (st == ST_OK && target && (!target[0] || strlen(target) > link_max(vol)))
+	if (target && (!target[0] || strlen(target) > link_max(vol)))
 		st = ST_NAME;
 	if (st == ST_OK)
 		st = vmfs_meta_run(vol, DIR_NEED, make_op, &m);
@@ -227,6 +219,7 @@ enum status vmfs_path_make(struct vmfs_volume *vol, const char *path, enum vmfs_
 /* ---- remove ---------------------------------------------------------------------------------- */
 
 struct removal {
+	const char		*full;
 	struct vmfs_path	path;
 	struct vmfs_fd		fd;
 	int			orphan;		/* its blocks are freed by further operations */
@@ -260,9 +253,12 @@ static enum status remove_op(struct vmfs_volume *vol, void *arg)
 {
 	struct removal *r = arg;
 	struct vmfs_entry e;
-	enum status st = vmfs_dir_find(vol, &r->path.dir, r->path.name, &e);
+	enum status st = walk_to_change(vol, r->full, &r->path);
 	int empty = 1;
 
+	if (st == ST_OK)
+		st = r->path.name[0] ? vmfs_dir_find(vol, &r->path.dir, r->path.name, &e)
+				     : ST_REFUSED;
 	if (st == ST_OK)
 		st = enter(vol, &e, &r->fd);
 	if (st == ST_OK)
@@ -282,13 +278,10 @@ static enum status remove_op(struct vmfs_volume *vol, void *arg)
 
 enum status vmfs_path_remove(struct vmfs_volume *vol, const char *path, struct why *why)
 {
-	struct removal r = { .orphan = 0 };
-	enum status st = vmfs_path_walk(vol, path, &r.path, why);
+	struct removal r = { .full = path };
+	enum status st =
+	    vmfs_meta_run(vol, 2 * vmfs_form(vol)->ptrs + DIR_NEED, remove_op, &r);
 
-	if (st != ST_OK)
-		return st;
-	st = r.path.name[0] ? vmfs_meta_run(vol, 2 * vmfs_form(vol)->ptrs + DIR_NEED, remove_op, &r)
-			    : ST_REFUSED;
 	if (st == ST_OK && r.orphan)
 		st = vmfs_file_trim(vol, r.fd.addr);
 	return st == ST_OK ? ST_OK : say(vol, why, st, path);
@@ -297,6 +290,8 @@ enum status vmfs_path_remove(struct vmfs_volume *vol, const char *path, struct w
 /* ---- rename ---------------------------------------------------------------------------------- */
 
 struct renaming {
+	const char		*old_path, *new_path;
+	const char		*at;		/* which of them an error is about */
 	struct vmfs_path	from, to;
 	int			replace;
 	struct vmfs_fd		victim;		/* what lost its name */
@@ -388,14 +383,32 @@ static enum status set_target(struct vmfs_volume *vol, struct renaming *r, const
 	return release(vol, &r->victim, &r->orphan);
 }
 
+static enum status walk_both(struct vmfs_volume *vol, struct renaming *r)
+{
+	enum status st;
+
+	r->orphan = 0;
+	r->at = r->old_path;
+	st = walk_to_change(vol, r->old_path, &r->from);
+	if (st == ST_OK && !r->from.name[0])
+		st = ST_REFUSED;
+	if (st != ST_OK)
+		return st;
+	r->at = r->new_path;
+	st = walk_to_change(vol, r->new_path, &r->to);
+	return st == ST_OK && !r->to.name[0] ? ST_EXIST : st;
+}
+
 static enum status rename_op(struct vmfs_volume *vol, void *arg)
 {
 	struct renaming *r = arg;
 	struct vmfs_entry from, to;
 	struct vmfs_fd fd;
 	int there = 0, below = 0;
-	enum status st = vmfs_dir_find(vol, &r->from.dir, r->from.name, &from);
+	enum status st = walk_both(vol, r);
 
+	if (st == ST_OK)
+		st = vmfs_dir_find(vol, &r->from.dir, r->from.name, &from);
 	if (st == ST_OK)
 		st = enter(vol, &from, &fd);
 	if (st == ST_OK)
@@ -419,19 +432,12 @@ static enum status rename_op(struct vmfs_volume *vol, void *arg)
 enum status vmfs_path_rename(struct vmfs_volume *vol, const char *old_path, const char *new_path,
 			     int replace, struct why *why)
 {
-	struct renaming r = { .replace = replace };
-	enum status st = vmfs_path_walk(vol, old_path, &r.from, why);
+	struct renaming r = { .old_path = old_path, .new_path = new_path, .replace = replace,
+			      .at = new_path };
+	enum status st =
+	    vmfs_meta_run(vol, 2 * vmfs_form(vol)->ptrs + 2 * DIR_NEED, rename_op, &r);
 
-	if (st == ST_OK)
-		st = vmfs_path_walk(vol, new_path, &r.to, why);
-	if (st != ST_OK)
-		return st;
-	if (!r.from.name[0])
-		return say(vol, why, ST_REFUSED, old_path);
-	st = dir_writable(&r.to);
-	if (st == ST_OK)
-		st = vmfs_meta_run(vol, 2 * vmfs_form(vol)->ptrs + 2 * DIR_NEED, rename_op, &r);
 	if (st == ST_OK && r.orphan)
 		st = vmfs_file_trim(vol, r.victim.addr);
-	return st == ST_OK ? ST_OK : say(vol, why, st, new_path);
+	return st == ST_OK ? ST_OK : say(vol, why, st, r.at);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* reclaim - free file blocks go back to the device below. Each run is unmapped while the mutex
- * is held, so nobody can take its blocks meanwhile. Between runs others get their turn. The
+ * and the lock of their cluster are held, so nobody can take its blocks meanwhile. Between runs others get their turn. The
  * group is committed first: what it freed is then free for good. */
 #include "vmfs/vmfs_priv.h"
 
@@ -23,10 +23,16 @@ static enum status reclaim_run(struct vmfs_volume *vol, uint64_t *block, uint64_
 	enum status st;
 
 	vmfs_enter(vol);
-	st = vmfs_alloc_next_free(vol, block, unit, &count);
+	do {
+		vmfs_cover_begin(vol);
+		st = vmfs_alloc_next_free(vol, block, unit, &count);
+	} while (st == ST_BUSY && vol->locks.again == AGAIN_HELD &&
+		 vmfs_lock_wait(vol) == ST_OK);
 	*bytes = count * vol->layout.block_bytes;
 	if (st == ST_OK && count)
 		st = unmap(vol, *block * vol->layout.block_bytes, *bytes);
+	if (st == ST_OK)
+		st = vmfs_journal_commit(vol);	/* releases the cluster */
 	vmfs_leave(vol);
 	*block += count;
 	return st;

@@ -182,6 +182,8 @@ static enum status grow_op(struct vmfs_volume *vol, void *arg)
 	enum status st = vmfs_fd_get(vol, vmfs_res_traits[w->kind].fd, &fd);
 
 	if (st == ST_OK)
+		st = vmfs_fd_hold(vol, &fd);
+	if (st == ST_OK)
 		st = stretch(vol, w);
 	if (st == ST_OK)
 		st = take_blocks(vol, w, &fd);

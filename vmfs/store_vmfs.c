@@ -31,6 +31,9 @@ static enum status looked(struct vmfs_volume *vol, const char *path, enum status
 	vmfs_leave(vol);
 	if (st != ST_BUSY)
 		return st;
+	if (vol->writable && vol->locks.who[0])
+		return why_set(why, st, "%s:%s: locked by %s: close it there, or wait",
+			       vol->store.name, path, vol->locks.who);
 	return why_set(why, st, "%s:%s: changes while it is read: a host keeps changing it; try "
 		       "again", vol->store.name, path);
 }
@@ -299,16 +302,22 @@ static enum status v_rename(struct store *s, const char *old_path, const char *n
 	return leave(vol, vmfs_path_rename(vol, old_path, new_path, replace, why));
 }
 
-struct attr { struct vmfs_fd fd; uint32_t mode; int64_t mtime_s; };
+struct attr { const char *path; uint32_t mode; int64_t mtime_s; };
 
 static enum status attr_op(struct vmfs_volume *vol, void *arg)
 {
 	const struct attr *a = arg;
 	struct vmfs_fd_disk *m;
+	struct vmfs_fd fd;
+	enum status st = vmfs_path_fd(vol, a->path, &fd, NULL);
 
-	if (vmfs_fd_type(&a->fd) == VMFS_TYPE_SYSTEM)
-		return ST_REFUSED;
-	m = vmfs_fd_edit(vol, &a->fd);
+	if (st == ST_OK && vmfs_fd_type(&fd) == VMFS_TYPE_SYSTEM)
+		st = ST_REFUSED;
+	if (st == ST_OK)
+		st = vmfs_fd_hold(vol, &fd);
+	if (st != ST_OK)
+		return st;
+	m = vmfs_fd_edit(vol, &fd);
 	if (!m)
 		return ST_NOMEM;
 	if (a->mode != ~0u)
@@ -322,10 +331,9 @@ static enum status attr_op(struct vmfs_volume *vol, void *arg)
 static enum status v_set_attr(struct store *s, const char *path, uint32_t mode, int64_t mtime_s)
 {
 	struct vmfs_volume *vol = enter(s);
-	struct attr a = { .mode = mode, .mtime_s = mtime_s };
-	enum status st = vmfs_path_fd(vol, path, &a.fd, NULL);
+	struct attr a = { path, mode, mtime_s };
 
-	return leave(vol, st == ST_OK ? vmfs_meta_run(vol, 1, attr_op, &a) : st);
+	return leave(vol, vmfs_meta_run(vol, 1, attr_op, &a));
 }
 
 static enum status v_sync(struct store *s)
@@ -381,7 +389,7 @@ static enum status v_open(struct store *s, const char *path, unsigned flags,
 		*file = &o.file->base;
 	else if (o.file)
 		(void)vmfs_file_close(o.file);
-	return vol->live.on ? looked(vol, path, st, why) : leave(vol, st);
+	return looked(vol, path, st, why);
 }
 
 static enum status v_file_close(struct store_file *f)

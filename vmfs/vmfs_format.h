@@ -578,4 +578,14 @@ struct vmfs_journal_rec_disk {
 };
 DISK_SIZE(struct vmfs_journal_rec_disk, 32);
 
+#define VMFS_JOURNAL_WRITE	1u
+#define VMFS_JOURNAL_LOCKS	2u	/* ours: the locks that the group holds, see below */
+
+struct vmfs_journal_lock_disk {		/* a replay wants all of them as they are here */
+	le64	at;			/* 0x00  volume offset of the lock */
+	le64	token;			/* 0x08 */
+	le64	hb_gen;			/* 0x10  of its holder's slot */
+};
+DISK_SIZE(struct vmfs_journal_lock_disk, 24);
+
 #endif

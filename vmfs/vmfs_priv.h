@@ -8,6 +8,7 @@
 
 #include "iopath/base/fmt.h"
 #include "vmfs/geom_priv.h"
+#include "vmfs/lock_priv.h"
 #include "vmfs/meta_priv.h"
 #include "vmfs/peer_priv.h"
 
@@ -56,6 +57,7 @@ MUST_USE enum status vmfs_fd_lock(struct vmfs_volume *vol, const struct vmfs_fd 
 				  struct vmfs_lock_disk *lock);
 MUST_USE enum status vmfs_fd_lock_slot(struct vmfs_volume *vol, const struct vmfs_fd *fd,
 				       struct vmfs_slot *where);
+uint64_t vmfs_fd_lock_at(const struct vmfs_volume *vol, const struct vmfs_fd *fd);
 /* 1 when its pointers are of large blocks only: such a file is not changed. */
 int vmfs_fd_is_large(const struct vmfs_volume *vol, const struct vmfs_fd *fd);
 /* log2 of the blocks that vmfs_fd_slot() and its like count in. */
@@ -114,7 +116,8 @@ MUST_USE enum status vmfs_map_beyond(struct vmfs_volume *vol, const struct vmfs_
 				     uint64_t keep, int *beyond);
 /* Make a new sub-block or pointer block all zeros: what its last owner left there must not come
  * back. */
-MUST_USE enum status vmfs_fresh(struct vmfs_volume *vol, uint64_t at, uint64_t bytes);
+MUST_USE enum status vmfs_fresh(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t at,
+				uint64_t bytes);
 /* The pointers of a system file move into a secondary pointer block. */
 MUST_USE enum status vmfs_map_system_level(struct vmfs_volume *vol, const struct vmfs_fd *fd);
 /* A file block that will be read through the cache becomes zeros. */
@@ -129,7 +132,7 @@ MUST_USE enum status vmfs_block_clean(struct vmfs_volume *vol, uint64_t first, u
 struct vmfs_pool {			/* one kind of resource */
 	uint8_t		*full;		/* bit per cluster: seen without a free resource */
 	uint32_t	rover;		/* cluster of the last allocation */
-	uint8_t		counted;
+	uint64_t	counted;	/* 0: no; else locks.strangers + 1 when it was */
 	uint64_t	free;		/* valid once counted; deferred frees are in it */
 	int64_t		op_taken;	/* by the current operation */
 };
@@ -260,6 +263,10 @@ int vmfs_journal_busy(const struct vmfs_volume *vol);
 MUST_USE enum status vmfs_journal_clear(struct vmfs_volume *vol);
 /* Before the block is given back: in VMFS-6 its first and last page are left zero. */
 MUST_USE enum status vmfs_journal_blank(struct vmfs_volume *vol);
+/* The content of a record of locks: ST_BUSY when the host of that header has one of them no more,
+ * so that its transaction is over. */
+MUST_USE enum status vmfs_journal_locks_stand(struct lvm *lvm, const struct vmfs_journal_disk *h,
+					      const uint8_t *data, uint64_t bytes);
 void vmfs_journal_op_begin(struct vmfs_volume *vol);
 void vmfs_journal_op_abort(struct vmfs_volume *vol);
 /* In operations. ST_LIMIT: the table is full. */
@@ -360,8 +367,8 @@ struct vmfs_live {
 };
 
 /* Run fn until all the metadata that it saw was of one moment. It may run several times and must
- * compute everything anew. The mutex is held; volumes mounted for writing just run it.
- *   ST_BUSY  the metadata does not hold still */
+ * compute everything anew. The mutex is held; volumes mounted for writing use locks (cover.c).
+ *   ST_BUSY  the metadata does not hold still, or another host keeps a lock (vol->locks.who) */
 MUST_USE enum status vmfs_look(struct vmfs_volume *vol, vmfs_op_fn *fn, void *arg);
 /* Metadata is damaged: told on the console, but by a look only when it is believed. */
 void vmfs_complain(struct vmfs_volume *vol, const char *format, ...) PRINTF_LIKE(2, 3);
@@ -397,13 +404,6 @@ void vmfs_live_serve(struct vmfs_volume *vol, struct list *requests);
 MUST_USE enum status vmfs_live_mark(struct vmfs_node *node);	/* at the open */
 MUST_USE enum status vmfs_live_settled(struct vmfs_node *node, struct why *why);
 
-/* ---- locks of open files: file_lock.c -------------------------------------------------------- */
-
-/* Take the lock of a descriptor that is opened for writing; on the disk before this returns. */
-MUST_USE enum status vmfs_lock_take(struct vmfs_volume *vol, const struct vmfs_fd *fd);
-/* In an operation. */
-MUST_USE enum status vmfs_lock_release(struct vmfs_volume *vol, const struct vmfs_fd *fd);
-
 /* ---- names: dir.c, dir_array.c, path.c ------------------------------------------------------- */
 
 #define DIR_INDEXES	16u
@@ -414,6 +414,7 @@ struct vmfs_dir_index {			/* the names of one directory, hashed */
 	uint32_t	*head, *next, *hash;	/* head by hash, next and hash by entry number */
 	enum status	gap;		/* not ST_OK: some entries could not be read */
 	uint64_t	used, op;	/* when it was asked, which operation changed it */
+	uint64_t	token;		/* of the directory's lock when it was built */
 };
 
 struct vmfs_dirs {
@@ -485,8 +486,6 @@ struct vmfs_path {			/* the last name of a path and the directory it is in */
 };
 
 /* ST_NOENT, ST_NOTDIR: a directory on the way; ST_NAME: a name that cannot be. */
-MUST_USE enum status vmfs_path_walk(struct vmfs_volume *vol, const char *path,
-				    struct vmfs_path *out, struct why *why);
 MUST_USE enum status vmfs_path_fd(struct vmfs_volume *vol, const char *path, struct vmfs_fd *fd,
 				  struct why *why);
 MUST_USE enum status vmfs_path_make(struct vmfs_volume *vol, const char *path, enum vmfs_type type,
@@ -512,6 +511,7 @@ struct vmfs_node {			/* a file that somebody has open */
 	uint32_t		refs, writers;
 	uint32_t		frozen;		/* control calls at work: requests are held back */
 	uint32_t		inflight;	/* transfers below */
+	uint8_t			locked;		/* on the disk, by this node */
 	uint8_t			written;	/* mtime is due */
 	uint8_t			trimmed;	/* no pointers past the end: looked at once */
 	struct list		held;
@@ -574,7 +574,10 @@ void vmfs_io_resume(struct io_req *req);
 
 /* ---- the volume ------------------------------------------------------------------------------ */
 
-#define GROUP_AGE_NS	(5ull * 1000000000)
+#define GROUP_AGE_NS	(500ull * 1000000)
+#define GROUP_SHORT_NS	(20ull * 1000000)	/* with another host about */
+#define GROUP_CROWD_NS	(10ull * 1000000000)	/* for so long after it was noticed */
+#define GROUP_LOCKS	512u
 #define FILE_BYTES_MAX	(62 * TIB)
 
 struct vmfs_volume {
@@ -590,6 +593,7 @@ struct vmfs_volume {
 	struct vmfs_meta	meta;
 	struct vmfs_alloc	alloc;
 	struct vmfs_journal	journal;
+	struct vmfs_locks	locks;
 	struct vmfs_beat	beat;
 	struct vmfs_peers	peers;
 	struct vmfs_dirs	dirs;

@@ -150,6 +150,8 @@ static enum status init_parts(struct vmfs_volume *vol, uint64_t cache_bytes)
 	enum status st = vmfs_meta_init(vol, cache_bytes);
 
 	if (st == ST_OK)
+		st = vmfs_locks_init(vol);
+	if (st == ST_OK)
 		st = vmfs_beat_init(vol);
 	if (st == ST_OK)
 		st = vmfs_peers_init(vol);
@@ -173,6 +175,7 @@ static void fini_parts(struct vmfs_volume *vol)
 	vmfs_journal_fini(vol);
 	vmfs_peers_fini(vol);
 	vmfs_beat_fini(vol);
+	vmfs_locks_fini(vol);
 	vmfs_meta_fini(vol);
 }
 
