@@ -41,6 +41,8 @@ enum status vmfs_beat_lease(struct vmfs_volume *vol, struct why *why)
 /* From `ns` on nothing is written; 0: no limit. */
 static void set_gate(struct vmfs_volume *vol, uint64_t ns)
 {
+	if (PLANT(no_self_fence))
+		return;
 	for (uint32_t i = 0; i < vol->lvm.dev_count; i++) {
 		struct io_dev *dev = vol->lvm.dev[i].dev;
 
@@ -57,6 +59,8 @@ static void beat_worked(struct vmfs_volume *vol, uint64_t issued_ns)
 {
 	struct vmfs_beat *b = &vol->beat;
 
+	if (PLANT(lease_from_answer))
+		issued_ns = port_now_ns();
 	b->ok_ns = issued_ns;
 	if (vol->failed != ST_LOST)
 		set_gate(vol, issued_ns + b->lease_ns - b->period_ns);
@@ -102,6 +106,10 @@ static enum status swap_own(struct vmfs_volume *vol, enum vaai_ats_result *resul
 	struct lvm_swap swap = { .old = c->image, .new = c->next, .seen = c->seen,
 				 .bytes = SLOT_BYTES, .exempt = 1 };
 
+	if (PLANT(blind_beat)) {
+		*result = VAAI_ATS_WRITTEN;
+		return lvm_write(&vol->lvm, vol->beat.at, c->next, SLOT_BYTES);
+	}
 	return lvm_ats(&vol->lvm, vol->beat.at, &swap, result);
 }
 
@@ -262,7 +270,7 @@ enum status vmfs_beat_check(struct vmfs_volume *vol)
 {
 	struct vmfs_beat *b = &vol->beat;
 
-	if (!b->at || age_ns(b) < b->lease_ns - 2 * b->period_ns)
+	if (!b->at || age_ns(b) < b->lease_ns - 2 * b->period_ns || PLANT(no_self_fence))
 		return vol->failed;
 	for (wait_for_beat(b); vol->failed == ST_OK; wait_for_beat(b)) {
 		if (age_ns(b) < b->lease_ns - b->period_ns)
@@ -311,7 +319,7 @@ static enum status choose_slot(struct vmfs_volume *vol, struct why *why)
 
 static void fill_slot(struct vmfs_volume *vol, struct vmfs_hb_disk *s)
 {
-	vol->beat.gen = le64_get(s->gen) + 1;
+	vol->beat.gen = le64_get(s->gen) + !PLANT(generation_stays);
 	le32_set(&s->state, VMFS_HB_USED);
 	le64_set(&s->gen, vol->beat.gen);
 	le64_set(&s->stamp_us, vmfs_slot_stamp_now());

@@ -88,7 +88,7 @@ static enum status write_header(struct vmfs_volume *vol, uint32_t state, uint32_
 	encode_header(j, state, records, end, h);
 	VERIFY(journal_check(h) == NULL);
 	st = lvm_write(&vol->lvm, header_at(vol, j->at), h, sizeof(*h));
-	return st == ST_OK ? lvm_flush(&vol->lvm) : st;
+	return st == ST_OK && !PLANT(header_not_flushed) ? lvm_flush(&vol->lvm) : st;
 }
 
 enum status vmfs_journal_clear(struct vmfs_volume *vol)
@@ -160,7 +160,7 @@ static uint32_t build_records(struct vmfs_volume *vol, uint32_t *end)
 		records++;
 	}
 	*end = at;
-	return records;
+	return records - (PLANT(record_forgotten) && records > 1);
 }
 
 static enum status write_records(struct vmfs_volume *vol, uint32_t end)
@@ -171,7 +171,7 @@ static enum status write_records(struct vmfs_volume *vol, uint32_t end)
 
 	memset(j->buf + end, 0, to - end);
 	st = lvm_write(&vol->lvm, j->at + RECORDS_FROM, j->buf + RECORDS_FROM, to - RECORDS_FROM);
-	return st == ST_OK ? lvm_flush(&vol->lvm) : st;
+	return st == ST_OK && !PLANT(records_not_flushed) ? lvm_flush(&vol->lvm) : st;
 }
 
 static enum status commit_steps(struct vmfs_volume *vol)
@@ -187,10 +187,12 @@ static enum status commit_steps(struct vmfs_volume *vol)
 	if (st != ST_OK)
 		return st;
 	vol->journal.txn++;
+	if (PLANT(places_first))
+		(void)!vmfs_meta_write_back(vol);
 	st = write_header(vol, 1, records, end);
 	if (st == ST_OK)
 		st = vmfs_meta_write_back(vol);
-	return st == ST_OK ? lvm_flush(&vol->lvm) : st;
+	return st == ST_OK && !PLANT(places_not_flushed) ? lvm_flush(&vol->lvm) : st;
 }
 
 enum status vmfs_journal_commit(struct vmfs_volume *vol)
@@ -414,7 +416,8 @@ static enum status for_each_record(struct vmfs_volume *vol, record_fn *fn)
 	enum status st;
 
 	if (le32_get(h->state) != 1 ||
-	    records_crc(vol->journal.buf, le32_get(h->end)) != le32_get(h->records_crc))
+	    (records_crc(vol->journal.buf, le32_get(h->end)) != le32_get(h->records_crc) &&
+	     !PLANT(replay_unchecked)))
 		return ST_OK;
 	st = walk_records(vol, VMFS_JOURNAL_LOCKS, check_locks);
 	if (st != ST_OK)

@@ -16,7 +16,8 @@
 /* How long a slot has to stand still: clocks are off by less than a thousandth. */
 static uint64_t watch_ns(const struct vmfs_volume *vol)
 {
-	return vol->beat.lease_ns + vol->beat.lease_ns / 1000 + vol->beat.period_ns;
+	return vol->beat.lease_ns + vol->beat.lease_ns / 1000 +
+	       (PLANT(break_early) ? 0 : vol->beat.period_ns);
 }
 
 /* ---- what was seen --------------------------------------------------------------------------- */
@@ -128,6 +129,7 @@ static enum status check_holder(const struct vmfs_volume *vol, const struct vmfs
 static int is_over(const struct vmfs_hb_disk *s, const struct vmfs_holder *h)
 {
 	return le32_get(s->state) == VMFS_HB_FREE ||
+	       (PLANT(break_before_replay) && vmfs_slot_replayed(s)) ||
 	       !names(h, le64_get(s->at), le64_get(s->gen), s->owner.b);
 }
 
@@ -221,7 +223,7 @@ static enum status settle(struct vmfs_volume *vol, const struct vmfs_holder *h, 
 	if (!vmfs_slot_replayed(&w.image)) {
 		if (!is_dead(vol, &w))
 			return busy(vol, view, why);
-	} else if (!is_us(vol, &replayer)) {
+	} else if (!is_us(vol, &replayer) && !PLANT(two_replayers)) {
 		st = settle(vol, &replayer, depth + 1, view, why);
 		if (st != ST_OK)
 			return st;

@@ -125,6 +125,8 @@ enum status vmfs_recover_slot(struct vmfs_volume *vol, enum journal_find find, s
 	VERIFY(!p->acting && !vol->meta.sectors && !vol->meta.in_op);
 	vmfs_slot_describe(p->slot.image, who, sizeof(who));
 	st = stamp_dead(vol);
+	if (PLANT(journal_freed_first) && le64_get(p->slot.image->journal_at))
+		(void)!vmfs_alloc_free_now(vol, le32_get(p->slot.image->journal_fb));
 	if (st == ST_BUSY)
 		return why_set(why, st, "%s: %s lives, or another host recovers it",
 			       vol->store.name, who);
@@ -132,7 +134,7 @@ enum status vmfs_recover_slot(struct vmfs_volume *vol, enum journal_find find, s
 		 find == JOURNAL_OURS ? "replaying its journal" : "its journal is empty");
 	p->acting = 1;
 	act_as(&vol->journal, p->slot.image);
-	if (st == ST_OK && find == JOURNAL_OURS) {
+	if (st == ST_OK && find == JOURNAL_OURS && !PLANT(no_replay)) {
 		struct vmfs_hb_disk dead = *p->slot.image;
 
 		st = replay_as(vol, &dead);
@@ -155,7 +157,8 @@ enum status vmfs_recover_slot(struct vmfs_volume *vol, enum journal_find find, s
 static enum status watch(struct vmfs_volume *vol, const struct vmfs_hb_disk *old, uint32_t count,
 			 struct why *why)
 {
-	uint64_t wait = vol->beat.lease_ns + vol->beat.lease_ns / 1000 + vol->beat.period_ns;
+	uint64_t wait = vol->beat.lease_ns + vol->beat.lease_ns / 1000 +
+			(PLANT(break_early) ? 0 : vol->beat.period_ns);
 	uint64_t end = port_now_ns() + wait;
 	struct vmfs_hb_disk now;
 	char who[128];

@@ -7,6 +7,7 @@
 #define CAIRN_VMFS_PRIV_H
 
 #include "iopath/base/fmt.h"
+#include "iopath/base/plant.h"
 #include "vmfs/geom_priv.h"
 #include "vmfs/lock_priv.h"
 #include "vmfs/meta_priv.h"

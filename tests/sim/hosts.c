@@ -37,34 +37,6 @@ static double now_s(void)
 
 /* ---- runs ------------------------------------------------------------------------------------ */
 
-static struct base *bases[2];
-
-static const struct base *base_of(uint32_t version)
-{
-	struct base **b = &bases[version == 6];
-
-	if (!*b)
-		*b = base_make(version == 6 ? 6 : 5);
-	if (!*b)
-		exit(2);
-	return *b;
-}
-
-void run_seed(const struct wanted *w, struct totals *totals, struct run *run)
-{
-	memset(run, 0, sizeof(*run));
-	config_draw(&run->config, w->seed, w);
-	run->base = base_of(run->config.version);
-	run->totals = totals;
-	run->verbose = w->verbose;
-	run->skip = w->skip;
-	if (w->verbose)
-		config_print(&run->config);
-	run_one(run);
-	if (w->verbose)
-		printf("hash %016llx\n", (unsigned long long)run->hash);
-}
-
 /* A run that fails leaves a case behind. */
 static void report(const struct wanted *w, const struct run *run)
 {
@@ -162,8 +134,7 @@ int main(int argc, char **argv)
 		figures_print_json(&totals, now_s() - began);
 	else if (totals.runs > 1)
 		figures_print(&totals, now_s() - began);
-	base_free(bases[0]);
-	base_free(bases[1]);
+	bases_free();
 	printf("#RESULT %llu %llu 0\n",
 	       (unsigned long long)(totals.runs - MIN(totals.runs, totals.failed)),
 	       (unsigned long long)totals.failed);

@@ -160,6 +160,8 @@ int reg_in_doubt(const struct model *m, const struct reg *r, uint32_t by);
 void reg_text(const struct reg *r, char *text, size_t size);
 /* Everything that an inc did up to seq is durable: names, lengths and data. */
 void model_settle(struct model *m, uint32_t inc, uint32_t seq);
+/* What it did after seq can have come to nothing only. */
+void model_forget(struct model *m, uint32_t inc, uint32_t seq);
 /* The power of all is gone, or of one: what it had open is closed, its operation is in doubt. */
 void model_host_off(struct model *m, uint32_t host);
 
@@ -278,8 +280,9 @@ void base_free(struct base *b);
 
 /* ---- the program ----------------------------------------------------------------------------- */
 
-/* hosts.c: draw and run; the outcome is in *run. */
+/* hosts_run.c: draw and run; the outcome is in *run. What it formats is kept for the next. */
 void run_seed(const struct wanted *w, struct totals *totals, struct run *run);
+void bases_free(void);
 /* hosts_settings.c: from the environment; a case into the environment; a case from a failed run. */
 uint64_t setting(const char *name, uint64_t otherwise);
 void settings_read(struct wanted *w);

@@ -224,6 +224,23 @@ void model_settle(struct model *m, uint32_t inc, uint32_t seq)
 	}
 }
 
+static void reg_forget(struct reg *r, uint32_t inc, uint32_t seq)
+{
+	while (r->n > 1 && r->v[r->n - 1].inc == inc && r->v[r->n - 1].seq > seq)
+		r->n--;
+}
+
+void model_forget(struct model *m, uint32_t inc, uint32_t seq)
+{
+	for (uint32_t i = 0; i < DIRS * NAMES; i++)
+		reg_forget(&m->name[i].reg, inc, seq);
+	for (uint32_t i = 0; i < m->files; i++) {
+		reg_forget(&m->file[i]->size, inc, seq);
+		for (uint32_t c = 0; c < CELLS; c++)
+			reg_forget(&m->file[i]->cell[c], inc, seq);
+	}
+}
+
 void model_host_off(struct model *m, uint32_t host)
 {
 	for (uint32_t i = 1; i < m->incs; i++)

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define STREAM_DRIVE 1u
@@ -291,4 +292,40 @@ void run_one(struct run *run)
 	run->totals->runs++;
 	run->totals->hosts += run->config.hosts;
 	run->totals->failed += run->failed;
+}
+
+/* ---- by seed --------------------------------------------------------------------------------- */
+
+static struct base *bases[2];
+
+static const struct base *base_of(uint32_t version)
+{
+	struct base **b = &bases[version == 6];
+
+	if (!*b)
+		*b = base_make(version == 6 ? 6 : 5);
+	if (!*b)
+		exit(2);
+	return *b;
+}
+
+void run_seed(const struct wanted *w, struct totals *totals, struct run *run)
+{
+	memset(run, 0, sizeof(*run));
+	config_draw(&run->config, w->seed, w);
+	run->base = base_of(run->config.version);
+	run->totals = totals;
+	run->verbose = w->verbose;
+	run->skip = w->skip;
+	if (w->verbose)
+		config_print(&run->config);
+	run_one(run);
+	if (w->verbose)
+		printf("hash %016llx\n", (unsigned long long)run->hash);
+}
+
+void bases_free(void)
+{
+	base_free(bases[0]);
+	base_free(bases[1]);
 }

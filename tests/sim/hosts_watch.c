@@ -3,7 +3,7 @@
  *
  *	LOCK-1	a lock changes hands only when its holder's mount is over
  *	LOCK-3	a host whose slot was taken from it writes nothing
- *	LOCK-5	a slot is taken from its host only after it stood still for a lease
+ *	LOCK-5	a slot is taken from its host only after it stood still for a lease and a beat
  *	LOCK-7	a slot that is taken gets a generation that it never had
  *	LOCK-2	metadata is written under the lock that covers it
  *	JNL-2	a journal is written by its host, or by the one that replays it
@@ -35,6 +35,7 @@ struct watch {
 	struct slot slot[SLOTS_MAX];
 	uint32_t mine[HOSTS_MAX + 2]; /* number of its slot + 1 */
 	uint32_t boots[HOSTS_MAX + 2];
+	uint32_t lost[HOSTS_MAX + 2]; /* to whom, while that mount goes on */
 	struct kept kept[KEPT_MAX];
 	uint32_t kept_count;
 	uint32_t *small_owner; /* index in base.fd, + 1 */
@@ -60,6 +61,8 @@ static void befall(struct run *run, struct host *h)
 	}
 	if (sim_fault_now(FAULT_ZOMBIE)) {
 		trace(run, h->number, "stops for longer than a lease");
+		if (run->writer == h->number)
+			run->writer = 0; /* the next one may come */
 		sim_host_pause(h->number, LEASE_NS + sim_fault_choice(FAULT_ZOMBIE, 2 * LEASE_NS));
 	}
 	if (sim_fault_now(FAULT_APD)) {
@@ -125,6 +128,7 @@ static void slot_taken(struct watch *w, uint32_t number, const struct vmfs_hb_di
 	s->owner = host;
 	s->fencer = 0;
 	w->mine[host] = number + 1;
+	w->lost[host] = 0;
 	w->run->host[host].slot_at = slot_place(w, number);
 	w->run->host[host].slot_gen = le64_get(now->gen);
 }
@@ -136,13 +140,15 @@ static void slot_fenced(struct watch *w, uint32_t number, uint32_t host)
 
 	trace(w->run, host, "fences slot %u of host %u", number, s->owner);
 	/* A host may clear at once what it left itself, before its last restart. */
-	if (still < LEASE_NS && host != s->owner)
+	if (still < LEASE_NS + BEAT_NS && host != s->owner)
 		violate(w->run, "LOCK-5",
 			"host %u takes slot %u from host %u, which wrote it %llu ms "
 			"ago",
 			host, number, s->owner, (unsigned long long)(still / 1000000));
 	if (host == s->owner && w->mine[host] == number + 1 && !s->fencer)
 		violate(w->run, "LOCK-7", "host %u takes slot %u, which is its own", host, number);
+	if (w->mine[s->owner] == number + 1)
+		w->lost[s->owner] = host;
 	s->fencer = host;
 	s->fencer_boot = w->boots[host];
 	mark_broken(w, number);
@@ -179,8 +185,7 @@ static void slot_changed(struct watch *w, uint32_t number, const struct vmfs_hb_
 
 int watch_is_fenced(const struct watch *w, uint32_t host)
 {
-	return w->mine[host] && w->slot[w->mine[host] - 1].fencer &&
-	       w->slot[w->mine[host] - 1].fencer != host;
+	return w->lost[host] != 0;
 }
 
 /* ---- locks ----------------------------------------------------------------------------------- */
@@ -269,10 +274,36 @@ static int is_covered(const struct watch *w, const struct sim_event *e, const st
 		       holds_cluster(w, e, b->fd[p->number].cluster);
 	case PLACE_SMALL:
 		owner = w->small_owner[p->number];
-		return (owner && holds(w, e, b->fd[owner - 1].lock_at)) ||
+		return !owner || holds(w, e, b->fd[owner - 1].lock_at) ||
 		       holds_cluster(w, e, b->small[p->number].cluster);
 	default:
 		return 1;
+	}
+}
+
+/* Whose a sub-block or pointer block is, told by the descriptor that names it. What a pointer block
+ * names is not known. */
+static void learn_owner(struct watch *w, const struct sim_event *e, uint32_t fd)
+{
+	const struct vmfs_layout *l = w->base->layout;
+	const struct vmfs_form *form = l->form;
+	uint64_t meta_at = w->base->volume_at + w->base->fd[fd].lock_at + form->md_bytes;
+	uint8_t ptrs[512 * 8];
+	struct vmfs_fd_disk meta;
+
+	sim_event_read(e, meta_at, &meta, sizeof(meta));
+	if (!le32_get(meta.links) || le32_get(meta.zla) == VMFS_ZLA_RESIDENT)
+		return;
+	VERIFY(form->ptrs * form->ptr_bytes <= sizeof(ptrs));
+	sim_event_read(e, meta_at + form->ptrs_at, ptrs, form->ptrs * form->ptr_bytes);
+	for (uint32_t i = 0; i < form->ptrs; i++) {
+		uint64_t addr = vmfs_ptr_get(form, ptrs + i * form->ptr_bytes), at;
+		const struct place *p;
+
+		at = addr ? vmfs_layout_addr_at(l, addr) : ~0ull;
+		p = at / 512 < w->base->sectors ? &w->base->place[at / 512] : NULL;
+		if (p && p->kind == PLACE_SMALL)
+			w->small_owner[p->number] = fd + 1;
 	}
 }
 
@@ -296,6 +327,8 @@ static void sector_written(struct watch *w, const struct sim_event *e, uint64_t 
 
 	if (p->kind == PLACE_BLOCK)
 		block_written(w, e, sector * 512);
+	if (p->kind == PLACE_FD && w->run->config.cover)
+		learn_owner(w, e, p->number);
 	if (w->run->config.cover && !is_covered(w, e, p))
 		violate(w->run, "LOCK-2",
 			"host %u writes 0x%llx (kind %u, number %u) without its lock", e->host,
@@ -346,8 +379,7 @@ static void judge_write(struct watch *w, const struct sim_event *e)
 		return;
 	if (watch_is_fenced(w, e->host))
 		violate(w->run, "LOCK-3", "host %u, whose slot host %u has taken, writes 0x%llx",
-			e->host, w->slot[w->mine[e->host] - 1].fencer,
-			(unsigned long long)(first * 512));
+			e->host, w->lost[e->host], (unsigned long long)(first * 512));
 	for (uint32_t i = 0; i < w->kept_count; i++)
 		kept_changed(w, e, &w->kept[i]);
 	for (uint64_t s = first; s < end; s++)
@@ -385,15 +417,16 @@ static void on_event(void *arg, const struct sim_event *e)
 	judge_write(w, e);
 }
 
-void watch_booted(struct watch *w, uint32_t host)
-{
-	w->mine[host] = 0;
-	w->boots[host]++;
-}
-
 void watch_unmounted(struct watch *w, uint32_t host)
 {
 	w->mine[host] = 0;
+	w->lost[host] = 0;
+}
+
+void watch_booted(struct watch *w, uint32_t host)
+{
+	watch_unmounted(w, host);
+	w->boots[host]++;
 }
 
 /* ---- begin and end --------------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #include "tests/sim/hosts.h"
 #include "vmfs/vmfs_format.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,6 +30,29 @@ static uint64_t draw(struct host *h, uint64_t n)
 static struct inc *inc_of(struct host *h)
 {
 	return &model_of(h)->inc[h->inc];
+}
+
+/* Its slot was taken from it, whether it knows or not: what it sees is the past, and what it does
+ * comes to nothing. Only the watcher judges it. */
+static int is_zombie(struct host *h)
+{
+	return h->inc && inc_of(h)->broken;
+}
+
+/* What it saw or did is not as the model says. */
+static void accuse(struct host *h, const char *invariant, const char *format, ...)
+    PRINTF_LIKE(3, 4);
+static void accuse(struct host *h, const char *invariant, const char *format, ...)
+{
+	char text[400];
+	va_list ap;
+
+	if (is_zombie(h))
+		return;
+	va_start(ap, format);
+	vsnprintf(text, sizeof(text), format, ap);
+	va_end(ap);
+	violate(h->run, invariant, "%s", text);
 }
 
 /* ---- mount and unmount ----------------------------------------------------------------------- */
@@ -54,19 +78,21 @@ int host_mount(struct host *h)
 	struct vmfs_mount_opts opts = {.write = 1, .join = 1, .alone = alone};
 	struct why why = {0};
 	enum status st;
+	int fenced;
 
 	wait_for_turn(h);
 	st = dev_open(&h->dev);
 	if (st == ST_OK)
 		st = vmfs_mount(&h->dev, 1, &opts, &h->vol, &why);
+	fenced = watch_is_fenced(h->run->watch, h->number);
 	trace(h->run, h->number, "mount: %s %s", status_word(st), why.text);
 	if (st != ST_OK) {
 		if (h->dev)
 			io_dev_close(h->dev);
 		h->dev = NULL;
-		end_turn(h);
-		if (st == ST_CORRUPT || st == ST_REFUSED || st == ST_UNSUPPORTED)
+		if ((st == ST_CORRUPT || st == ST_REFUSED || st == ST_UNSUPPORTED) && !fenced)
 			violate(h->run, "FS-3", "mount: %s", why.text);
+		end_turn(h);
 		return -1;
 	}
 	h->store = vmfs_store(h->vol);
@@ -74,7 +100,7 @@ int host_mount(struct host *h)
 	h->run->totals->mounts++;
 	inc_of(h)->slot_at = h->slot_at;
 	inc_of(h)->slot_gen = h->slot_gen;
-	inc_of(h)->broken = (uint8_t)watch_is_fenced(h->run->watch, h->number);
+	inc_of(h)->broken = (uint8_t)fenced;
 	return 0;
 }
 
@@ -156,8 +182,7 @@ static void judge_status(struct host *h, enum op_kind op, enum status st, const 
 	h->run->totals->op_refused[op] += st != ST_OK;
 	if (st == ST_OK || is_refusal(st) || (is_loss(st) && may_lose(h)))
 		return;
-	violate(h->run, "FS-3", "host %u: %s %s: %s", h->number, op_name[op], path,
-		status_text(st));
+	accuse(h, "FS-3", "host %u: %s %s: %s", h->number, op_name[op], path, status_text(st));
 }
 
 static uint32_t begin(struct host *h)
@@ -180,8 +205,8 @@ static void not_seen(struct host *h, const char *invariant, const char *what, ui
 	char text[300];
 
 	reg_text(r, text, sizeof(text));
-	violate(h->run, invariant, "host %u (mount %u): %s is %llx, and must be %s", h->number,
-		h->inc, what, (unsigned long long)value, text);
+	accuse(h, invariant, "host %u (mount %u): %s is %llx, and must be %s", h->number, h->inc,
+	       what, (unsigned long long)value, text);
 }
 
 /* The file behind a name, as the model has it now; NULL: none. */
@@ -214,8 +239,8 @@ static void read_cells(struct host *h, struct file *f, struct store_file *sf, co
 		snprintf(what, sizeof(what), "%s, cell %u (offset %llu) of file %u", path, c,
 			 (unsigned long long)cell_at(c), f->id);
 		if (stamp == ~0ull)
-			violate(h->run, "ALLOC-3", "host %u: %s holds %s", h->number, what, text);
-		else if (!reg_seen(model_of(h), &f->cell[c], h->inc, stamp, 1))
+			accuse(h, "ALLOC-3", "host %u: %s holds %s", h->number, what, text);
+		else if (!is_zombie(h) && !reg_seen(model_of(h), &f->cell[c], h->inc, stamp, 1))
 			not_seen(h, "FS-1", what, stamp, &f->cell[c]);
 	}
 	if (sector)
@@ -232,6 +257,8 @@ static enum status look_at_file(struct host *h, struct name *n, struct store_fil
 	if (st != ST_OK)
 		return st;
 	snprintf(what, sizeof(what), "the length of %s", n->path);
+	if (is_zombie(h))
+		return ST_OK;
 	if (!reg_seen(model_of(h), &f->size, h->inc, stat.size_bytes, 0))
 		not_seen(h, "FS-1", what, stat.size_bytes, &f->size);
 	/* Past its end there is nothing; what comes there later is zeros first. */
@@ -322,7 +349,7 @@ static enum status look_at_name(struct host *h, struct name *n)
 		return st;
 	if (st == ST_OK)
 		value = type == VMFS_TYPE_DIR ? NAME_DIR : which_file(h, n, identity);
-	if (!reg_seen(model_of(h), &n->reg, h->inc, value, 0))
+	if (!is_zombie(h) && !reg_seen(model_of(h), &n->reg, h->inc, value, 0))
 		not_seen(h, "JNL-1", n->path, value, &n->reg);
 	return ST_OK;
 }
@@ -382,8 +409,8 @@ static enum status keep_open(struct host *h, struct name *n, struct store_file *
 static void judge_opened(struct host *h, const struct name *n, uint32_t holder, uint32_t inc)
 {
 	if (holder && holder != h->number && n->open_by == holder && !model_of(h)->inc[inc].broken)
-		violate(h->run, "LOCK-1", "host %u opened %s, which host %u has open for writing",
-			h->number, n->path, holder);
+		accuse(h, "LOCK-1", "host %u opened %s, which host %u has open for writing",
+		       h->number, n->path, holder);
 }
 
 static enum status open_for_writing(struct host *h, struct name *n, struct store_file **sf)
@@ -425,8 +452,8 @@ static enum status do_create(struct host *h, struct task *t)
 	st = h->store->ops->create(h->store, t->a->path, 0644, &sf, NULL);
 	end_reg(h, &t->a->reg, seq, st);
 	if (st == (was == NAME_NONE ? ST_EXIST : ST_OK))
-		violate(h->run, "JNL-1", "host %u: creating %s: %s, and it was %llx", h->number,
-			t->a->path, status_text(st), (unsigned long long)was);
+		accuse(h, "JNL-1", "host %u: creating %s: %s, and it was %llx", h->number,
+		       t->a->path, status_text(st), (unsigned long long)was);
 	if (st != ST_OK)
 		return st;
 	st = keep_open(h, t->a, sf);
@@ -644,8 +671,8 @@ static void judge_name(struct host *h, const struct task *t, enum status st, uin
 		       enum status when_none)
 {
 	if ((was == NAME_NONE) != (st == when_none) && (st == ST_OK || st == when_none))
-		violate(h->run, "JNL-1", "host %u: %s %s: %s, and it was %llx", h->number,
-			op_name[t->op], t->a->path, status_text(st), (unsigned long long)was);
+		accuse(h, "JNL-1", "host %u: %s %s: %s, and it was %llx", h->number, op_name[t->op],
+		       t->a->path, status_text(st), (unsigned long long)was);
 }
 
 static enum status do_unlink(struct host *h, struct task *t)
@@ -676,8 +703,8 @@ static enum status do_mkdir(struct host *h, struct task *t)
 	st = h->store->ops->mkdir(h->store, t->a->path, 0755, NULL);
 	end_reg(h, &t->a->reg, seq, st);
 	if (st == (was == NAME_NONE ? ST_EXIST : ST_OK))
-		violate(h->run, "JNL-1", "host %u: mkdir %s: %s, and it was %llx", h->number,
-			t->a->path, status_text(st), (unsigned long long)was);
+		accuse(h, "JNL-1", "host %u: mkdir %s: %s, and it was %llx", h->number, t->a->path,
+		       status_text(st), (unsigned long long)was);
 	return st;
 }
 
@@ -703,8 +730,7 @@ static enum status do_rename(struct host *h, struct task *t)
 	end_reg(h, &t->b->reg, seq, st);
 	judge_name(h, t, st, from, ST_NOENT);
 	if (st == ST_OK && to != NAME_NONE && !replace)
-		violate(h->run, "JNL-1", "host %u: rename to %s, which exists", h->number,
-			t->b->path);
+		accuse(h, "JNL-1", "host %u: rename to %s, which exists", h->number, t->b->path);
 	return st;
 }
 
@@ -733,8 +759,8 @@ static int listed(void *arg, const char *name, const struct store_stat *st)
 
 	(void)st;
 	if (name[0] != 'n' || name[2] || i >= NAMES || l->found[i]++)
-		violate(l->h->run, "JNL-1", "host %u: directory %u lists %s, or lists it twice",
-			l->h->number, l->dir, name);
+		accuse(l->h, "JNL-1", "host %u: directory %u lists %s, or lists it twice",
+		       l->h->number, l->dir, name);
 	return 0;
 }
 
@@ -758,8 +784,8 @@ static enum status do_list(struct host *h)
 		if (before[i] != n[i].changes || n[i].busy ||
 		    reg_in_doubt(model_of(h), &n[i].reg, h->inc) || there == l.found[i])
 			continue;
-		violate(h->run, "JNL-1", "host %u: %s %s in a listing, and is %llx", h->number,
-			n[i].path, there ? "is not" : "is", (unsigned long long)reg_now(&n[i].reg));
+		accuse(h, "JNL-1", "host %u: %s %s in a listing, and is %llx", h->number, n[i].path,
+		       there ? "is not" : "is", (unsigned long long)reg_now(&n[i].reg));
 	}
 	return st;
 }
@@ -856,6 +882,8 @@ static int one_task(struct host *h, enum op_kind op)
 {
 	struct task t = {.op = op};
 	uint64_t began = port_now_ns();
+	uint32_t seq = inc_of(h)->seq;
+	int zombie = is_zombie(h);
 	enum status st;
 
 	if (op == OP_SYNC)
@@ -865,11 +893,13 @@ static int one_task(struct host *h, enum op_kind op)
 	else
 		st = named_task(h, &t);
 	judge_status(h, op, st, t.a ? t.a->path : "");
+	if (zombie)
+		model_forget(model_of(h), h->inc, seq);
 	h->doubt = is_loss(st) && inc_of(h)->seq > 0;
 	inc_of(h)->broken |= h->doubt;
 	if (h->run->healed && began > h->run->healed_ns && port_now_ns() - began > PATIENCE_NS)
-		violate(h->run, "LOCK-5", "host %u: %s took %llu s", h->number, op_name[op],
-			(unsigned long long)((port_now_ns() - began) / SECOND_NS));
+		accuse(h, "LOCK-5", "host %u: %s took %llu s", h->number, op_name[op],
+		       (unsigned long long)((port_now_ns() - began) / SECOND_NS));
 	return st == ST_OK || is_refusal(st);
 }
 

@@ -233,8 +233,9 @@ static void test_an_array_does_it_in_one_step(void)
 /* Without one: read, compare, write while the device is reserved, and never longer. */
 static void test_a_reservation_stands_in(void)
 {
-	static const struct io_dev_ops ops = { .submit = array_submit, .reserve = array_reserve,
-					       .release = array_release };
+	static const struct io_dev_ops ops = {
+		.submit = array_submit, .reserve = array_reserve, .release = array_release,
+	};
 	uint8_t *old = port_dma_alloc(512), *new = port_dma_alloc(512), *seen = port_dma_alloc(512);
 	struct array a = { 0 };
 	struct array_dev d, other;
