@@ -4,7 +4,7 @@
 #
 #   make            programs in build/bin/        make demo    the main job on a fresh machine
 #   make check      everything CI needs           make quick   the inner loop, under two minutes
-#   make check-long, torture, fuzz, bench         beside it
+#   make check-long, chance, torture, fuzz, bench beside it
 #   make install prefix= DESTDIR=, make deb       into a system, and as Debian packages
 #   make layers, bare-check, format               single gates
 
@@ -142,5 +142,5 @@ deps:
 
 .PHONY: FORCE all unit layers bare-check format clean deps
 include tools/install.mk tools/libcairn/lib.mk tools/nbdkit/plugin.mk
-include $(wildcard tests/sim/sim.mk tests/bench/bench.mk) tests/check.mk
+include $(wildcard tests/sim/sim.mk tests/bench/bench.mk tests/torture/torture.mk) tests/check.mk
 -include $(shell find build -name '*.d' 2>/dev/null)

@@ -41,14 +41,14 @@ build/release/tests/data/%: tests/data/%.c
 	$(CC) $(CSTD) $(WARN) -O2 -o $@ $<
 
 # ---- the lists -----------------------------------------------------------------------------------
-CHECK_PROGS = $(UNIT_PROGS) $(REPLAYS) $(SIM_PROGS)
+CHECK_PROGS = $(UNIT_PROGS) $(REPLAYS) $(SIM_PROGS) $(TORTURE_PROGS)
 check-programs: all $(CHECK_PROGS)
 
 check:
 	@tests/deps.sh
 	@$(MAKE) --no-print-directory -j$(JOBS) check-programs
 	@tests/run.sh --jobs=$(JOBS) --title="gates" $(GATES) --title="unit and format" $(UNIT_PROGS) \
-		--title="inputs of the fuzz targets" $(REPLAYS) --title="model and crashes" $(SIM_PROGS) \
+		--title="inputs of the fuzz targets" $(REPLAYS) --title="model and crashes" $(SIM_PROGS) --title="real processes" $(TORTURE) \
 		--title="other people's programs" $(INTEROP)
 
 # The inner loop: no images of gigabytes, nothing that waits.
@@ -63,15 +63,15 @@ check-long-interop: all
 check-long: check-long-interop
 
 # Seeds of chance until SECS are over; the seed that fails is the last one printed.
-torture: check-programs
+chance: check-programs
 	@end=$$(($$(date +%s) + $(SECS))); while [ $$(date +%s) -lt $$end ]; do \
 		seed=$$(od -An -N4 -tu4 /dev/urandom | tr -d ' '); echo "SEED=$$seed"; \
-		for p in $(SIM_PROGS); do SEED=$$seed $$p >build/torture.log 2>&1 || \
-			{ tail -20 build/torture.log; echo "$$p failed with SEED=$$seed"; exit 1; }; done; done
+		for p in $(SIM_PROGS); do SEED=$$seed $$p >build/chance.log 2>&1 || \
+			{ tail -20 build/chance.log; echo "$$p failed with SEED=$$seed"; exit 1; }; done; done
 
 demo:
 	@tests/deps.sh build demo
 	@$(MAKE) --no-print-directory -j$(JOBS) all
 	@tests/demo.sh
 
-.PHONY: fuzz check check-programs quick check-long check-long-interop torture demo
+.PHONY: fuzz check check-programs quick check-long check-long-interop chance demo
