@@ -98,6 +98,19 @@ void cmd_note(struct cmd *cmd, const char *format, ...)
 	fputc('\n', stderr);
 }
 
+void cmd_plan(struct cmd *cmd, const char *format, ...)
+{
+	va_list ap;
+
+	if (cmd->json)
+		return;
+	fputs("would ", stdout);
+	va_start(ap, format);
+	vprintf(format, ap);
+	va_end(ap);
+	putchar('\n');
+}
+
 int cmd_usage(struct cmd *cmd, const char *format, ...)
 {
 	char text[300], name[80];

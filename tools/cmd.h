@@ -34,6 +34,13 @@ void cmd_complain(struct cmd *cmd, const char *object, enum status st, const str
 const char *cmd_said(const struct cmd *cmd, const struct why *why, char *buf, size_t size);
 /* A remark on standard error, unless --quiet. */
 void cmd_note(struct cmd *cmd, const char *format, ...) PRINTF_LIKE(2, 3);
+/* "would <text>" on standard output, of a dry run; nothing when the answer is JSON. */
+void cmd_plan(struct cmd *cmd, const char *format, ...) PRINTF_LIKE(2, 3);
+/* How to resolve what the command writes: a dry run only looks at it. */
+static inline enum host_access cmd_write_access(const struct cmd *cmd)
+{
+	return cmd->dry_run ? HOST_READ : HOST_WRITE;
+}
 /* Wrong usage found after parsing: one line that ends with the way to the help; EXIT_USAGE. */
 int cmd_usage(struct cmd *cmd, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Ask on a terminal; 1: yes. Without one, or on "no", ends with an error that names -y. */

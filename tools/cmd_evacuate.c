@@ -131,7 +131,7 @@ static enum status make_folders(struct evac *e, struct why *why)
 static enum status find_dest(struct evac *e, struct why *why)
 {
 	const struct opt_args *args = &e->cmd->args;
-	enum host_access access = e->cmd->dry_run ? HOST_READ : HOST_WRITE;
+	enum host_access access = cmd_write_access(e->cmd);
 	struct store *s;
 	struct store_stat ss;
 	char up[HOST_PATH_MAX];

@@ -215,7 +215,7 @@ static enum status mkdir_one(struct cmd *cmd, const char *name, struct why *why)
 	struct host_path *p = NULL;
 	struct store_stat st;
 	int parents = opt_has(&cmd->args, "parents") > 0;
-	enum status s = file_get(cmd, name, cmd->dry_run ? HOST_READ : HOST_WRITE, 0, &p, &st, why);
+	enum status s = file_get(cmd, name, cmd_write_access(cmd), 0, &p, &st, why);
 
 	if (s == ST_OK)
 		s = parents && st.kind == STORE_DIR ? ST_OK :

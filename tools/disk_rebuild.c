@@ -237,7 +237,7 @@ enum status disk_rebuild(struct cmd *cmd, const char *name,
 		r->cmd = cmd;
 		r->say = finding;
 		r->arg = arg;
-		st = host_resolve(cmd->host, name, cmd->dry_run ? HOST_READ : HOST_WRITE, &r->at,
+		st = host_resolve(cmd->host, name, cmd_write_access(cmd), &r->at,
 				  why);
 		if (st == ST_OK)
 			st = rebuild(r, opt_text(&cmd->args, "parent", NULL), out, why);

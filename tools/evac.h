@@ -134,9 +134,11 @@ MUST_USE enum status evac_log_again(struct evac_log *log, uint64_t bytes);
 MUST_USE enum status evac_log_close(struct evac *e, struct evac_volume *v, struct why *why);
 void evac_log_free(struct evac_log *log);
 
-/* ---- evac_unit.c ---- */
+/* ---- evac_look.c ---- */
 /* Look what of it lies at the destination: sets state and why. */
 void evac_unit_look(struct evac *e, struct evac_unit *u);
+
+/* ---- evac_unit.c ---- */
 /* Copy it; sets state and why. */
 void evac_unit_run(struct evac *e, struct evac_unit *u);
 

@@ -194,7 +194,7 @@ enum status export_disks_ova(struct cmd *cmd, struct disk_job *j, struct why *wh
 	struct sources s = { 0 };
 	struct host_path to;
 	char name[81];
-	enum status st = host_resolve(cmd->host, target, cmd->dry_run ? HOST_READ : HOST_WRITE, &to,
+	enum status st = host_resolve(cmd->host, target, cmd_write_access(cmd), &to,
 				      why);
 
 	if (st == ST_OK && m.disk_count > DISKS_MAX)

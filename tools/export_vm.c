@@ -242,7 +242,7 @@ int export_vm(struct cmd *cmd)
 	if (!x)
 		return cmd_fail(cmd, cmd->args.operand[0], ST_NOMEM, &why);
 	x->cmd = cmd;
-	st = host_resolve(cmd->host, target, cmd->dry_run ? HOST_READ : HOST_WRITE, &to, &why);
+	st = host_resolve(cmd->host, target, cmd_write_access(cmd), &to, &why);
 	if (st == ST_OK && !mem_ends_with(target, ".ova"))
 		st = why_set(&why, ST_NAME, "%s: the name of an archive ends in .ova", target);
 	if (st == ST_OK)

@@ -493,7 +493,7 @@ static void say_plan(struct cp *cp, const struct item *it, int moving)
 static enum status get_target(struct cp *cp, const char *name, int *into, struct why *why)
 {
 	struct store_stat st;
-	enum status s = file_get(cp->cmd, name, cp->cmd->dry_run ? HOST_READ : HOST_WRITE, 1,
+	enum status s = file_get(cp->cmd, name, cmd_write_access(cp->cmd), 1,
 				 &cp->target, &st, why);
 
 	*into = s == ST_OK && st.kind == STORE_DIR;

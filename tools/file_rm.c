@@ -51,7 +51,7 @@ static enum status rm_one(struct cmd *cmd, const char *name, struct why *why)
 	    force = opt_has(&cmd->args, "force") > 0;
 	struct host_path *p = NULL;
 	struct store_stat st;
-	enum status s = file_get(cmd, name, cmd->dry_run ? HOST_READ : HOST_WRITE, 0, &p, &st, why);
+	enum status s = file_get(cmd, name, cmd_write_access(cmd), 0, &p, &st, why);
 
 	if (s == ST_NOENT && p && p->store && force)
 		s = ST_OK;

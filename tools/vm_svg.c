@@ -2,8 +2,8 @@
 /* vm_svg - the chains of a datastore as a drawing: a row for each link, under the link it stands
  * on, with its name, what it takes, and a bar as long as that. Bases are on the left; a linked
  * clone is seen as a branch that goes to another machine. It reads without colour: what is wrong
- * has a word, and the title and description tell the whole to a screen reader. Names are cut at their
- * front: those of a chain differ at their end. */
+ * has a word, and the title and description tell the whole to a screen reader. Names are cut at
+ * their front: those of a chain differ at their end. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

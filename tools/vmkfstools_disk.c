@@ -25,24 +25,9 @@ static enum status create_opts(struct cmd *cmd, struct vmdk_create_opts *o,
 	return ST_OK;
 }
 
-static void say_plan(struct cmd *cmd, const char *format, ...) PRINTF_LIKE(2, 3);
-static void say_plan(struct cmd *cmd, const char *format, ...)
-{
-	va_list ap;
-
-	if (cmd->json)
-		return;
-	fputs("would ", stdout);
-	va_start(ap, format);
-	vprintf(format, ap);
-	va_end(ap);
-	putchar('\n');
-}
-
 static enum status target_path(struct cmd *cmd, struct host_path *at, struct why *why)
 {
-	return host_resolve(cmd->host, vmk_target(cmd), cmd->dry_run ? HOST_READ : HOST_WRITE, at,
-			    why);
+	return host_resolve(cmd->host, vmk_target(cmd), cmd_write_access(cmd), at, why);
 }
 
 static enum status absent(const struct host_path *at, struct why *why)
@@ -75,7 +60,7 @@ static enum status create(struct cmd *cmd, struct disk_job *j, struct why *why)
 	if (st != ST_OK)
 		return st;
 	if (cmd->dry_run) {
-		say_plan(cmd, "create '%s', %s, %s", at.name,
+		cmd_plan(cmd, "create '%s', %s, %s", at.name,
 			 out_size(size, sizeof(size), o.bytes, 0), f->shown);
 		return absent(&at, why);
 	}
@@ -132,7 +117,7 @@ static enum status clone_plan(struct cmd *cmd, const struct disk_format *f, stru
 		st = vmdk_info(src->vmdk, &info);
 	if (st != ST_OK)
 		return st;
-	say_plan(cmd, "copy '%s', %s of which %s are allocated, to '%s', %s", src->at.name,
+	cmd_plan(cmd, "copy '%s', %s of which %s are allocated, to '%s', %s", src->at.name,
 		 out_size(size, sizeof(size), info.bytes, 0),
 		 out_size(used, sizeof(used), info.allocated_bytes, 0), to->name, f->shown);
 	return vmk_done(cmd, "clone", NULL) == EXIT_DONE ? ST_OK : ST_DEVICE;
@@ -176,7 +161,7 @@ int vmk_delete(struct cmd *cmd)
 	if (st == ST_OK && cmd->dry_run) {
 		st = at.store->ops->stat(at.store, at.path, &ss, &why);
 		if (st == ST_OK)
-			say_plan(cmd, "delete '%s' and its extents", at.name);
+			cmd_plan(cmd, "delete '%s' and its extents", at.name);
 	} else if (st == ST_OK) {
 		st = vmdk_delete(at.store, at.path, opt_has(&cmd->args, "force") > 0, &why);
 	}
@@ -193,7 +178,7 @@ static enum status rename_disk(struct cmd *cmd, struct why *why)
 
 	if (st == ST_OK)
 		st =
-		    host_resolve(cmd->host, old, cmd->dry_run ? HOST_READ : HOST_WRITE, &from, why);
+		    host_resolve(cmd->host, old, cmd_write_access(cmd), &from, why);
 	if (st != ST_OK)
 		return st;
 	if (from.store != to.store)
@@ -205,7 +190,7 @@ static enum status rename_disk(struct cmd *cmd, struct why *why)
 	if (st == ST_OK)
 		st = absent(&to, why);
 	if (st == ST_OK)
-		say_plan(cmd, "rename '%s' to '%s'", from.name, to.name);
+		cmd_plan(cmd, "rename '%s' to '%s'", from.name, to.name);
 	return st;
 }
 
@@ -263,7 +248,7 @@ static enum status extend(struct cmd *cmd, struct disk_job *j, int *shrinks, str
 		return why_set(why, ST_REFUSED, "%s has %llu bytes already; a disk cannot shrink",
 			       at.name, (unsigned long long)now);
 	if (cmd->dry_run) {
-		say_plan(cmd, "grow '%s' from %llu to %llu bytes", at.name, (unsigned long long)now,
+		cmd_plan(cmd, "grow '%s' from %llu to %llu bytes", at.name, (unsigned long long)now,
 			 (unsigned long long)bytes);
 		return ST_OK;
 	}
@@ -338,7 +323,7 @@ static enum status fill(struct cmd *cmd, const struct fill *f, struct disk_job *
 	if (st != ST_OK)
 		return st;
 	if (cmd->dry_run) {
-		say_plan(cmd, "%s '%s', %llu bytes", f->verb, at.name,
+		cmd_plan(cmd, "%s '%s', %llu bytes", f->verb, at.name,
 			 (unsigned long long)before.bytes);
 		return ST_OK;
 	}

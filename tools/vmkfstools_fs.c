@@ -338,7 +338,7 @@ int vmk_reclaim(struct cmd *cmd)
 	enum status st = host_volume_find(cmd->host, name, &v, &why);
 
 	if (st == ST_OK)
-		st = host_volume_mount(v, cmd->dry_run ? HOST_READ : HOST_WRITE, &vol, &why);
+		st = host_volume_mount(v, cmd_write_access(cmd), &vol, &why);
 	if (st == ST_OK)
 		st = cmd->dry_run ? reclaim_plan(cmd, vol, &why) : reclaim(cmd, vol, &why);
 	return st == ST_OK ? vmk_done(cmd, "reclaim", NULL) :
