@@ -9,7 +9,7 @@
  *
  * Found without "done", the journal tells where 1 goes on; found with "done", 3 to 5 are done
  * again. A journal starts with what it is a copy of; of anything else it is thrown away.
- * 1 and 2 are here; evac_look.c and evac_journal.c find where to go on, evac_place.c does 3 to 5. */
+ * 1 and 2 are here; evac_look.c and evac_journal.c tell where to go on, evac_place.c is 3 to 5. */
 #include "tools/evac_unit.h"
 
 #include <stdlib.h>
