@@ -296,13 +296,11 @@ enum status vmsd_parse(struct arena *a, const char *text, size_t bytes, struct i
 {
 	struct vmsd v = { .arena = a, .result = r, .count = -1 };
 	enum status st = ST_OK;
-	enum dict_line kind;
 	struct dict d;
 
 	dict_init(&d, text, bytes);
-	while (st == ST_OK && (kind = dict_next(&d)) != DICT_END)
-		if (kind == DICT_PAIR)
-			st = take_pair(&v, &d);
+	while (st == ST_OK && dict_next_pair(&d))
+		st = take_pair(&v, &d);
 	if (st == ST_OK)
 		st = make_snapshots(&v, vm);
 	if (st != ST_OK)

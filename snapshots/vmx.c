@@ -267,13 +267,11 @@ enum status vmx_parse(struct arena *a, const char *text, size_t bytes, struct in
 {
 	struct vmx x = { .arena = a, .vm = vm };
 	enum status st = ST_OK;
-	enum dict_line kind;
 	struct dict d;
 
 	dict_init(&d, text, bytes);
-	while (st == ST_OK && (kind = dict_next(&d)) != DICT_END)
-		if (kind == DICT_PAIR)
-			st = take_pair(&x, &d);
+	while (st == ST_OK && dict_next_pair(&d))
+		st = take_pair(&x, &d);
 	if (st == ST_OK)
 		st = make_disks(&x);
 	vm->readable = x.known > 0;

@@ -5,7 +5,7 @@
 static enum status create(struct cmd *cmd, struct disk_job *j, struct why *why)
 {
 	const struct disk_format *f;
-	struct vmdk_create_opts o = {.adapter = VMDK_LSILOGIC};
+	struct vmdk_create_opts o = { .adapter = VMDK_LSILOGIC };
 	struct host_path at;
 	char size[24];
 	enum status st = disk_format_of(opt_text(&cmd->args, "output", "thin"), &f, why);
@@ -33,20 +33,20 @@ static enum status create(struct cmd *cmd, struct disk_job *j, struct why *why)
 
 int cmd_disk_create(struct cmd *cmd)
 {
-	struct disk_job j = {0};
-	struct why why = {0};
+	struct disk_job j = { 0 };
+	struct why why = { 0 };
 	enum status st = create(cmd, &j, &why);
 
-	return st == ST_OK ? cmd_disk_report(cmd, cmd_disk_operand(cmd, 0), &j.job)
-			   : cmd_fail(cmd, cmd_disk_operand(cmd, 0), st, &why);
+	return st == ST_OK ? cmd_disk_report(cmd, cmd_disk_operand(cmd, 0), &j.job) :
+			   cmd_fail(cmd, cmd_disk_operand(cmd, 0), st, &why);
 }
 
 int cmd_disk_delete(struct cmd *cmd)
 {
-	struct vmdk_job none = {0};
+	struct vmdk_job none = { 0 };
 	struct host_path at;
 	struct store_stat ss;
-	struct why why = {0};
+	struct why why = { 0 };
 	enum status st =
 	    host_resolve(cmd->host, cmd_disk_operand(cmd, 0), cmd_write_access(cmd), &at, &why);
 
@@ -57,15 +57,15 @@ int cmd_disk_delete(struct cmd *cmd)
 	} else if (st == ST_OK) {
 		st = vmdk_delete(at.store, at.path, opt_has(&cmd->args, "force") > 0, &why);
 	}
-	return st == ST_OK ? cmd_disk_report(cmd, cmd_disk_operand(cmd, 0), &none)
-			   : cmd_fail(cmd, cmd_disk_operand(cmd, 0), st, &why);
+	return st == ST_OK ? cmd_disk_report(cmd, cmd_disk_operand(cmd, 0), &none) :
+			   cmd_fail(cmd, cmd_disk_operand(cmd, 0), st, &why);
 }
 
 int cmd_disk_rename(struct cmd *cmd)
 {
-	struct vmdk_job none = {0};
+	struct vmdk_job none = { 0 };
 	struct host_path from, to;
-	struct why why = {0};
+	struct why why = { 0 };
 	enum status st =
 	    host_resolve(cmd->host, cmd_disk_operand(cmd, 0), cmd_write_access(cmd), &from, &why);
 
@@ -79,15 +79,15 @@ int cmd_disk_rename(struct cmd *cmd)
 		cmd_plan(cmd, "rename '%s' to '%s'", from.name, to.name);
 	else if (st == ST_OK)
 		st = vmdk_rename(from.store, from.path, to.path, &why);
-	return st == ST_OK ? cmd_disk_report(cmd, cmd_disk_operand(cmd, 1), &none)
-			   : cmd_fail(cmd, cmd_disk_operand(cmd, 0), st, &why);
+	return st == ST_OK ? cmd_disk_report(cmd, cmd_disk_operand(cmd, 1), &none) :
+			   cmd_fail(cmd, cmd_disk_operand(cmd, 0), st, &why);
 }
 
 int cmd_disk_grow(struct cmd *cmd)
 {
-	struct disk_job j = {0};
+	struct disk_job j = { 0 };
 	struct host_path at;
-	struct why why = {0};
+	struct why why = { 0 };
 	uint64_t bytes;
 	enum status st = disk_size_of(cmd_disk_operand(cmd, 1), 1, &bytes, &why);
 
@@ -102,6 +102,6 @@ int cmd_disk_grow(struct cmd *cmd)
 				 &why);
 		disk_job_end(&j, st);
 	}
-	return st == ST_OK ? cmd_disk_report(cmd, cmd_disk_operand(cmd, 0), &j.job)
-			   : cmd_fail(cmd, cmd_disk_operand(cmd, 0), st, &why);
+	return st == ST_OK ? cmd_disk_report(cmd, cmd_disk_operand(cmd, 0), &j.job) :
+			   cmd_fail(cmd, cmd_disk_operand(cmd, 0), st, &why);
 }

@@ -8,19 +8,6 @@
 #include "tools/disk_rebuild.h"
 #include "tools/live.h"
 
-struct findings { json_t *list; };
-
-static void on_finding(void *arg, const char *text)
-{
-	struct findings *f = arg;
-	char safe[OUT_NAME_MAX];
-
-	if (f->list)
-		json_array_append_new(f->list, out_json_name(text));
-	else
-		printf("%s\n", out_name(safe, sizeof(safe), text));
-}
-
 /* As qemu-img check: 0 fine, 2 corrupt, 3 leaked only; after a repair what is left. */
 static int check_code(int repair, const struct vmdk_check_result *r)
 {
@@ -51,37 +38,37 @@ static int check_print(struct cmd *cmd, const struct vmdk_check_result *r, json_
 
 static int check(struct cmd *cmd, int repair)
 {
-	struct findings f = {cmd->json ? json_array() : NULL};
-	struct vmdk_check_result r = {0};
+	json_t *list = cmd->json ? json_array() : NULL;
+	struct vmdk_check_result r = { 0 };
 	struct host_path at;
-	struct why why = {0};
+	struct why why = { 0 };
 	enum status st = host_resolve(cmd->host, cmd_disk_operand(cmd, 0),
 				      repair ? HOST_WRITE : HOST_READ, &at, &why);
 
 	if (st == ST_OK)
-		st = vmdk_check(at.store, at.path, repair, on_finding, &f, &r, &why);
+		st = vmdk_check(at.store, at.path, repair, disk_on_finding, list, &r, &why);
 	if (st != ST_OK) {
 		int code = cmd_fail(cmd, cmd_disk_operand(cmd, 0), st, &why);
 
-		json_decref(f.list);
+		json_decref(list);
 		return code == EXIT_FORMAT || code > EXIT_SIGNAL ? code : 1;
 	}
-	return check_print(cmd, &r, f.list) == EXIT_DONE ? check_code(repair, &r) : EXIT_FAILED;
+	return check_print(cmd, &r, list) == EXIT_DONE ? check_code(repair, &r) : EXIT_FAILED;
 }
 
 /* The descriptor counts as the one corruption there is. */
 static int rebuild(struct cmd *cmd)
 {
-	struct findings f = {cmd->json ? json_array() : NULL};
-	struct vmdk_check_result r = {.corruptions = 1, .repaired = !cmd->dry_run};
-	struct why why = {0};
-	enum status st = disk_rebuild(cmd, cmd_disk_operand(cmd, 0), on_finding, &f, &why);
+	json_t *list = cmd->json ? json_array() : NULL;
+	struct vmdk_check_result r = { .corruptions = 1, .repaired = !cmd->dry_run };
+	struct why why = { 0 };
+	enum status st = disk_rebuild(cmd, cmd_disk_operand(cmd, 0), disk_on_finding, list, &why);
 
 	if (st != ST_OK) {
-		json_decref(f.list);
+		json_decref(list);
 		return cmd_fail(cmd, cmd_disk_operand(cmd, 0), st, &why);
 	}
-	return check_print(cmd, &r, f.list);
+	return check_print(cmd, &r, list);
 }
 
 int cmd_disk_check(struct cmd *cmd)

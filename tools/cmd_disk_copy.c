@@ -19,12 +19,13 @@ static enum status copy_opts(struct cmd *cmd, const struct disk *src, struct vmd
 	struct vmdk_info info;
 	enum status st;
 
-	*o = (struct vmdk_convert_opts){
-	    .set_adapter = adapter != NULL,
-	    .verify = opt_has(&cmd->args, "verify") > 0,
-	    .remains = opt_has(&cmd->args, "no-resume") ? VMDK_REMAINS_ANEW : VMDK_REMAINS_CONTINUE,
-	    .keep = opt_has(&cmd->args, "resume") > 0,
-	    .level = (int)opt_number(&cmd->args, "level", 0)};
+	*o = (struct vmdk_convert_opts){ .set_adapter = adapter != NULL,
+					 .verify = opt_has(&cmd->args, "verify") > 0,
+					 .remains = opt_has(&cmd->args, "no-resume") ?
+							    VMDK_REMAINS_ANEW :
+							    VMDK_REMAINS_CONTINUE,
+					 .keep = opt_has(&cmd->args, "resume") > 0,
+					 .level = (int)opt_number(&cmd->args, "level", 0) };
 	if (o->level > 9)
 		return why_set(why, ST_INVAL, "--level takes 1 to 9");
 	if (adapter)
@@ -104,10 +105,10 @@ static enum status copy(struct cmd *cmd, struct disk *src, struct host_path *to,
 
 int cmd_disk_copy(struct cmd *cmd)
 {
-	struct disk src = {0};
+	struct disk src = { 0 };
 	struct host_path to;
-	struct disk_job j = {0};
-	struct why why = {0};
+	struct disk_job j = { 0 };
+	struct why why = { 0 };
 	enum status st =
 	    host_resolve(cmd->host, cmd_disk_operand(cmd, 1), cmd_write_access(cmd), &to, &why);
 
@@ -117,8 +118,8 @@ int cmd_disk_copy(struct cmd *cmd)
 	if (st == ST_OK)
 		st = copy(cmd, &src, &to, &j, &why);
 	st = disk_close(&src, st, &why);
-	return st == ST_OK ? cmd_disk_report(cmd, cmd_disk_operand(cmd, 1), &j.job)
-			   : cmd_fail(cmd, cmd_disk_operand(cmd, 0), st, &why);
+	return st == ST_OK ? cmd_disk_report(cmd, cmd_disk_operand(cmd, 1), &j.job) :
+			   cmd_fail(cmd, cmd_disk_operand(cmd, 0), st, &why);
 }
 
 int cmd_disk_convert(struct cmd *cmd)
@@ -147,8 +148,8 @@ int cmd_disk_export(struct cmd *cmd)
 {
 	const char *target = cmd_disk_operand(cmd, cmd->args.operand_count - 1);
 	const char *word = export_word(cmd, target);
-	struct disk_job j = {0};
-	struct why why = {0};
+	struct disk_job j = { 0 };
+	struct why why = { 0 };
 	enum status st;
 
 	if (!word)
@@ -162,12 +163,12 @@ int cmd_disk_export(struct cmd *cmd)
 	}
 	if (strcmp(word, "ova") != 0) {	/* what was read and written qemu-img does not tell */
 		st = export_one(cmd, word, &j, &why);
-		return st == ST_OK ? cmd_disk_report(cmd, target, NULL)
-				   : cmd_fail(cmd, cmd_disk_operand(cmd, 0), st, &why);
+		return st == ST_OK ? cmd_disk_report(cmd, target, NULL) :
+				   cmd_fail(cmd, cmd_disk_operand(cmd, 0), st, &why);
 	}
 	st = export_disks_ova(cmd, &j, &why);
 	if (st == ST_OK && !cmd->dry_run)
 		say_copied(cmd, &j.job);
-	return st == ST_OK ? cmd_disk_report(cmd, target, &j.job)
-			   : cmd_fail(cmd, cmd_disk_operand(cmd, 0), st, &why);
+	return st == ST_OK ? cmd_disk_report(cmd, target, &j.job) :
+			   cmd_fail(cmd, cmd_disk_operand(cmd, 0), st, &why);
 }

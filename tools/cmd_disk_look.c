@@ -10,17 +10,17 @@
 
 int cmd_disk_info(struct cmd *cmd)
 {
-	struct why why = {0};
+	struct why why = { 0 };
 	unsigned flags = cmd_disk_flags(cmd, 0, "format");
 	enum status st = disk_info(cmd, cmd_disk_operand(cmd, 0), flags, &why);
 
-	return st == ST_OK ? EXIT_DONE
-			   : disk_info_broken(cmd, cmd_disk_operand(cmd, 0), flags, st, &why);
+	return st == ST_OK ? EXIT_DONE :
+			   disk_info_broken(cmd, cmd_disk_operand(cmd, 0), flags, st, &why);
 }
 
 int cmd_disk_map(struct cmd *cmd)
 {
-	struct why why = {0};
+	struct why why = { 0 };
 	struct disk_map_opts opts = {.tabs = opt_has(&cmd->args, "-H") > 0,
 				     .exact = cmd->exact,
 				     .fields = opt_text(&cmd->args, "-o", NULL)};
@@ -36,7 +36,7 @@ int cmd_disk_measure(struct cmd *cmd)
 {
 	const char *word = opt_text(&cmd->args, "output", NULL);
 	const struct disk_format *f = NULL;
-	struct why why = {0};
+	struct why why = { 0 };
 	enum status st = word ? disk_format_of(word, &f, &why) : ST_OK;
 
 	if (st == ST_OK)
@@ -47,7 +47,7 @@ int cmd_disk_measure(struct cmd *cmd)
 
 int cmd_disk_compare(struct cmd *cmd)
 {
-	struct why why = {0};
+	struct why why = { 0 };
 	int code = 0;
 	enum status st = disk_compare(cmd, cmd_disk_operand(cmd, 0), cmd_disk_operand(cmd, 1),
 				      cmd_disk_flags(cmd, 0, "format"),
@@ -118,7 +118,7 @@ int cmd_disk_verify(struct cmd *cmd)
 {
 	struct disk_sum_result r;
 	struct disk_job j;
-	struct why why = {0};
+	struct why why = { 0 };
 	enum status st;
 	int code;
 

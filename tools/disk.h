@@ -70,6 +70,9 @@ void disk_job_end(struct disk_job *j, enum status st);
 
 /* ---- reports: text, or JSON when the command asks for it ------------------------------------- */
 
+/* What a check finds: into the array `list`, a json_t, or printed when that is NULL. */
+void disk_on_finding(void *list, const char *text);
+
 /* A document of one item; takes the reference. */
 MUST_USE enum status disk_print_one(struct cmd *cmd, const char *schema, json_t *item);
 typedef enum status disk_run_fn(void *arg, const struct vmdk_run *r);

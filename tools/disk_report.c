@@ -12,6 +12,16 @@
 #define COMPARE_UNOPENED 2		/* exit codes of qemu-img compare */
 #define COMPARE_UNREAD	4
 
+void disk_on_finding(void *list, const char *text)
+{
+	char safe[OUT_NAME_MAX];
+
+	if (list)
+		json_array_append_new(list, out_json_name(text));
+	else
+		printf("%s\n", out_name(safe, sizeof(safe), text));
+}
+
 enum status disk_print_one(struct cmd *cmd, const char *schema, json_t *item)
 {
 	json_t *items, *doc = out_doc(schema, &items);

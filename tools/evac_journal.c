@@ -40,7 +40,7 @@ static void take_block(struct reading *r, struct block_line *b, uint64_t line_en
 static void take_end(struct reading *r, const char *all, uint64_t line_end)
 {
 	mem_copy_text(r->j->u->file[r->now.file].all, SHA256_TEXT, all);
-	r->now = (struct point){.file = r->now.file + 1, .end = line_end};
+	r->now = (struct point){ .file = r->now.file + 1, .end = line_end };
 	r->safe = r->now;
 	r->blocks = 0;
 }
@@ -89,7 +89,7 @@ static int same_boot(const struct reading *r)
 /* Read the journal to the point from which to go on; 0: it is of no use. */
 static int read_journal(struct evac_job *j, struct line_in *in, struct point *point, uint64_t *lost)
 {
-	struct reading r = {.j = j};
+	struct reading r = { .j = j };
 	char *line;
 
 	if (line_in_init(in, j->journal) != ST_OK || !head_is(line_next(in), j->u))
@@ -161,7 +161,7 @@ static enum status start_lines(struct evac_job *j, const struct point *p, int us
 static enum status find_journal(struct evac_job *j)
 {
 	struct line_in *in = calloc(1, sizeof(*in));
-	struct point p = {0};
+	struct point p = { 0 };
 	uint64_t lost = 0;
 	int usable = in && read_journal(j, in, &p, &lost) && parts_are_there(j, &p);
 

@@ -18,7 +18,7 @@ char *evac_final_path(const struct evac_unit *u, const char *name)
 
 char *evac_hidden_path(const struct evac_unit *u, size_t file, enum evac_part part)
 {
-	static const char *const suffix[] = {".part", ".sums", ".receipt", "-flat.vmdk"};
+	static const char *const suffix[] = { ".part", ".sums", ".receipt", "-flat.vmdk" };
 	uint64_t id = u->file[part == PART_DATA ? file : 0].id;
 	char name[64];
 

@@ -35,11 +35,8 @@ static enum status copy_content(struct evac_job *j, char all[SHA256_TEXT])
 {
 	enum status st;
 
-	j->bc = (struct block_copy){.src = &j->from,
-				    .dst = &j->to,
-				    .moved = on_moved,
-				    .journal = j->journal ? &j->lines : NULL,
-				    .next = j->next};
+	j->bc = (struct block_copy){ .src = &j->from, .dst = &j->to, .moved = on_moved,
+				     .journal = j->journal ? &j->lines : NULL, .next = j->next };
 	if (!j->next || sha256_load(&j->bc.sum, j->state, j->next) != 0) {
 		sha256_init(&j->bc.sum);
 		j->bc.next = 0;
@@ -121,8 +118,8 @@ static enum status copy_one_file(struct evac_job *j, struct evac_file *f, struct
 static enum status copy_chain_to(struct evac_job *j, struct vmdk_disk *chain, const char *part,
 				 struct why *why)
 {
-	struct vmdk_create_opts opts = {
-	    .kind = VMDK_VMFS, .alloc = VMDK_THIN, .bytes = vmdk_bytes(chain)};
+	struct vmdk_create_opts opts = { .kind = VMDK_VMFS, .alloc = VMDK_THIN,
+					 .bytes = vmdk_bytes(chain) };
 	struct vmdk_disk *to;
 	enum status st = ST_OK, closed;
 
@@ -218,13 +215,13 @@ static enum status run_job(struct evac_job *j, struct why *why)
 void evac_unit_run(struct evac *e, struct evac_unit *u)
 {
 	struct evac_job *j = calloc(1, sizeof(*j));
-	struct why why = {0};
+	struct why why = { 0 };
 	enum status st = ST_NOMEM;
 
 	u->state = EVAC_RUNNING;
 	if (j) {
-		*j = (struct evac_job){
-		    .e = e, .u = u, .src = u->folder->vol->src, .dst = e->dest.store};
+		*j = (struct evac_job){ .e = e, .u = u, .src = u->folder->vol->src,
+					.dst = e->dest.store };
 		st = run_job(j, &why);
 		if (st == ST_NOMEM && !why.text[0])
 			st = no_memory(j, &why);

@@ -106,7 +106,6 @@ static void take_nic(struct exporting *x, struct dict *d)
 static enum status find_nics(struct exporting *x, struct why *why)
 {
 	struct dict d;
-	enum dict_line line;
 	char *text;
 	uint64_t bytes;
 	enum status st = store_read_all(x->at->store, x->vm->path, VMX_MAX, &text, &bytes, why);
@@ -114,9 +113,8 @@ static enum status find_nics(struct exporting *x, struct why *why)
 	if (st != ST_OK)
 		return st;
 	dict_init(&d, text, bytes);
-	while ((line = dict_next(&d)) != DICT_END)
-		if (line == DICT_PAIR)
-			take_nic(x, &d);
+	while (dict_next_pair(&d))
+		take_nic(x, &d);
 	port_free(text);
 	for (unsigned n = 0; n < NICS_MAX; n++)
 		if (x->nic_present[n])

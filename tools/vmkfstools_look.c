@@ -175,19 +175,6 @@ int vmk_unique(struct cmd *cmd)
 
 /* ---- -x -------------------------------------------------------------------------------------- */
 
-struct findings { struct cmd *cmd; json_t *list; };
-
-static void on_finding(void *arg, const char *text)
-{
-	struct findings *f = arg;
-	char safe[OUT_NAME_MAX];
-
-	if (f->list)
-		json_array_append_new(f->list, out_json_name(text));
-	else
-		printf("%s\n", out_name(safe, sizeof(safe), text));
-}
-
 static void say_result(int repair, const struct vmdk_check_result *r)
 {
 	if (r->corruptions + r->leaks == 0)
@@ -216,7 +203,7 @@ static int fix_json(int repair, json_t *list, const struct vmdk_check_result *r,
 int vmk_fix(struct cmd *cmd)
 {
 	int repair = strcmp(vmk_arg(cmd, "fix"), "repair") == 0 && !cmd->dry_run;
-	struct findings f = { cmd, cmd->json ? json_array() : NULL };
+	json_t *list = cmd->json ? json_array() : NULL;
 	struct vmdk_check_result r = { 0 };
 	struct host_path at;
 	struct why why = { 0 };
@@ -225,15 +212,15 @@ int vmk_fix(struct cmd *cmd)
 	    host_resolve(cmd->host, vmk_target(cmd), repair ? HOST_WRITE : HOST_READ, &at, &why);
 
 	if (st == ST_OK)
-		st = vmdk_check(at.store, at.path, repair, on_finding, &f, &r, &why);
+		st = vmdk_check(at.store, at.path, repair, disk_on_finding, list, &r, &why);
 	if (st != ST_OK) {
-		json_decref(f.list);
+		json_decref(list);
 		return vmk_fail(cmd, repair ? "repair disk" : "check disk", vmk_target(cmd), st,
 				&why);
 	}
 	clean = r.corruptions + r.leaks == 0 || (repair && r.unrepairable == 0);
 	if (cmd->json)
-		return fix_json(repair, f.list, &r, clean ? EXIT_DONE : EXIT_FAILED);
+		return fix_json(repair, list, &r, clean ? EXIT_DONE : EXIT_FAILED);
 	say_result(repair, &r);
 	return clean ? EXIT_DONE : EXIT_FAILED;
 }

@@ -88,6 +88,16 @@ enum dict_line dict_next(struct dict *d)
 	return take_value(d, s);
 }
 
+int dict_next_pair(struct dict *d)
+{
+	enum dict_line line;
+
+	while ((line = dict_next(d)) != DICT_END)
+		if (line == DICT_PAIR)
+			return 1;
+	return 0;
+}
+
 /* ---- words ----------------------------------------------------------------------------------- */
 
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c + 'a' - 'A') : c; }

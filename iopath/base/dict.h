@@ -34,6 +34,8 @@ struct dict {
 /* Start on a text; its `.encoding` is looked up first, wherever it stands. */
 void dict_init(struct dict *d, const char *text, size_t bytes);
 enum dict_line dict_next(struct dict *d);
+/* The next DICT_PAIR, past all lines that are none: 1; 0: no more. */
+int dict_next_pair(struct dict *d);
 
 /* Names compare without regard to case. */
 int dict_is(const struct dict *d, const char *name);
