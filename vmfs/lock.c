@@ -538,7 +538,9 @@ uint32_t vmfs_locks_record(const struct vmfs_volume *vol, uint8_t *to, uint32_t 
 		const struct vmfs_held *h = &l->held[i];
 		struct vmfs_journal_lock_disk e;
 
-		if (!(h->page->grouped & bit_of(h->off)) || h->fresh)
+		/* One that is shared protects no change; it only waits to be given back. */
+		if (!(h->page->grouped & bit_of(h->off)) || h->fresh ||
+		    le32_get(lock_in(h->page, h->off)->mode) != VMFS_LOCK_EXCLUSIVE)
 			continue;
 		VERIFY(bytes + sizeof(e) <= room);
 		le64_set(&e.at, h->page->at + h->off);
