@@ -12,6 +12,7 @@
 #ifndef CAIRN_TOOLS_EVAC_H
 #define CAIRN_TOOLS_EVAC_H
 
+#include "snapshots/snapshots.h"
 #include "tools/cmd.h"
 #include "tools/lines.h"
 #include "tools/sha256.h"
@@ -93,6 +94,7 @@ struct evac_volume {
 	char			*dst;
 	struct evac_log		log;
 	uint32_t		skipped;	/* files that are of no use elsewhere */
+	struct inventory	*inv;		/* while chains to be collapsed are planned */
 };
 
 struct evac {

@@ -12,8 +12,6 @@
 
 #include "tools/walk.h"
 
-#define VMX_MAX		MIB	/* of what is read of a .vmx */
-
 /* A disk of a folder, as its descriptor tells. */
 struct found_disk {
 	const struct walk_entry	*entry;		/* the descriptor */
@@ -272,29 +270,22 @@ static enum status find_disks(struct planning *p)
 	return st;
 }
 
-/* Does a .vmx of the folder have the disk: as "name" or at the end of "/path/name"? */
-static int in_vmx(struct planning *p, const char *name)
+/* Is it the disk of a machine, wherever that one lies and however its .vmx spells the name? */
+static int is_of_machine(const struct planning *p, const char *name)
 {
-	int found = 0;
+	const struct inventory *inv = p->v->inv;
+	char path[HOST_PATH_MAX];
 
-	for (size_t i = 0; i < p->dir.count && !found; i++) {
-		const struct walk_entry *entry = &p->dir.entry[i];
-		char *path, *text, *at;
-		uint64_t bytes;
+	if (path_join(p->folder->path, name, path, sizeof(path)) != 0)
+		return 1;	/* too long to be told: kept */
+	for (uint32_t i = 0; i < inv->vm_count; i++)
+		for (uint32_t k = 0; k < inv->vms[i]->disk_count; k++) {
+			const struct inv_link *leaf = inv->vms[i]->disks[k].link;
 
-		if (!is_vmx(entry->name))
-			continue;
-		path = walk_path(p->folder->path, entry->name);
-		if (path &&
-		    store_read_all(p->v->src, path, VMX_MAX, &text, &bytes, NULL) == ST_OK) {
-			for (at = text; (at = strstr(at, name)) != NULL && !found; at++)
-				found = at > text && (at[-1] == '"' || at[-1] == '/') &&
-					at[strlen(name)] == '"';
-			port_free(text);
+			if (leaf && strcmp(leaf->path, path) == 0)
+				return 1;
 		}
-		free(path);
-	}
-	return found;
+	return 0;
 }
 
 /* ---- one folder ------------------------------------------------------------------------------ */
@@ -330,10 +321,11 @@ static enum status plan_disks(struct planning *p)
 	for (size_t i = 0; i < p->disk_count && st == ST_OK; i++) {
 		const struct found_disk *d = &p->disk[i];
 		size_t self = (size_t)(d->entry - p->dir.entry);
-		int wanted = !p->is_parent[self] || in_vmx(p, d->entry->name);
+		int wanted = !p->e->collapse || !p->is_parent[self] ||
+			     is_of_machine(p, d->entry->name);
 
 		if (!p->e->collapse || !d->delta) {
-			if (d->extent_count && (!p->e->collapse || wanted))
+			if (d->extent_count && wanted)
 				st = add_disk(p, d);
 			else if (d->extent_count)
 				p->taken[self] = 1;	/* its data is in the disks above it */
@@ -450,13 +442,26 @@ static enum status plan_folder(struct evac *e, struct evac_volume *v, const char
 	return st;
 }
 
+/* Which links are disks of machines, and so are not only what others stand on. */
+static enum status find_machines(struct evac_volume *v, struct why *why)
+{
+	const struct inv_opts opts = { .root = "/", .label = host_volume_name(v->volume),
+				       .uuid = host_volume_uuid(v->volume) };
+
+	return inv_scan(v->src, &opts, &v->inv, why);
+}
+
 enum status evac_plan(struct evac *e, struct evac_volume *v, struct why *why)
 {
 	struct store_stat ss;
 	enum status st = v->src->ops->stat(v->src, "/", &ss, why);
 
+	if (st == ST_OK && e->collapse)
+		st = find_machines(v, why);
 	if (st == ST_OK)
 		st = plan_folder(e, v, "/", &ss, NULL, why);
+	inv_free(v->inv);
+	v->inv = NULL;
 	return st == ST_OK || why->text[0] ? st :
 					     why_set(why, st, "%s: %s", v->name, status_text(st));
 }

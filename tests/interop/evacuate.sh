@@ -234,6 +234,25 @@ have qemu-img && try "qemu-img reads it" qemu-img compare -q -f vmdk -F raw "one
 try "collapsed once more" cairn evacuate --collapse chains one
 grep -q ': 0 copied, .* 0 failed; 0 B read' "$T/out" && pass "nothing is collapsed again" || fail "once more: $(tail -2 "$T/out")"
 
+# A base that is also a machine's own disk stays: named in another encoding, and from another folder.
+mkdir two
+(cd "$top" && mkchain -n 'bäse' -k flat,cowd -s 8M "$T/two" >/dev/null) || fail "mkchain"
+(cd "$top" && mkchain -n far -k flat,cowd -s 8M "$T/two" >/dev/null) || fail "mkchain"
+printf '.encoding = "UTF-8"\nscsi0:0.fileName = "bäse-000001.vmdk"\nscsi0:1.fileName = "far-000001.vmdk"\n' >two/clone.vmx
+printf '.encoding = "windows-1252"\nscsi0:0.fileName = "b\344se.vmdk"\n' >two/own.vmx
+printf 'scsi0:0.fileName = "../two/far.vmdk"\n' >other.vmx
+truncate -s 300M bases
+cairn volume create --label b bases >/dev/null 2>&1
+cairn file mkdir --device bases /vmfs/volumes/b/two /vmfs/volumes/b/other
+cairn file cp --device bases two/* /vmfs/volumes/b/two/
+cairn file cp --device bases other.vmx /vmfs/volumes/b/other/
+try "bases that are disks too, collapsed" cairn evacuate --collapse bases kept
+for d in bäse far; do
+	for disk in $d $d-000001; do
+		try "$disk arrives" cairn disk compare "two/$disk.vmdk" "kept/b/two/$disk.vmdk"
+	done
+done
+
 # ---- several devices -----------------------------------------------------------------------------------------------
 
 truncate -s 300M p1 p2 other
