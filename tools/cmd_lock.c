@@ -288,6 +288,10 @@ static const struct verb lock_verbs[] = {
 	  .flags = VERB_DEVICES | VERB_JSON,
 	  .brief = "show who holds the lock of a file or directory", .schema = "lock.show/1",
 	  .operand_kind = "path", .run = lock_show },
+	{ .noun = "lock", .name = "break", .operands = "FILE", .operands_min = 1,
+	  .operands_max = 1, .flags = VERB_DEVICES | VERB_JSON | VERB_WRITES,
+	  .brief = "free a lock whose holder is gone", .writes = "the volume of the file",
+	  .schema = "lock.break/1", .operand_kind = "path", .run = lock_break },
 };
 
 const struct noun noun_lock = { "lock", "locks between hosts", lock_verbs,

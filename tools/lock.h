@@ -15,4 +15,6 @@ void lock_print_holders(const struct vmfs_lock_info *info, const char *title);
 MUST_USE enum status lock_look(struct vmfs_volume *vol, const char *path,
 			       struct vmfs_lock_info *info, struct why *why);
 
+int lock_break(struct cmd *cmd);	/* lock_break.c */
+
 #endif

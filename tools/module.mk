@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-2-Clause-Patent
-tools_SRCS := main.c run.c commands.c cmd.c opt.c out.c progress.c config.c host.c host_claim.c host_said.c host_names.c host_path.c host_file.c walk.c copy.c check.c cmd_self.c cmd_nbd.c cmd_lock.c lock_text.c cmd_volume.c volume_make.c volume_check.c cmd_file.c file_ls.c file_cp.c file_rm.c file_du.c live.c voma.c complete.c man.c \
+tools_SRCS := main.c run.c commands.c cmd.c opt.c out.c progress.c config.c host.c host_claim.c host_said.c host_names.c host_path.c host_file.c walk.c copy.c check.c cmd_self.c cmd_nbd.c cmd_lock.c lock_text.c lock_break.c cmd_volume.c volume_make.c volume_check.c cmd_file.c file_ls.c file_cp.c file_rm.c file_du.c live.c voma.c complete.c man.c \
 	cmd_disk.c cmd_disk_look.c cmd_disk_check.c cmd_disk_change.c cmd_disk_copy.c disk_format.c disk_job.c disk_report.c disk_info.c disk_chain.c disk_map.c disk_sum.c content.c lines.c block_copy.c sha256.c \
 	cmd_evacuate.c evac_plan.c evac_log.c evac_look.c evac_journal.c evac_unit.c evac_place.c evac_report.c \
 	export_ova.c export_qemu.c export_vm.c ova.c ova_window.c ovf.c ovf_words.c \

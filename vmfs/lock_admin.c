@@ -44,18 +44,25 @@ static enum vmfs_life life_of(const struct vmfs_host_slot *s)
 	return s->silent ? VMFS_LIFE_SILENT : s->moved ? VMFS_LIFE_ALIVE : VMFS_LIFE_UNKNOWN;
 }
 
+/* A UUID starts with the time it was made. */
+static uint64_t started_s(const void *uuid)
+{
+	le32 made;
+
+	memcpy(&made, uuid, sizeof(made));
+	return le32_get(made);
+}
+
 static void add_holder(const struct vmfs_volume *vol, const struct hosts *hosts,
 		       const struct vmfs_holder_disk *disk, struct vmfs_lock_info *info)
 {
 	struct vmfs_lock_holder *h = &info->holder[info->holder_count++];
-	le32 made;
 
 	*h = (struct vmfs_lock_holder){ .life = VMFS_LIFE_OVER };
 	h->host.slot_at = le64_get(disk->hb_at);
 	h->host.generation = le64_get(disk->hb_gen);
 	memcpy(h->host.owner.b, disk->host.b, sizeof(h->host.owner.b));
-	memcpy(&made, disk->host.b, sizeof(made));	/* a UUID starts with its time */
-	h->started_s = le32_get(made);
+	h->started_s = started_s(&disk->host);
 	if (!names_slot(vol, h->host.slot_at)) {
 		h->life = VMFS_LIFE_DAMAGED;
 		return;
@@ -298,6 +305,43 @@ enum status vmfs_lock_each(struct vmfs_volume *vol,
 					     status_text(st));
 }
 
+/* ---- break ----------------------------------------------------------------------------------- */
+
+/* Whoever takes a lock settles first what became of its holder. So taking it for a group that
+ * changes nothing, and giving it back with that, is all there is to breaking one. */
+static enum status take_op(struct vmfs_volume *vol, void *arg)
+{
+	struct find *f = arg;
+	struct vmfs_fd fd;
+	enum status st = vmfs_path_fd(vol, f->path, &fd, f->why);
+
+	return st == ST_OK ? vmfs_fd_hold(vol, &fd) : st;
+}
+
+static int is_open_here(struct vmfs_volume *vol, const char *path)
+{
+	struct find f = { .path = path };
+
+	return vmfs_look(vol, find_op, &f) == ST_OK && vmfs_node_find(vol, f.fd) != NULL;
+}
+
+enum status vmfs_lock_break(struct vmfs_volume *vol, const char *path, struct why *why)
+{
+	struct find f = { .path = path, .why = why };
+	enum status st;
+
+	vmfs_enter(vol);
+	st = is_open_here(vol, path) ? ST_BUSY : vmfs_meta_run(vol, 1, take_op, &f);
+	if (st == ST_OK)
+		st = vmfs_journal_commit(vol);
+	vmfs_leave(vol);
+	if (st == ST_BUSY && vol->locks.again == AGAIN_HELD)
+		return vmfs_lock_say(vol, path, why);
+	if (st != ST_OK && !why->text[0])
+		why_set(why, st, "%s:%s: %s", vol->store.name, path, status_text(st));
+	return st;
+}
+
 /* ---- in words -------------------------------------------------------------------------------- */
 
 const char *vmfs_life_word(enum vmfs_life life)
@@ -308,19 +352,35 @@ const char *vmfs_life_word(enum vmfs_life life)
 	return (size_t)life < ARRAY_COUNT(words) ? words[life] : "unknown";
 }
 
+/* Clocks of machines differ: what lies in the future tells nothing. */
+static void since_text(uint64_t start_s, char *text, size_t size)
+{
+	uint64_t now_s = port_wall_us() / 1000000;
+
+	text[0] = 0;
+	if (start_s && start_s <= now_s)
+		fmt(text, size, ", which started %llu s ago",
+		    (unsigned long long)(now_s - start_s));
+}
+
 void vmfs_holder_text(const struct vmfs_lock_holder *h, char *text, size_t size)
 {
 	static const char *const more[] = {
 	    "this process", "alive", "no beat seen yet", "gone, not recovered yet",
 	    "whose mount is over", "whose heartbeat slot is not one" };
-	uint64_t now_s = port_wall_us() / 1000000;
-	char uuid[VMFS_UUID_TEXT], since[48] = "";
+	char uuid[VMFS_UUID_TEXT], since[48];
 
 	vmfs_uuid_format(&h->host.owner, uuid);
-	/* Clocks of machines differ: what lies in the future tells nothing. */
-	if (h->started_s && h->started_s <= now_s)
-		fmt(since, sizeof(since), ", which started %llu s ago",
-		    (unsigned long long)(now_s - h->started_s));
+	since_text(h->started_s, since, sizeof(since));
 	fmt(text, size, "host %s%s%.46s%s, %s%s", uuid, h->host.address[0] ? " (" : "",
 	    h->host.address, h->host.address[0] ? ")" : "", more[h->life], since);
+}
+
+enum status vmfs_lock_say(const struct vmfs_volume *vol, const char *path, struct why *why)
+{
+	char since[48];
+
+	since_text(started_s(&vol->locks.busy.owner), since, sizeof(since));
+	return why_set(why, ST_BUSY, "%s:%s: locked by %s%s: close it there, or wait",
+		       vol->store.name, path, vol->locks.who, since);
 }

@@ -86,6 +86,8 @@ enum status vmfs_lock_met(struct vmfs_volume *vol, const struct vmfs_lock_disk *
 /* With nothing held but open files: wait until the lock that was met is free, or its holder gone.
  * ST_BUSY: its holder lives and keeps it; `who` names it. */
 MUST_USE enum status vmfs_lock_wait(struct vmfs_volume *vol);
+/* lock_admin.c. ST_BUSY, and in why who has the lock that was met last, of this path. */
+enum status vmfs_lock_say(const struct vmfs_volume *vol, const char *path, struct why *why);
 /* 1 when this lock names the mount in whose name we act. */
 int vmfs_lock_is_ours(const struct vmfs_volume *vol, const struct vmfs_lock_disk *lock);
 /* 1 when this host need not ask the disk: it holds the lock, or the group makes it. */

@@ -29,8 +29,7 @@ static enum status say(const struct vmfs_volume *vol, struct why *why, enum stat
 			       "%s:%s: the directory is full: it cannot grow past %u sub-blocks",
 			       vol->store.name, path, vmfs_form(vol)->ptrs);
 	if (st == ST_BUSY && vol->locks.again == AGAIN_HELD && vol->locks.who[0])
-		return why_set(why, st, "%s:%s: locked by %s: close it there, or wait",
-			       vol->store.name, path, vol->locks.who);
+		return vmfs_lock_say(vol, path, why);
 	return why_set(why, st, "%s:%s: %s", vol->store.name, path, status_text(st));
 }
 

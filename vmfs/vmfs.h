@@ -157,6 +157,13 @@ MUST_USE enum status vmfs_lock_show(struct vmfs_volume *vol, const char *path,
 MUST_USE enum status vmfs_lock_each(struct vmfs_volume *vol,
 				    int (*fn)(void *arg, const struct vmfs_lock_info *info),
 				    void *arg, struct why *why);
+/* Free the lock of a file or directory whose holder is gone: its host is recovered first, which
+ * takes a lease when it is another machine's. Mounted for writing; the next one that needs the lock
+ * would do the same.
+ *   ST_OK       it is free, or was
+ *   ST_BUSY     a holder lives (named in why), or the file is open here
+ *   ST_REFUSED  a foreign host left an unfinished transaction */
+MUST_USE enum status vmfs_lock_break(struct vmfs_volume *vol, const char *path, struct why *why);
 /* "host 61137dd5-... (cairn@name), alive, which started 12 s ago", for messages. */
 void vmfs_holder_text(const struct vmfs_lock_holder *holder, char *text, size_t size);
 /* "alive", "gone", ...: one word for tables and documents. */

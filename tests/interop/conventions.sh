@@ -55,7 +55,7 @@ example()
 	"cairn vm list" | "cairn vm tree" | "cairn vm check") echo "$1" ;;
 	"cairn vm show") echo "$1 $V/m.vmx" ;;
 	"cairn lock list") echo "$1 ds1" ;;
-	"cairn lock show") echo "$1 $V/f" ;;
+	"cairn lock show" | "cairn lock break") echo "$1 $V/f" ;;
 	"cairn disk export") echo "$1 $V/d.vmdk e.ova" ;;
 	"cairn vm export") echo "$1 $V/m.vmx m.ova" ;;
 	"cairn evacuate") echo "$1 lun.img out" ;;

@@ -146,6 +146,7 @@ if have jq; then
 	valid lock.list-1 0 cairn lock list --json
 	valid lock.show-1 0 cairn lock show --json $V/vm/disk.vmdk
 	valid lock.show-1 1 cairn lock show --json $V/nope
+	valid lock.break-1 0 cairn lock break --json $V/vm/disk.vmdk
 	valid vm.list-1 0 cairn vm list --json
 	valid vm.show-1 0 cairn vm show --json vm
 	valid vm.show-1 1 cairn vm show --json nope

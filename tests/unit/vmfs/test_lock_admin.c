@@ -164,7 +164,7 @@ static void test_each_lock_that_is_held(void)
 {
 	struct store_file *f[3];
 	struct vmfs_lock_info info;
-	struct seen s = { 0 };
+	struct seen s = { 0 }, one;
 	struct vol w, r;
 	char path[16];
 
@@ -178,15 +178,15 @@ static void test_each_lock_that_is_held(void)
 	vol_mount(&r, 0);
 	CU_ASSERT_EQUAL(vmfs_lock_each(r.volume, note, &s, &r.why), ST_OK);
 	CU_ASSERT_EQUAL(s.files, 3);
+	one = (struct seen){ 0 };
+	CU_ASSERT_EQUAL(vmfs_lock_each(r.volume, note_one, &one, &r.why), ST_OK);
+	CU_ASSERT_EQUAL(one.files + one.clusters, 1);
 	for (int i = 0; i < 3; i++) {
 		fmt(path, sizeof(path), "/f%d", i);
 		show(&r, path, &info);
 		CU_ASSERT_EQUAL(info.fd, s.fd[i]);
 		vol_close(&w, f[i]);
 	}
-	s = (struct seen){ 0 };
-	CU_ASSERT_EQUAL(vmfs_lock_each(r.volume, note_one, &s, &r.why), ST_OK);
-	CU_ASSERT_EQUAL(s.files + s.clusters, 1);
 	vol_unmount(&r);
 	CU_ASSERT_EQUAL(vol_unmount(&w), ST_OK);
 	vol_mount(&r, 0);
@@ -236,12 +236,50 @@ static void test_cluster_locks_are_found(void)
 	}
 }
 
+/* ---- break ----------------------------------------------------------------------------------- */
+
+static void test_break_frees_what_nobody_holds(void)
+{
+	struct vmfs_lock_disk lock;
+	struct vmfs_lock_info info;
+	struct store_file *f;
+	struct vol v;
+
+	vol_format(VOLUME_BYTES);
+	vol_mount(&v, 1);
+	write_file(&v, "/f");
+	show(&v, "/f", &info);
+	CU_ASSERT_EQUAL(vmfs_lock_break(v.volume, "/f", &v.why), ST_OK);
+	CU_ASSERT_EQUAL(vmfs_lock_break(v.volume, "/nope", &v.why), ST_NOENT);
+	f = vol_open(&v, "/f", STORE_WRITE);
+	CU_ASSERT_EQUAL(vmfs_lock_break(v.volume, "/f", &v.why), ST_BUSY);
+	vol_close(&v, f);
+	CU_ASSERT_EQUAL(vol_unmount(&v), ST_OK);
+
+	CU_ASSERT_EQUAL_FATAL(io_dev_open(DISK, IO_OPEN_WRITE, &v.dev, &v.why), ST_OK);
+	get_lock(&v, info.at, &lock);
+	le32_set(&lock.mode, VMFS_LOCK_EXCLUSIVE);
+	le64_set(&lock.hb_at, VMFS_HB_AT + 512);
+	le64_set(&lock.hb_gen, 99);
+	memset(&lock.owner, 7, sizeof(lock.owner));
+	put_lock(&v, info.at, &lock);
+	io_dev_close(v.dev);
+	vol_mount(&v, 1);
+	CU_ASSERT_EQUAL(vmfs_lock_break(v.volume, "/f", &v.why), ST_OK);
+	show(&v, "/f", &info);
+	CU_ASSERT_EQUAL(info.mode, VMFS_LOCK_FREE);
+	CU_ASSERT(info.token > le64_get(lock.token));
+	CU_ASSERT_EQUAL(vol_unmount(&v), ST_OK);
+	CU_ASSERT_EQUAL(vol_finding_count(), 0);
+}
+
 static const struct cu_case cases[] = {
 	{ "a free lock has no holder", test_free_lock_has_no_holder },
 	{ "life of a holder", test_life_of_a_holder },
 	{ "locks of others", test_locks_of_others },
 	{ "each lock that is held", test_each_lock_that_is_held },
 	{ "cluster locks are found", test_cluster_locks_are_found },
+	{ "break frees what nobody holds", test_break_frees_what_nobody_holds },
 };
 
 CU_MAIN("vmfs/lock_admin", cases)
