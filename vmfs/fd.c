@@ -416,11 +416,13 @@ enum status vmfs_fd_count_large(struct vmfs_volume *vol, const struct vmfs_fd *f
 
 /* ---- making and clearing --------------------------------------------------------------------- */
 
-/* The lock of a new descriptor: free, its version starts at the generation (5.2). */
+/* The lock of a new descriptor: free. Its token starts at the generation, as hosts have it, but never
+ * goes back: an old token must not become true again for somebody who remembers it. */
 static enum status make_lock(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint32_t generation)
 {
 	struct vmfs_slot where;
 	struct vmfs_lock_disk *l;
+	uint64_t token;
 	enum status st = vmfs_fd_lock_slot(vol, fd, &where);
 
 	if (st != ST_OK)
@@ -428,10 +430,11 @@ static enum status make_lock(struct vmfs_volume *vol, const struct vmfs_fd *fd, 
 	l = vmfs_meta_edit(vol, where.page, where.off, sizeof(*l), META_RANK_OBJECT);
 	if (!l)
 		return ST_NOMEM;
+	token = MAX(le64_get(l->token) + 1, (uint64_t)generation);
 	memset(l, 0, sizeof(*l));
 	le32_set(&l->type, VMFS_LOCK_TYPE_BASE + VMFS_LOCK_FD);
 	le64_set(&l->at, where.page->at + where.off);
-	le64_set(&l->token, generation);
+	le64_set(&l->token, token);
 	le64_set(&l->mtime, 0x200 + vol->dirs.op);
 	return ST_OK;
 }
@@ -477,6 +480,22 @@ static enum status make_data(struct vmfs_volume *vol, const struct vmfs_fd *fd)
 	return ST_OK;
 }
 
+/* A page of a descriptor that was free until now, with those that will be wanted next. Nobody else
+ * makes descriptors of this cluster since we hold its lock; what was read before may be old. */
+static enum status get_free(struct vmfs_volume *vol, uint32_t addr, uint64_t at,
+			    struct meta_page **page)
+{
+	uint64_t cluster =
+	    vmfs_layout_cluster_at(&vol->layout, VMFS_RES_FD, VMFS_FD_CLUSTER(addr));
+	enum status st = vmfs_meta_get(vol, at, META_WALK, page);
+
+	if (st == ST_OK)
+		st = vmfs_meta_get(vol, at, META_READ, page);
+	if (st == ST_OK && (*page)->fresh < vmfs_lock_since(vol, cluster))
+		st = vmfs_page_refresh(vol, *page);
+	return st;
+}
+
 enum status vmfs_fd_make(struct vmfs_volume *vol, enum vmfs_type type, uint32_t mode,
 			 struct vmfs_fd *fd)
 {
@@ -491,17 +510,16 @@ enum status vmfs_fd_make(struct vmfs_volume *vol, enum vmfs_type type, uint32_t 
 	if (st != ST_OK)
 		return st;
 	at = meta_at(vol, fd->addr);
-	/* the next ones will be wanted too */
-	st = vmfs_meta_get(vol, at, META_WALK, &fd->page);
+	st = get_free(vol, fd->addr, at - vmfs_form(vol)->md_bytes, &fd->page);
 	if (st == ST_OK)
-		st = vmfs_meta_get(vol, at, META_READ, &fd->page);
+		st = get_free(vol, fd->addr, at, &fd->page);
 	if (st != ST_OK)
 		return st;
 	fd->off = (uint32_t)(at % META_PAGE_BYTES);
 	st = make_lock(vol, fd, generation);
 	m = st == ST_OK ? vmfs_fd_edit(vol, fd) : NULL;
 	if (!m)
-		return ST_NOMEM;
+		return st == ST_OK ? ST_NOMEM : st;
 	make_meta(vol, m, fd, type, mode);
 	le32_set(&m->generation, generation);
 	return make_data(vol, fd);

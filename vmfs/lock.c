@@ -82,7 +82,7 @@ static struct vmfs_held *held_add(struct vmfs_volume *vol, struct meta_page *pag
 	struct vmfs_locks *l = &vol->locks;
 	struct vmfs_held *h = &l->held[l->count++];
 
-	*h = (struct vmfs_held){ .page = page, .off = off };
+	*h = (struct vmfs_held){ .page = page, .off = off, .since = l->look };
 	page->pins++;
 	page->held |= bit_of(off);
 	return h;
@@ -96,6 +96,15 @@ static void held_drop(struct vmfs_volume *vol, struct vmfs_held *h)
 	h->page->held &= (uint8_t)~bit_of(h->off);
 	h->page->grouped &= (uint8_t)~bit_of(h->off);
 	*h = l->held[--l->count];
+}
+
+uint64_t vmfs_lock_since(struct vmfs_volume *vol, uint64_t at)
+{
+	struct meta_page *page = vmfs_meta_peek(vol, at);
+	const struct vmfs_held *h =
+	    page ? held_at(vol, page, (uint32_t)(at % META_PAGE_BYTES)) : NULL;
+
+	return h ? h->since : UINT64_MAX;
 }
 
 int vmfs_locks_grouped(const struct vmfs_volume *vol)

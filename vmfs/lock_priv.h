@@ -27,6 +27,7 @@ enum vmfs_again { AGAIN_NOT, AGAIN_CHANGED, AGAIN_HELD };
 struct vmfs_held {			/* a lock that is ours on the disk */
 	struct meta_page	*page;	/* pinned; its sector is as on the disk */
 	uint32_t		off;
+	uint64_t		since;	/* the look in which it was taken */
 	uint8_t			open;	/* a file is open under it */
 	uint8_t			fresh;	/* the group makes it: on the disk with the commit */
 };
@@ -88,6 +89,8 @@ enum status vmfs_lock_met(struct vmfs_volume *vol, const struct vmfs_lock_disk *
 MUST_USE enum status vmfs_lock_wait(struct vmfs_volume *vol);
 /* lock_admin.c. ST_BUSY, and in why who has the lock that was met last, of this path. */
 enum status vmfs_lock_say(const struct vmfs_volume *vol, const char *path, struct why *why);
+/* The look in which a lock that we hold was taken; UINT64_MAX: we do not hold it. */
+uint64_t vmfs_lock_since(struct vmfs_volume *vol, uint64_t at);
 /* 1 when this lock names the mount in whose name we act. */
 int vmfs_lock_is_ours(const struct vmfs_volume *vol, const struct vmfs_lock_disk *lock);
 /* 1 when this host need not ask the disk: it holds the lock, or the group makes it. */
