@@ -23,6 +23,7 @@ struct cmd {
 	uint8_t			json;		/* --json: one document on standard output */
 	uint8_t			quiet, verbose, dry_run, yes, exact, live;
 	uint8_t			doubted;	/* the reads' verdict was told: live.h */
+	uint8_t			more_tries;	/* a bad one is not told: the verb runs anew */
 };
 
 /* End with an error: the line "prog: <why>" on standard error, and with --json the error document.

@@ -340,7 +340,7 @@ static const struct opt tree_opts[] = {
 
 static const struct verb file_verbs[] = {
 	{ .noun = "file", .name = "ls", .operands = "[PATH ...]", .operands_max = VERB_ANY,
-	  .flags = VERB_DEVICES | VERB_JSON, .brief = "list files and directories",
+	  .flags = VERB_DEVICES | VERB_AGAIN | VERB_JSON, .brief = "list files and directories",
 	  VERB_OPTS(ls_opts),
 	  .schema = "file.ls/1", .operand_kind = "path", .run = file_ls },
 	{ .noun = "file", .name = "cat", .operands = "PATH ...", .operands_min = 1,
@@ -366,15 +366,16 @@ static const struct verb file_verbs[] = {
 	  VERB_OPTS(mkdir_opts), .writes = "the directory above", .operand_kind = "path",
 	  .run = file_mkdir },
 	{ .noun = "file", .name = "stat", .operands = "PATH ...", .operands_min = 1,
-	  .operands_max = VERB_ANY, .flags = VERB_DEVICES | VERB_JSON,
+	  .operands_max = VERB_ANY, .flags = VERB_DEVICES | VERB_AGAIN | VERB_JSON,
 	  .brief = "show all about a file",
 	  .schema = "file.stat/1", .operand_kind = "path", .run = file_stat },
 	{ .noun = "file", .name = "du", .operands = "[PATH ...]", .operands_max = VERB_ANY,
-	  .flags = VERB_DEVICES | VERB_JSON | VERB_TABLE,
+	  .flags = VERB_DEVICES | VERB_AGAIN | VERB_JSON | VERB_TABLE,
 	  .brief = "show how much room directories take", VERB_OPTS(du_opts), .schema = "file.du/1",
 	  .operand_kind = "path", .run = file_du },
 	{ .noun = "file", .name = "tree", .operands = "[PATH ...]", .operands_max = VERB_ANY,
-	  .flags = VERB_DEVICES, .brief = "draw directories as a tree", VERB_OPTS(tree_opts),
+	  .flags = VERB_DEVICES | VERB_AGAIN, .brief = "draw directories as a tree",
+	  VERB_OPTS(tree_opts),
 	  .operand_kind = "path", .run = file_tree },
 };
 

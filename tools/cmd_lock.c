@@ -281,11 +281,11 @@ static int lock_show(struct cmd *cmd)
 
 static const struct verb lock_verbs[] = {
 	{ .noun = "lock", .name = "list", .operands = "[VOLUME]", .operands_max = 1,
-	  .flags = VERB_DEVICES | VERB_JSON | VERB_TABLE,
+	  .flags = VERB_DEVICES | VERB_AGAIN | VERB_JSON | VERB_TABLE,
 	  .brief = "list the locks that are held on a volume, with their holders",
 	  .schema = "lock.list/1", .operand_kind = "volume", .run = lock_list },
 	{ .noun = "lock", .name = "show", .operands = "FILE", .operands_min = 1, .operands_max = 1,
-	  .flags = VERB_DEVICES | VERB_JSON,
+	  .flags = VERB_DEVICES | VERB_AGAIN | VERB_JSON,
 	  .brief = "show who holds the lock of a file or directory", .schema = "lock.show/1",
 	  .operand_kind = "path", .run = lock_show },
 	{ .noun = "lock", .name = "break", .operands = "FILE", .operands_min = 1,

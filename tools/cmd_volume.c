@@ -326,11 +326,11 @@ static const struct opt create_opts[] = {
 
 static const struct verb volume_verbs[] = {
 	{ .noun = "volume", .name = "list", .operands = "",
-	  .flags = VERB_DEVICES | VERB_JSON | VERB_TABLE,
+	  .flags = VERB_DEVICES | VERB_AGAIN | VERB_JSON | VERB_TABLE,
 	  .brief = "list the volumes on the known devices", .schema = "volume.list/1",
 	  .run = volume_list },
 	{ .noun = "volume", .name = "show", .operands = "[VOLUME]", .operands_max = 1,
-	  .flags = VERB_DEVICES | VERB_JSON,
+	  .flags = VERB_DEVICES | VERB_AGAIN | VERB_JSON,
 	  .brief = "show what a volume is, holds and who uses it",
 	  .schema = "volume.show/1", .operand_kind = "volume", .run = volume_show },
 	{ .noun = "volume", .name = "create", .operands = "DEVICE ...", .operands_min = 1,

@@ -93,6 +93,8 @@ static enum status verdict(struct cmd *cmd, struct why *why)
 	if (st == ST_OK)
 		return ST_OK;
 	cmd->doubted = 1;
+	if (cmd->more_tries && st == ST_BUSY)
+		return st;
 	if (st != ST_BUSY || !cmd->live) {
 		cmd_complain(cmd, NULL, st, why);
 		return st;

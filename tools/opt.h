@@ -36,6 +36,7 @@ enum verb_flags {		/* the shared options a command takes, and how it is parsed *
 	VERB_COMPAT = 64,	/* a compatible name: long names may be shortened */
 	VERB_HIDDEN = 128,	/* not in help and manuals */
 	VERB_NO_PORT = 256,	/* runs without the I/O core: cmd->host is NULL */
+	VERB_AGAIN = 512,	/* a quick query: run anew when what it read mixes moments */
 };
 
 struct cmd;

@@ -4,6 +4,7 @@
 #include "tools/run.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tools/cmd.h"
@@ -17,9 +18,10 @@ struct run {
 
 /* ---- in the main world ----------------------------------------------------------------------- */
 
-static void run_world(void *arg)
+#define TRIES	6u
+
+static void run_once(struct run *run)
 {
-	struct run *run = arg;
 	struct why why = { 0 };
 	enum status st = host_create(&run->config, &run->cmd.host, &why);
 
@@ -37,6 +39,49 @@ static void run_world(void *arg)
 		if (run->code == EXIT_DONE)
 			run->code = EXIT_FAILED;
 	}
+}
+
+/* With what it prints kept back. 1: nothing came between, and it is printed. */
+static int run_unseen(struct run *run)
+{
+	FILE *to_all = stdout;
+	char *text = NULL;
+	size_t bytes = 0;
+	int stands;
+
+	stdout = open_memstream(&text, &bytes);
+	if (!stdout) {
+		stdout = to_all;
+		return 0;
+	}
+	run->cmd.more_tries = 1;
+	run->cmd.doubted = 0;
+	run_once(run);
+	fclose(stdout);
+	stdout = to_all;
+	stands = !run->cmd.doubted || run->code == exit_of(ST_CANCELLED);
+	if (stands)
+		fwrite(text, 1, bytes, stdout);
+	free(text);
+	return stands;
+}
+
+/* A volume on which hosts come and go: what a query has read while one came may mix two moments. It
+ * reads again then, and only the last time it says so. */
+static void run_world(void *arg)
+{
+	struct run *run = arg;
+	uint8_t quiet = run->cmd.quiet;
+	int again = run->cmd.verb->flags & VERB_AGAIN && !run->cmd.live;
+
+	for (uint32_t i = 1; i < TRIES && again; i++) {
+		if (run_unseen(run))
+			return;
+		run->cmd.quiet = 1;	/* what it remarks has been remarked */
+	}
+	run->cmd.more_tries = run->cmd.doubted = 0;
+	run_once(run);
+	run->cmd.quiet = quiet;
 }
 
 /* ---- before it ------------------------------------------------------------------------------- */

@@ -21,7 +21,7 @@
 #include <unistd.h>
 
 #define WORKERS_MAX	64u
-#define PATIENCE_MS	180000u		/* for a worker to end by itself */
+#define PATIENCE_MS	120000u		/* for a worker to end by itself */
 
 struct child {
 	pid_t		pid;		/* 0: none */
@@ -232,6 +232,20 @@ static void run(struct parent *p)
 	}
 }
 
+/* TORTURE_HUNG of the environment: a command that is given the process, to look at it. */
+static void look_at_hung(uint32_t worker, pid_t pid)
+{
+	const char *how = getenv("TORTURE_HUNG");
+	char command[300];
+
+	fprintf(stderr, "torture: worker %u does not end\n", worker);
+	if (!how)
+		return;
+	snprintf(command, sizeof(command), "%.200s %d", how, (int)pid);
+	if (system(command) != 0)
+		fprintf(stderr, "torture: %s: failed\n", command);
+}
+
 /* All end by themselves; one that does not is a finding, too. */
 static void finish(struct parent *p)
 {
@@ -244,9 +258,9 @@ static void finish(struct parent *p)
 		if (!p->child[i].pid)
 			continue;
 		if (!p->bad)
-			fprintf(stderr, "torture: worker %u does not end\n", i);
+			look_at_hung(i, p->child[i].pid);
 		p->bad = 1;
-		kill(p->child[i].pid, getenv("TORTURE_ABORT") ? SIGABRT : SIGKILL);
+		kill(p->child[i].pid, SIGKILL);
 		waitpid(p->child[i].pid, NULL, 0);
 	}
 }
