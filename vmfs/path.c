@@ -179,8 +179,9 @@ static enum status make_op(struct vmfs_volume *vol, void *arg)
 	struct vmfs_fd fd;
 	enum status st = walk_to_change(vol, m->full, &m->path);
 
-	if (st == ST_OK)
-		st = m->path.name[0] ? vmfs_dir_find(vol, &m->path.dir, m->path.name, &e) : ST_OK;
+	if (st != ST_OK)	/* ST_NOENT: of a directory on the way */
+		return st;
+	st = m->path.name[0] ? vmfs_dir_find(vol, &m->path.dir, m->path.name, &e) : ST_OK;
 	if (st != ST_NOENT)
 		return st == ST_OK ? ST_EXIST : st;
 	st = vmfs_fd_make(vol, m->type, m->mode, &fd);

@@ -51,6 +51,7 @@ static void test_names_of_127_bytes_and_not_more(void)
 	touch(&v, "/\xC3\xBC\xE2\x82\xAC");
 	CU_ASSERT_EQUAL(look(&v, "/\xC3\xBC\xE2\x82\xAC"), ST_OK);
 	CU_ASSERT_EQUAL(look(&v, "/none/x"), ST_NOENT);
+	CU_ASSERT_EQUAL(v.s->ops->mkdir(v.s, "/none/x", 0755, &v.why), ST_NOENT);
 	CU_ASSERT_EQUAL(look(&v, "/\xC3\xBC\xE2\x82\xAC/x"), ST_NOTDIR);
 	CU_ASSERT_EQUAL(vol_unmount(&v), ST_OK);
 	CU_ASSERT_EQUAL(vol_finding_count(), 0);
