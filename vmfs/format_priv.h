@@ -13,6 +13,8 @@ uint32_t lvm_room_pes(const struct lvm_form *form, uint64_t device_bytes);
 /* Where we put PE `number` of a device, and metadata region `index` (1 and up). */
 uint64_t lvm_pe_place(uint32_t number);
 uint64_t lvm_region_place(uint32_t index);
+/* Where we put what PE record `number` is for. */
+uint64_t lvm_record_place(const struct lvm_form *form, uint32_t number);
 /* Write the records and bitmap bits of PEs first .. first + count - 1, logically from `logical` on,
  * each `pe_bytes` long (256 MiB but for a test volume), and the headers of regions that begin
  * there. */
@@ -21,6 +23,9 @@ MUST_USE enum status lvm_write_pes(struct io_dev *dev, uint32_t first, uint32_t 
 /* All records of a new device; pe_bytes: 256 MiB but for a test volume of LVM5. */
 MUST_USE enum status lvm_write_device_pes(const struct lvm_device *d, uint64_t pe_bytes,
 					  struct why *why);
+/* Records of a device that has `old` PEs and will have `pes`; those that count stay as they are. */
+MUST_USE enum status lvm_extend_pes(const struct lvm_device *d, uint32_t old, uint32_t pes,
+				    struct why *why);
 /* Fields of the device record and volume entry that follow from the number of PEs. */
 void lvm_set_pes(struct lvm_device *d, uint32_t pes);
 /* Write the name that device `index` of the volume has into the head's table. */
@@ -63,6 +68,9 @@ void vmfs_res_fill_block(const struct vmfs_res_fill *fill, uint32_t index, uint8
 /* The file system takes the room that the logical volume has behind its blocks (grow_fs.c). The
  * volume is not mounted and its devices are locked. *added_bytes: 0 when there was none. */
 MUST_USE enum status vmfs_fs_grow(struct lvm *lvm, uint64_t *added_bytes, struct why *why);
+/* The same of a version whose .fbb.sf grows by operations of the journal, so of a volume that is
+ * mounted for writing (res_grow.c). ST_NOSPACE: not a block is free for the map of the new ones. */
+MUST_USE enum status vmfs_blocks_grow(struct vmfs_volume *vol, uint64_t *added_bytes);
 
 /* ---- hashed directories: dir_hash.c ---------------------------------------------------------- */
 

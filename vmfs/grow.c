@@ -3,9 +3,13 @@
  *
  * First the logical volume: PE records and a new device's header are written where nobody looks
  * yet; the head's volume entry, one sector, is written last and makes them count. Then the file
- * system (grow_fs.c). Between the two the volume is the old one with an unused tail, and repeating
- * the command goes on from there. The volume is not mounted; the device locks are held
- * throughout, and the head carries our name for other machines (header_lock.c). */
+ * system. Between the two the volume is the old one with an unused tail, and repeating the command
+ * goes on from there. The volume is not mounted meanwhile; the device locks are held throughout,
+ * and the head carries our name for other machines (header_lock.c).
+ *
+ * The file system of a VMFS-5 is changed in place and by hand (grow_fs.c). That of a VMFS-6 grows
+ * by operations of the journal (res_grow.c), so it is mounted for that, afterwards; and once
+ * before, for a mount knows all the reasons why a volume may not be written to. */
 #include "vmfs/format_priv.h"
 
 struct grow {
@@ -14,6 +18,7 @@ struct grow {
 	struct why	*why;
 	struct lvm	lvm;
 	uint64_t	now_us;
+	const struct vmfs_form *form;
 	struct io_dev	*named;		/* carries our name; NULL: none */
 };
 
@@ -35,23 +40,27 @@ static enum status lock_all(struct grow *g)
 /* Nobody may have it mounted, and nobody's journal may be waiting. */
 static enum status refuse_mounted(struct grow *g)
 {
-	const size_t bytes = VMFS_HB_SLOTS * sizeof(struct vmfs_hb_disk);
-	struct vmfs_hb_disk *slot = port_dma_alloc(bytes);
+	const size_t bytes = g->form->hb_slots * g->form->md_bytes;
+	uint8_t *region = port_dma_alloc(bytes);
 	enum status st;
 
-	if (!slot)
+	if (!region)
 		return why_set(g->why, ST_NOMEM, "no memory for the heartbeat region");
-	st = lvm_read(&g->lvm, VMFS_HB_AT, slot, bytes);
+	st = lvm_read(&g->lvm, VMFS_HB_AT, region, bytes);
 	if (st != ST_OK)
 		why_set(g->why, st, "heartbeat region: %s", status_text(st));
-	for (uint32_t i = 0; i < VMFS_HB_SLOTS && st == ST_OK; i++)
-		if (le32_get(slot[i].state) != VMFS_HB_FREE)
+	for (uint32_t i = 0; i < g->form->hb_slots && st == ST_OK; i++) {
+		const struct vmfs_hb_disk *slot =
+		    (const void *)(region + i * g->form->md_bytes);
+
+		if (le32_get(slot->state) != VMFS_HB_FREE)
 			st = why_set(
 			    g->why, ST_BUSY,
 			    "%s: heartbeat slot %u is in use: a host has the volume "
 			    "mounted, or left it without unmounting (mount and unmount it there)",
 			    g->lvm.dev[0].dev->name, i);
-	port_dma_free(slot, bytes);
+	}
+	port_dma_free(region, bytes);
 	return st;
 }
 
@@ -81,9 +90,7 @@ static enum status refuse_unfit(struct grow *g)
 	if (st == ST_OK && layout->version < 5)
 		st = why_set(g->why, ST_READONLY, "%s: a VMFS-3 volume is read only here",
 			     g->lvm.dev[0].dev->name);
-	if (st == ST_OK && layout->version > 5)
-		st = why_set(g->why, ST_UNSUPPORTED, "%s: growing a VMFS-6 volume is not supported",
-			     g->lvm.dev[0].dev->name);
+	g->form = layout->form;
 	vmfs_layout_free(layout);
 	port_free(layout);
 	return st == ST_OK ? refuse_mounted(g) : st;
@@ -91,22 +98,24 @@ static enum status refuse_unfit(struct grow *g)
 
 /* ---- the logical volume ---------------------------------------------------------------------- */
 
+struct row { const struct lvm_form *form; int in_a_row; };
+
 static enum status check_place(void *arg, uint32_t number, const struct lvm_pe_disk *pe, int in_map)
 {
-	int *in_a_row = arg;
+	struct row *row = arg;
 
 	(void)in_map;
-	*in_a_row &= le64_get(pe->physical) == lvm_pe_place(number);
+	row->in_a_row &= le64_get(pe->physical) == lvm_record_place(row->form, number);
 	return ST_OK;
 }
 
 /* New records are put behind the old ones, so those must lie as we would have put them. */
 static enum status refuse_scattered(struct grow *g, struct lvm_device *d)
 {
-	int in_a_row = 1;
-	enum status st = lvm_pe_walk(d, check_place, &in_a_row, g->why);
+	struct row row = { d->form, 1 };
+	enum status st = lvm_pe_walk(d, check_place, &row, g->why);
 
-	if (st == ST_OK && !in_a_row)
+	if (st == ST_OK && !row.in_a_row)
 		st = why_set(g->why, ST_UNSUPPORTED,
 			     "%s: its PEs do not follow each other, it cannot be grown in "
 			     "place",
@@ -179,8 +188,7 @@ static enum status grow_last_device(struct grow *g)
 	pes = MAX(lvm_room_pes(d->form, d->dev->size_bytes), old);
 	pes = (uint32_t)MIN(pes, LVM_PES_MAX - first);
 	if (pes > old) {
-		st = lvm_write_pes(d->dev, old, pes - old, (first + old) * LVM_PE_BYTES,
-				   LVM_PE_BYTES, g->why);
+		st = lvm_extend_pes(d, old, pes, g->why);
 		bytes = (first + pes) * LVM_PE_BYTES;
 	}
 	if (st != ST_OK || bytes == g->lvm.bytes)
@@ -209,8 +217,7 @@ static enum status refuse_device(struct grow *g, struct io_dev *added, uint64_t 
 }
 
 /* Everything of the new device but its record, which carries the magic. */
-static enum status prepare_device(struct grow *g, struct lvm_device *d, uint64_t first,
-				  uint32_t pes)
+static enum status prepare_device(struct grow *g, struct lvm_device *d)
 {
 	enum status st = lvm_clear(d->dev, LVM_HEADER_AT, SECTOR_BYTES);
 
@@ -219,7 +226,7 @@ static enum status prepare_device(struct grow *g, struct lvm_device *d, uint64_t
 	if (st == ST_OK)
 		st = lvm_clear(d->dev, LVM_HEADER_AT, LVM_DATA_AT - LVM_HEADER_AT);
 	if (st == ST_OK)
-		st = lvm_write_pes(d->dev, 0, pes, first * LVM_PE_BYTES, LVM_PE_BYTES, g->why);
+		st = lvm_write_device_pes(d, LVM_PE_BYTES, g->why);
 	if (st == ST_OK)
 		st = lvm_write_volume(d);
 	if (st == ST_OK)
@@ -232,12 +239,14 @@ static enum status prepare_device(struct grow *g, struct lvm_device *d, uint64_t
 }
 
 /* The last device so far may be ahead of the head; it ends where the new one begins. */
-static void trim_last(struct lvm_device *d, uint64_t end)
+static enum status trim_last(struct grow *g, struct lvm_device *d, uint64_t end)
 {
 	uint64_t first = le64_get(d->volume.first_pe);
 
 	if (le64_get(d->volume.last_pe) + 1 != end)
 		lvm_set_pes(d, (uint32_t)(end - first));
+	/* A record that covers a run may be ahead, though nothing else is. */
+	return d->form->record_pes > 1 ? lvm_write_device_pes(d, LVM_PE_BYTES, g->why) : ST_OK;
 }
 
 static enum status add_device(struct grow *g, struct io_dev *added)
@@ -255,11 +264,61 @@ static enum status add_device(struct grow *g, struct io_dev *added)
 	d->volume = g->lvm.dev[0].volume;
 	le64_set(&d->volume.first_pe, first);
 	lvm_set_pes(d, pes);
-	trim_last(&g->lvm.dev[g->lvm.dev_count - 1], first);
+	st = trim_last(g, &g->lvm.dev[g->lvm.dev_count - 1], first);
+	if (st != ST_OK)
+		return st;
 	g->lvm.dev_count++;
 	touch(g, d, le64_get(d->volume.generation) + pes, (first + pes) * LVM_PE_BYTES);
-	st = prepare_device(g, d, first, pes);
+	st = prepare_device(g, d);
 	return st == ST_OK ? publish_size(g, (first + pes) * LVM_PE_BYTES, pes) : st;
+}
+
+/* ---- the file system, mounted ---------------------------------------------------------------- */
+
+/* *mounted: its version grows so. What else is wrong with a device is told later. */
+static enum status grows_mounted(struct io_dev *const *devs, uint32_t dev_count, int *mounted,
+				 struct why *why)
+{
+	*mounted = 0;
+	for (uint32_t i = 0; i < dev_count; i++) {
+		struct vmfs_probe p;
+		const struct vmfs_form *form = NULL;
+		enum status st = vmfs_probe(devs[i], &p, why);
+
+		if (st == ST_NOMEM)
+			return st;
+		if (st == ST_OK && p.first_pe == 0)
+			form = vmfs_form_of(p.fs_major);
+		if (form)
+			*mounted = form->parent_of_fb != VMFS_RES_FB;
+	}
+	*why = (struct why){ 0 };
+	return ST_OK;
+}
+
+/* added_bytes NULL: only see whether it can be written to. */
+static enum status mount_and_grow(struct io_dev *const *devs, uint32_t dev_count,
+				  uint64_t *added_bytes, struct why *why)
+{
+	struct vmfs_mount_opts opts = { .write = 1, .alone = 1 };
+	struct vmfs_volume *vol;
+	enum status st = vmfs_mount(devs, dev_count, &opts, &vol, why), ended;
+
+	if (st == ST_OK && added_bytes)
+		st = vmfs_blocks_grow(vol, added_bytes);
+	else if (st != ST_OK)
+		return st;
+	if (st == ST_NOSPACE)
+		why_set(why, st, "%s: no block is free to describe the new ones: remove something "
+			"of 1 MiB, and repeat the command", vmfs_store(vol)->name);
+	else if (st != ST_OK)
+		why_set(why, st, "%s: growing the file system: %s; repeat the command",
+			vmfs_store(vol)->name, status_text(st));
+	ended = vmfs_unmount(vol);
+	if (st == ST_OK && ended != ST_OK)
+		why_set(why, ended, "unmounting after growing: %s; repeat the command",
+			status_text(ended));
+	return st == ST_OK ? ended : st;
 }
 
 /* ---- both ------------------------------------------------------------------------------------ */
@@ -319,10 +378,15 @@ static enum status refresh_last(struct grow *g)
 enum status vmfs_grow(struct io_dev *const *devs, uint32_t dev_count, uint64_t *added_bytes,
 		      struct why *why)
 {
+	int mounted;
 	struct grow *g;
-	enum status st = begin(devs, dev_count, why, &g);
+	enum status st = grows_mounted(devs, dev_count, &mounted, why);
 
 	*added_bytes = 0;
+	if (st == ST_OK && mounted)
+		st = mount_and_grow(devs, dev_count, NULL, why);
+	if (st == ST_OK)
+		st = begin(devs, dev_count, why, &g);
 	if (st != ST_OK)
 		return st;
 	st = lock_all(g);
@@ -336,23 +400,33 @@ enum status vmfs_grow(struct io_dev *const *devs, uint32_t dev_count, uint64_t *
 		st = refresh_last(g);
 	if (st == ST_OK)
 		st = grow_last_device(g);
-	if (st == ST_OK)
+	if (st == ST_OK && !mounted)
 		st = grow_fs(g, added_bytes);
-	return end(g, st);
+	st = end(g, st);
+	return st == ST_OK && mounted ? mount_and_grow(devs, dev_count, added_bytes, why) : st;
 }
 
 enum status vmfs_span(struct io_dev *const *devs, uint32_t dev_count, struct io_dev *added,
 		      struct why *why)
 {
+	struct io_dev *all[LVM_DEVICES_MAX + 1];
 	struct grow *g;
 	uint64_t ignored = 0;
-	enum status st;
+	int mounted;
+	enum status st = ST_OK;
 
-	for (uint32_t i = 0; i < dev_count; i++)
+	for (uint32_t i = 0; i < MIN(dev_count, LVM_DEVICES_MAX); i++) {
 		if (devs[i] == added)
 			return why_set(why, ST_INVAL, "%s is a device of the volume already",
 				       added->name);
-	st = begin(devs, dev_count, why, &g);
+		all[i] = devs[i];
+	}
+	all[MIN(dev_count, LVM_DEVICES_MAX)] = added;
+	st = grows_mounted(devs, dev_count, &mounted, why);
+	if (st == ST_OK && mounted)
+		st = mount_and_grow(devs, dev_count, NULL, why);
+	if (st == ST_OK)
+		st = begin(devs, dev_count, why, &g);
 	if (st != ST_OK)
 		return st;
 	st = lvm_open(&g->lvm, g->dev, g->dev_count, why);
@@ -368,7 +442,8 @@ enum status vmfs_span(struct io_dev *const *devs, uint32_t dev_count, struct io_
 		st = take_name(g);
 	if (st == ST_OK)
 		st = add_device(g, added);
-	if (st == ST_OK)
+	if (st == ST_OK && !mounted)
 		st = grow_fs(g, &ignored);
-	return end(g, st);
+	st = end(g, st);
+	return st == ST_OK && mounted ? mount_and_grow(all, dev_count + 1, &ignored, why) : st;
 }

@@ -90,14 +90,11 @@ static const struct vmfs_fd_disk *meta_of(const struct vmfs_layout *l, const uin
 	return (const void *)(fd + l->form->md_bytes);
 }
 
-/* A ZLA with a level of pointer blocks; or a ZLA of 1 whose first pointer names a pointer block:
- * .fbb.sf, when growing it over its direct pointers was interrupted between two sectors (see
- * grow_fs.c). */
+/* The first pointer tells, not the ZLA, which lies in another sector: growing the file over its
+ * direct pointers may have been interrupted between the two (grow_fs.c, res_grow.c). */
 static int is_indirect(const struct vmfs_layout *l, const uint8_t *fd)
 {
-	uint32_t zla = le32_get(meta_of(l, fd)->zla);
-
-	return zla == VMFS_ZLA_PB || zla == VMFS_ZLA_SYS || vmfs_is_pb(l, fd_pointer(l, fd, 0));
+	return vmfs_is_pb(l, fd_pointer(l, fd, 0));
 }
 
 static const char *sysfile_check(const struct vmfs_layout *l, const uint8_t *fd, int indirect_ok)

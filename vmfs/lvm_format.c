@@ -15,6 +15,13 @@ uint64_t lvm_pe_place(uint32_t number)
 	return LVM_DATA_AT + number * LVM_PE_BYTES + number / LVM_REGION_PES * LVM_REGION_BYTES;
 }
 
+uint64_t lvm_record_place(const struct lvm_form *form, uint32_t number)
+{
+	if (form->record_pes == 1)
+		return lvm_pe_place(number);
+	return LVM_DATA_AT + (uint64_t)number * form->record_pes * LVM_PE_BYTES;
+}
+
 uint64_t lvm_region_place(uint32_t index)
 {
 	return LVM_DATA_AT + index * REGION_STRIDE - LVM_REGION_BYTES;
@@ -143,7 +150,7 @@ static enum status write_runs(const struct lvm_device *d, uint32_t pes)
 	for (uint32_t i = 0; i < records && st == ST_OK; i++) {
 		uint64_t at = (uint64_t)i * d->form->record_pes;
 
-		make_pe(&pe[i], i, LVM_DATA_AT + at * LVM_PE_BYTES, (first + at) * LVM_PE_BYTES,
+		make_pe(&pe[i], i, lvm_record_place(d->form, i), (first + at) * LVM_PE_BYTES,
 			MIN(pes - at, (uint64_t)d->form->record_pes) * LVM_PE_BYTES);
 		map[0] |= (uint8_t)(1u << i);
 	}
@@ -161,11 +168,22 @@ static enum status write_runs(const struct lvm_device *d, uint32_t pes)
 enum status lvm_write_device_pes(const struct lvm_device *d, uint64_t pe_bytes, struct why *why)
 {
 	uint32_t pes = le32_get(d->volume.num_pes);
+
+	if (d->form->record_pes > 1)
+		return lvm_extend_pes(d, 0, pes, why);
+	return lvm_write_pes(d->dev, 0, pes, le64_get(d->volume.first_pe) * LVM_PE_BYTES,
+			     pe_bytes, why);
+}
+
+/* The last run of an LVM6 gets longer in place, by one sector that is written whole. */
+enum status lvm_extend_pes(const struct lvm_device *d, uint32_t old, uint32_t pes,
+			   struct why *why)
+{
+	uint64_t logical = (le64_get(d->volume.first_pe) + old) * LVM_PE_BYTES;
 	enum status st;
 
 	if (d->form->record_pes == 1)
-		return lvm_write_pes(d->dev, 0, pes, le64_get(d->volume.first_pe) * LVM_PE_BYTES,
-				     pe_bytes, why);
+		return lvm_write_pes(d->dev, old, pes - old, logical, LVM_PE_BYTES, why);
 	st = write_runs(d, pes);
 	return st == ST_OK ? ST_OK : why_set(why, st, "%s: writing PE records: %s", d->dev->name,
 					     status_text(st));

@@ -285,9 +285,42 @@ static enum status add_level(struct vmfs_volume *vol, const struct vmfs_fd *fd, 
 	return st == ST_OK ? vmfs_fd_count(vol, fd, 0, 0, 1) : st;
 }
 
+/* The other pointers stay: whoever mounts after a power cut, with these sectors in their places in
+ * part, finds the old map or the new one. */
 enum status vmfs_map_system_level(struct vmfs_volume *vol, const struct vmfs_fd *fd)
 {
-	return add_level(vol, fd, VMFS_RES_PB2, VMFS_ZLA_SYS);
+	const struct vmfs_form *form = vmfs_form(vol);
+	uint32_t at = fd->off + form->ptrs_at;
+	uint64_t addr = 0;
+	uint8_t *first;
+	enum status st = new_pb(vol, fd, VMFS_RES_PB2, fd->page->data + at,
+				form->ptrs * form->ptr_bytes, &addr);
+
+	if (st != ST_OK)
+		return st;
+	first = vmfs_meta_edit(vol, fd->page, at, form->ptr_bytes, META_RANK_OBJECT);
+	if (!first)
+		return ST_NOMEM;
+	vmfs_ptr_set(form, first, addr);
+	st = set_shape(vol, fd, VMFS_ZLA_SYS);
+	return st == ST_OK ? vmfs_fd_count(vol, fd, 0, 0, 1) : st;
+}
+
+enum status vmfs_map_system_tidy(struct vmfs_volume *vol, const struct vmfs_fd *fd,
+				 uint64_t blocks)
+{
+	const struct vmfs_form *form = vmfs_form(vol);
+	uint32_t used = (uint32_t)div_round_up(blocks, form->pb_ptrs) * form->ptr_bytes;
+	uint32_t at = fd->off + form->ptrs_at + used, bytes = form->ptrs * form->ptr_bytes - used;
+	uint8_t *rest;
+
+	if (port_accel()->is_zero(fd->page->data + at, bytes))
+		return ST_OK;
+	rest = vmfs_meta_edit(vol, fd->page, at, bytes, META_RANK_OBJECT);
+	if (!rest)
+		return ST_NOMEM;
+	memset(rest, 0, bytes);
+	return ST_OK;
 }
 
 enum status vmfs_map_extend(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t bytes)

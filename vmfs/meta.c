@@ -395,8 +395,7 @@ enum status vmfs_meta_run_once(struct vmfs_volume *vol, uint32_t need, vmfs_op_f
 #define ROOM_TRIES	4u	/* a commit, and two kinds that grow */
 #define CHANGED_TRIES	64u	/* others are faster each time */
 
-/* Run it until it met neither locks of others nor what they had changed. */
-static enum status run_alone(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn, void *arg)
+enum status vmfs_meta_run_alone(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn, void *arg)
 {
 	enum status st = ST_OK;
 
@@ -424,12 +423,12 @@ enum status vmfs_meta_run(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn
 		return ST_READONLY;
 	if (vol->failed != ST_OK)
 		return vol->failed;
-	st = run_alone(vol, need, fn, arg);
+	st = vmfs_meta_run_alone(vol, need, fn, arg);
 	/* Frees that wait in the group come first; then what can get more of its kind. */
 	for (uint32_t i = 0; i < ROOM_TRIES && st == ST_NOSPACE && more == ST_OK; i++) {
 		more = vol->alloc.pendings ? vmfs_journal_commit(vol) : vmfs_res_grow(vol);
 		if (more == ST_OK)
-			st = run_alone(vol, need, fn, arg);
+			st = vmfs_meta_run_alone(vol, need, fn, arg);
 	}
 	return more == ST_OK || more == ST_NOSPACE ? st : more;
 }

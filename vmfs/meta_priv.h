@@ -108,6 +108,10 @@ MUST_USE enum status vmfs_meta_run(struct vmfs_volume *vol, uint32_t need, vmfs_
 /* The running group has something to commit or to release: not for longer than its age. */
 void vmfs_meta_group_begins(struct vmfs_volume *vol);
 
+/* The same without looking for room: until it met neither locks of others nor what they had
+ * changed. For what vmfs_meta_run() itself needs. */
+MUST_USE enum status vmfs_meta_run_alone(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn,
+					 void *arg);
 /* The same, once, without looking for room; for what vmfs_meta_run() itself needs. */
 MUST_USE enum status vmfs_meta_run_once(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn,
 					void *arg);

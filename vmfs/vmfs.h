@@ -203,7 +203,10 @@ struct vmfs_mkfs_opts {
 MUST_USE enum status vmfs_mkfs(struct io_dev *const *devs, uint32_t dev_count,
 			       const struct vmfs_mkfs_opts *opts, struct vmfs_uuid *fs_uuid,
 			       struct why *why);
-/* The last device has grown: take its new room. Unmounted. *added_bytes: 0 when there is none. */
+/* The last device has grown: take its new room. Not mounted by anybody; a VMFS-6 is mounted by the
+ * call itself. Repeating one that was interrupted finishes it. *added_bytes: 0 when there is none.
+ *   ST_NOSPACE  VMFS-6: not a block is free to describe the new ones
+ *   ST_REFUSED  VMFS-6: not only ours */
 MUST_USE enum status vmfs_grow(struct io_dev *const *devs, uint32_t dev_count,
 			       uint64_t *added_bytes, struct why *why);
 /* Add an empty device at the end. What is on it is lost. */

@@ -119,8 +119,11 @@ MUST_USE enum status vmfs_map_beyond(struct vmfs_volume *vol, const struct vmfs_
  * back. */
 MUST_USE enum status vmfs_fresh(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint64_t at,
 				uint64_t bytes);
-/* The pointers of a system file move into a secondary pointer block. */
+/* The pointers of a system file move into a secondary pointer block, the first pointer names it.
+ * Once that is durable the others go, behind those that `blocks` need. */
 MUST_USE enum status vmfs_map_system_level(struct vmfs_volume *vol, const struct vmfs_fd *fd);
+MUST_USE enum status vmfs_map_system_tidy(struct vmfs_volume *vol, const struct vmfs_fd *fd,
+					  uint64_t blocks);
 /* A file block that will be read through the cache becomes zeros. */
 MUST_USE enum status vmfs_block_fresh(struct vmfs_volume *vol, uint64_t block);
 /* Make a block that is about to become part of a file read as zeros. */

@@ -221,6 +221,33 @@ spanned()
 	rm -rf "$d"
 }
 
+# Larger: its image has grown, and then another device is added.
+grown()
+{
+	local d=$T/gr
+
+	mkdir -p "$d"
+	truncate -s 2G "$d/1"
+	truncate -s 900M "$d/2"
+	head -c 5000000 /dev/urandom >"$d/file"
+	try "grown: volume create" cairn volume create -y -t vmfs6 -l gr "$d/1" || return
+	CAIRN_DEVICES=$d/1 try "grown: a file" cairn file cp "$d/file" /vmfs/volumes/gr/file
+	truncate -s 300G "$d/1"
+	CAIRN_DEVICES=$d/1 try "grown: volume grow" cairn volume grow gr
+	clean_voma "grown" "$d/1"
+	CAIRN_DEVICES=$d/1 try "grown: volume span" cairn volume span -y gr "$d/2"
+	clean_voma "grown and spanned" "$d/2" "$d/1"
+	export CAIRN_DEVICES="$d/2 $d/1"
+	try "grown: its blocks are all there" sh -c '[ "$(cairn volume show --json 2>/dev/null |
+		jq ".items[0].blocks.total")" -eq 307712 ]'
+	try "grown: a disk over what is new" vmkfstools -c 250g -d zeroedthick /vmfs/volumes/gr/t.vmdk
+	unset CAIRN_DEVICES
+	[ "$(debugvmfs6 "$d/1" "$d/2" cat /file | tail -c +33 | sha256sum | cut -c1-64)" = "$(sum_of "$d/file")" ] &&
+		pass "grown: debugvmfs6 reads the file" || fail "grown: debugvmfs6 reads something else"
+	clean_voma "grown and used" "$d/1" "$d/2"
+	rm -rf "$d"
+}
+
 # The disk that is cloned: 1100 MiB, so that two large blocks and a rest are needed.
 truncate -s 1100M "$T/disk-flat.vmdk"
 for at in 0 511 512 777 1099; do
@@ -234,6 +261,7 @@ one t1 1G
 [ -n "${CAIRN_LONG:-}" ] && one t100 100G disks
 one t8 8T disks
 spanned
+grown
 foreign
 [ -n "${CAIRN_LONG:-}" ] && many
 finish
