@@ -59,6 +59,34 @@ struct vmfs_locks {
 MUST_USE enum status vmfs_locks_init(struct vmfs_volume *vol);
 void vmfs_locks_fini(struct vmfs_volume *vol);
 
+/* ---- one lock sector: lock_disk.c ------------------------------------------------------------ */
+
+enum vmfs_swap { SWAP_DONE, SWAP_OTHER };
+
+static inline struct vmfs_lock_disk *vmfs_lock_in(const struct meta_page *page, uint32_t off)
+{
+	return (void *)(page->data + off);
+}
+static inline uint8_t vmfs_lock_bit(uint32_t off) { return (uint8_t)(1u << (off / SECTOR_BYTES)); }
+/* NULL, or what is wrong with it. */
+const char *vmfs_lock_bad(const struct vmfs_lock_disk *lock, uint64_t at);
+/* 1 when `mode` cannot be had beside what the lock says. */
+int vmfs_lock_blocks(const struct vmfs_lock_disk *lock, uint32_t mode);
+/* The next image, in locks.next: with the token raised; taken by us in that mode; left by us. */
+struct vmfs_lock_disk *vmfs_lock_next(struct vmfs_volume *vol, const struct meta_page *page,
+				      uint32_t off);
+void vmfs_lock_taken(struct vmfs_volume *vol, const struct meta_page *page, uint32_t off,
+		     uint32_t mode);
+void vmfs_lock_freed(struct vmfs_volume *vol, const struct meta_page *page, uint32_t off);
+/* Holder i of a shared lock goes; the last one frees it. */
+void vmfs_lock_leave(struct vmfs_lock_disk *next, uint32_t i);
+/* From the cached image to locks.next. */
+MUST_USE enum status vmfs_lock_swap(struct vmfs_volume *vol, struct meta_page *page, uint32_t off,
+				    enum vmfs_swap *how);
+/* The same by a plain write, for an exclusive lock of ours. */
+MUST_USE enum status vmfs_lock_write_over(struct vmfs_volume *vol, struct meta_page *page,
+					  uint32_t off, enum vmfs_swap *how);
+
 /* ---- lock.c ---------------------------------------------------------------------------------- */
 
 /* Hold the lock at volume offset `at` exclusively for the running group.
