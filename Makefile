@@ -143,4 +143,4 @@ deps:
 .PHONY: FORCE all unit layers bare-check format clean deps
 include tools/install.mk tools/libcairn/lib.mk tools/nbdkit/plugin.mk
 include $(wildcard tests/sim/sim.mk tests/bench/bench.mk tests/torture/torture.mk) tests/check.mk
--include $(shell find build -name '*.d' 2>/dev/null)
+-include $(shell find build -name '*.d' -type f 2>/dev/null)

@@ -83,6 +83,23 @@ void file_item_failed(struct cmd *cmd, const char *name, enum status st, const s
 	*code = *code == EXIT_DONE ? exit_of(st) : *code;
 }
 
+void file_item_done(struct cmd *cmd, json_t *items, const char *name)
+{
+	if (items)
+		json_array_append_new(items, json_pack("{s:o, s:b}", "path", out_json_name(name),
+						       "dry_run", cmd->dry_run));
+}
+
+int file_items_end(json_t *doc, int code)
+{
+	if (!doc)
+		return code;
+	if (code != EXIT_DONE)
+		out_doc_fail(doc, ST_INVAL, NULL, "not all of it could be done; the messages on "
+			     "standard error say why");
+	return out_doc_print(doc) == 0 ? code : EXIT_FAILED;
+}
+
 char file_kind_letter(enum store_kind kind)
 {
 	static const char letters[] = "-dlr-?";
@@ -210,7 +227,7 @@ static enum status make_dir(struct store *s, const char *path, int parents, stru
 	return status == ST_OK ? s->ops->mkdir(s, path, 0755, why) : status;
 }
 
-static enum status mkdir_one(struct cmd *cmd, const char *name, struct why *why)
+static enum status mkdir_one(struct cmd *cmd, const char *name, json_t *items, struct why *why)
 {
 	struct host_path *p = NULL;
 	struct store_stat st;
@@ -230,7 +247,9 @@ static enum status mkdir_one(struct cmd *cmd, const char *name, struct why *why)
 		if (s == ST_OK)
 			s = p->store->ops->sync(p->store);
 	}
-	if (s == ST_OK && (cmd->dry_run || cmd->verbose))
+	if (s == ST_OK)
+		file_item_done(cmd, items, name);
+	if (s == ST_OK && !items && (cmd->dry_run || cmd->verbose))
 		printf("%s directory %s\n", cmd->dry_run ? "would make" : "made", name);
 	file_put(p);
 	return s;
@@ -238,16 +257,17 @@ static enum status mkdir_one(struct cmd *cmd, const char *name, struct why *why)
 
 static int file_mkdir(struct cmd *cmd)
 {
+	json_t *items = NULL, *doc = cmd->json ? out_doc(cmd->verb->schema, &items) : NULL;
 	int code = EXIT_DONE;
 
 	for (size_t i = 0; i < cmd->args.operand_count; i++) {
 		struct why why = { 0 };
-		enum status st = mkdir_one(cmd, cmd->args.operand[i], &why);
+		enum status st = mkdir_one(cmd, cmd->args.operand[i], items, &why);
 
 		if (st != ST_OK)
 			file_item_failed(cmd, cmd->args.operand[i], st, &why, &code);
 	}
-	return code;
+	return file_items_end(doc, code);
 }
 
 /* ---- stat ------------------------------------------------------------------------------------ */
@@ -352,18 +372,21 @@ static const struct verb file_verbs[] = {
 	  .brief = "copy files into, out of, within and between datastores", VERB_OPTS(cp_opts),
 	  .writes = "the target", .schema = "file.cp/1", .operand_kind = "path", .run = file_cp },
 	{ .noun = "file", .name = "mv", .operands = "SOURCE ... TARGET", .operands_min = 2,
-	  .operands_max = VERB_ANY, .flags = VERB_DEVICES | VERB_WRITES | VERB_PROGRESS,
+	  .operands_max = VERB_ANY,
+	  .flags = VERB_DEVICES | VERB_WRITES | VERB_JSON | VERB_PROGRESS,
 	  .brief = "rename or move files and directories", VERB_OPTS(mv_opts),
-	  .writes = "source and target", .operand_kind = "path", .run = file_mv },
+	  .writes = "source and target", .schema = "file.mv/1",
+	  .operand_kind = "path", .run = file_mv },
 	{ .noun = "file", .name = "rm", .operands = "PATH ...", .operands_min = 1,
 	  .operands_max = VERB_ANY,
-	  .flags = VERB_DEVICES | VERB_WRITES, .brief = "remove files and directories",
-	  VERB_OPTS(rm_opts),
-	  .writes = "the directories named", .operand_kind = "path", .run = file_rm },
+	  .flags = VERB_DEVICES | VERB_WRITES | VERB_JSON,
+	  .brief = "remove files and directories", VERB_OPTS(rm_opts),
+	  .writes = "the directories named", .schema = "file.rm/1",
+	  .operand_kind = "path", .run = file_rm },
 	{ .noun = "file", .name = "mkdir", .operands = "PATH ...", .operands_min = 1,
-	  .operands_max = VERB_ANY, .flags = VERB_DEVICES | VERB_WRITES,
-	  .brief = "make directories",
-	  VERB_OPTS(mkdir_opts), .writes = "the directory above", .operand_kind = "path",
+	  .operands_max = VERB_ANY, .flags = VERB_DEVICES | VERB_WRITES | VERB_JSON,
+	  .brief = "make directories", VERB_OPTS(mkdir_opts),
+	  .writes = "the directory above", .schema = "file.mkdir/1", .operand_kind = "path",
 	  .run = file_mkdir },
 	{ .noun = "file", .name = "stat", .operands = "PATH ...", .operands_min = 1,
 	  .operands_max = VERB_ANY, .flags = VERB_DEVICES | VERB_AGAIN | VERB_JSON,

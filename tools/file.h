@@ -23,6 +23,11 @@ void file_put(struct host_path *path);
 void file_item_failed(struct cmd *cmd, const char *name, enum status st, const struct why *why,
 		      int *code);
 
+/* With --json: one operand was dealt with, and how the document of all of them ends. items and doc
+ * NULL: no --json. */
+void file_item_done(struct cmd *cmd, json_t *items, const char *name);
+int file_items_end(json_t *doc, int code);
+
 /* As ls spells it: - d l, r for a raw device mapping, ? for what is none of these. */
 char file_kind_letter(enum store_kind kind);
 const char *file_kind_word(enum store_kind kind);

@@ -466,8 +466,12 @@ static enum status move_item(struct cp *cp, const struct item *it, struct why *w
 	if (it->st.kind == STORE_SYSTEM)
 		return why_set(why, ST_REFUSED, "%s: belongs to the file system itself",
 			       it->src->name);
-	if (from == cp->target->store)
-		return from->ops->rename(from, it->src->path, it->dst_path, 1, why);
+	if (from == cp->target->store) {
+		s = from->ops->rename(from, it->src->path, it->dst_path, 1, why);
+		if (s == ST_OK && cp->items)
+			add_json(cp, it, &cp->job);
+		return s;
+	}
 	s = copy_item(cp, it, why);
 	if (s == ST_OK)
 		s = cp->target->store->ops->sync(cp->target->store);

@@ -45,7 +45,7 @@ enum status file_remove_tree(struct store *s, const char *path, const struct sto
 	return remove_tree(s, path, st, NULL, why);
 }
 
-static enum status rm_one(struct cmd *cmd, const char *name, struct why *why)
+static enum status rm_one(struct cmd *cmd, const char *name, json_t *items, struct why *why)
 {
 	int recursive = opt_has(&cmd->args, "recursive") > 0,
 	    force = opt_has(&cmd->args, "force") > 0;
@@ -56,31 +56,34 @@ static enum status rm_one(struct cmd *cmd, const char *name, struct why *why)
 	if (s == ST_NOENT && p && p->store && force)
 		s = ST_OK;
 	else if (s == ST_OK && cmd->dry_run)
-		printf("would remove %s%s\n", name,
-		       st.kind == STORE_DIR ? " and all below it" : "");
+		cmd_plan(cmd, "remove %s%s", name,
+			 st.kind == STORE_DIR ? " and all below it" : "");
 	else if (s == ST_OK) {
 		s = file_writable(p, why);
 		if (s == ST_OK)
 			s = file_remove_tree(p->store, p->path, &st, recursive, why);
 		if (s == ST_OK)
 			s = p->store->ops->sync(p->store);
-		if (s == ST_OK && cmd->verbose)
+		if (s == ST_OK && cmd->verbose && !items)
 			printf("removed %s\n", name);
 	}
+	if (s == ST_OK)
+		file_item_done(cmd, items, name);
 	file_put(p);
 	return s;
 }
 
 int file_rm(struct cmd *cmd)
 {
+	json_t *items = NULL, *doc = cmd->json ? out_doc(cmd->verb->schema, &items) : NULL;
 	int code = EXIT_DONE;
 
 	for (size_t i = 0; i < cmd->args.operand_count && !port_interrupted(); i++) {
 		struct why why = { 0 };
-		enum status st = rm_one(cmd, cmd->args.operand[i], &why);
+		enum status st = rm_one(cmd, cmd->args.operand[i], items, &why);
 
 		if (st != ST_OK)
 			file_item_failed(cmd, cmd->args.operand[i], st, &why, &code);
 	}
-	return port_interrupted() ? exit_of(ST_CANCELLED) : code;
+	return file_items_end(doc, port_interrupted() ? exit_of(ST_CANCELLED) : code);
 }

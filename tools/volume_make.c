@@ -137,6 +137,23 @@ int volume_create(struct cmd *cmd)
 
 /* ---- grow, span ------------------------------------------------------------------------------ */
 
+/* rest: the keys of the one verb; its reference goes. */
+static int changed_json(struct cmd *cmd, const struct host_volume *v, json_t *rest)
+{
+	json_t *items, *doc = out_doc(cmd->verb->schema, &items);
+
+	json_object_set_new(rest, "volume", out_json_name(host_volume_name(v)));
+	json_object_set_new(rest, "uuid", json_string(host_volume_uuid(v)));
+	json_object_set_new(rest, "dry_run", json_boolean(cmd->dry_run));
+	json_array_append_new(items, rest);
+	return out_doc_print(doc) == 0 ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int grown_json(struct cmd *cmd, const struct host_volume *v, uint64_t added)
+{
+	return changed_json(cmd, v, json_pack("{s:o}", "added_bytes", out_json_bytes(added)));
+}
+
 int volume_grow(struct cmd *cmd)
 {
 	struct io_dev *devs[HOST_DEVICES_MAX];
@@ -153,19 +170,21 @@ int volume_grow(struct cmd *cmd)
 	if (st != ST_OK)
 		return cmd_fail(cmd, volume_operand(cmd), st, &why);
 	if (cmd->dry_run) {
-		uint64_t have = devs[count - 1]->size_bytes, used = 0;
+		uint64_t have = devs[count - 1]->size_bytes,
+			 used = host_volume_probe(v)->device_bytes;
 
-		used = host_volume_probe(v)->device_bytes;
-		printf("would grow %s: its last device has %s more than the volume knows\n",
-		       host_volume_name(v),
-		       out_size(size, sizeof(size), have > used ? have - used : 0, 0));
+		added = have > used ? have - used : 0;
+		cmd_plan(cmd, "grow %s: its last device has %s more than the volume knows",
+			 host_volume_name(v), out_size(size, sizeof(size), added, 0));
 		volume_close_devices(devs, count);
-		return EXIT_DONE;
+		return cmd->json ? grown_json(cmd, v, added) : EXIT_DONE;
 	}
 	st = vmfs_grow(devs, count, &added, &why);
 	volume_close_devices(devs, count);
 	if (st != ST_OK)
 		return cmd_fail(cmd, volume_operand(cmd), st, &why);
+	if (cmd->json)
+		return grown_json(cmd, v, added);
 	if (added)
 		printf("%s grew by %s\n", host_volume_name(v),
 		       out_size(size, sizeof(size), added, 0));
@@ -193,6 +212,12 @@ static enum status span(struct cmd *cmd, struct host_volume *v, struct why *why)
 	return st;
 }
 
+static int spanned_json(struct cmd *cmd, const struct host_volume *v)
+{
+	return changed_json(cmd, v, json_pack("{s:o}", "device",
+					      out_json_name(cmd->args.operand[1])));
+}
+
 int volume_span(struct cmd *cmd)
 {
 	struct why why = { 0 };
@@ -207,15 +232,17 @@ int volume_span(struct cmd *cmd)
 		 "%.200s becomes a part of %.130s: %s on it would be lost. Go on?",
 		 cmd->args.operand[1], host_volume_name(v), found[0] ? found : "what is");
 	if (cmd->dry_run) {
-		printf("would add %s to %s%s%s\n", cmd->args.operand[1], host_volume_name(v),
-		       found[0] ? ", over " : "", found);
-		return EXIT_DONE;
+		cmd_plan(cmd, "add %s to %s%s%s", cmd->args.operand[1], host_volume_name(v),
+			 found[0] ? ", over " : "", found);
+		return cmd->json ? spanned_json(cmd, v) : EXIT_DONE;
 	}
 	if (!cmd_consent(cmd, question))
 		return EXIT_REFUSED;
 	st = span(cmd, v, &why);
 	if (st != ST_OK)
 		return cmd_fail(cmd, cmd->args.operand[1], st, &why);
+	if (cmd->json)
+		return spanned_json(cmd, v);
 	printf("%s lies on %s too\n", host_volume_name(v), cmd->args.operand[1]);
 	return EXIT_DONE;
 }
