@@ -285,11 +285,15 @@ struct store *vmfs_store(struct vmfs_volume *vol) { return &vol->store; }
 
 static enum status end_writing(struct vmfs_volume *vol)
 {
-	enum status st;
+	enum status st, left;
 
 	vmfs_enter(vol);
 	vmfs_file_stamp(vol);
+	/* What could not be freed stays in the journal's table: then slot and journal stay too, and
+	 * the next recovery goes on. */
+	left = vmfs_file_finish_orphans(vol);
 	st = vmfs_journal_commit(vol);
+	st = st == ST_OK ? left : st;
 	if (st == ST_OK)
 		st = vmfs_beat_end(vol);
 	vmfs_leave(vol);
