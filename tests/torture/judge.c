@@ -79,9 +79,11 @@ static void judge_counters(struct judge *j)
 			bad(j, "worker %u: a counter out of range", i);
 	for (uint32_t i = 0; i < COUNTERS; i++) {
 		uint32_t value = 0;
+		struct why why = { 0 };
+		enum status st = shared_counter_value(j->ss.s, i, &value, &why);
 
-		if (shared_counter_value(j->ss.s, i, &value) < 0)
-			bad(j, "counter %u cannot be read, or has gone back", i);
+		if (st != ST_OK)
+			bad(j, "counter %u: %s: %s", i, status_text(st), why.text);
 		else if (value < j->highest[i])
 			bad(j, "counter %u is %u, and somebody was told that it is %u", i, value,
 			    j->highest[i]);

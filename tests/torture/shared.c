@@ -256,19 +256,21 @@ int shared_token_count(struct store *s, uint32_t number)
 	return count;
 }
 
-
-int shared_counter_value(struct store *s, uint32_t number, uint32_t *value)
+enum status shared_counter_value(struct store *s, uint32_t number, uint32_t *value,
+				 struct why *why)
 {
 	struct store_file *f;
-	enum status st;
+	enum status st, closed;
 	char path[64];
 	int bad;
 
 	counter_path(number, path);
-	if (s->ops->open(s, path, STORE_READ, &f, NULL) != ST_OK)
-		return -1;
+	st = s->ops->open(s, path, STORE_READ, &f, why);
+	if (st != ST_OK)
+		return st;
 	bad = counter_read(f, number, value, &st);
-	bad |= st != ST_OK;
-	bad |= s->ops->file_close(f) != ST_OK;
-	return bad ? -1 : 0;
+	closed = s->ops->file_close(f);
+	if (bad)
+		return why_set(why, ST_CORRUPT, "a value that was overwritten is back");
+	return st == ST_OK ? closed : st;
 }

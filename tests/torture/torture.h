@@ -196,8 +196,9 @@ enum status shared_make(struct session *ss, uint32_t workers);
 enum status shared_step(struct worker *w);
 /* In how many places it is: one. */
 int shared_token_count(struct store *s, uint32_t number);
-/* 0 and what the counter says; -1: it cannot be read, or a smaller value stands before a larger. */
-int shared_counter_value(struct store *s, uint32_t number, uint32_t *value);
+/* What the counter says. ST_CORRUPT: a smaller value stands before a larger. */
+enum status shared_counter_value(struct store *s, uint32_t number, uint32_t *value,
+				 struct why *why);
 
 /* ---- the end --------------------------------------------------------------------------------- */
 

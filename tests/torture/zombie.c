@@ -19,6 +19,7 @@
 
 #define AT_ONCE_MAX	64u
 #define FILE_UNITS	32u
+#define MOUNT_TRIES	80u
 #define DEPTH		8u		/* writes in flight */
 #define OPEN_PATIENCE_NS 120000000000ull
 
@@ -134,13 +135,26 @@ static enum status open_patiently(struct session *ss, const char *path, struct s
 	return st;
 }
 
+/* Many mount at once, on a machine that may be too busy for a short lease. */
+static enum status mount_patiently(struct session *ss, const char *uri)
+{
+	enum status st = ST_BUSY;
+
+	for (uint32_t i = 0; i < MOUNT_TRIES && (st == ST_BUSY || st == ST_LOST); i++) {
+		if (i)
+			port_world_sleep_ns(250000000);
+		st = session_mount(ss, uri, 1);
+	}
+	return st;
+}
+
 static void zombie_world(void *arg)
 {
 	struct run *r = arg;
 	struct writing *w = calloc(1, sizeof(*w));
 	struct session ss;
 	char path[32];
-	enum status st = w ? session_mount(&ss, r->uri, 1) : ST_NOMEM;
+	enum status st = w ? mount_patiently(&ss, r->uri) : ST_NOMEM;
 
 	file_path(r->number, path);
 	if (st == ST_OK)
@@ -180,7 +194,7 @@ static void taker_world(void *arg)
 {
 	struct run *r = arg;
 	struct session ss;
-	enum status st = session_mount(&ss, r->uri, 1);
+	enum status st = mount_patiently(&ss, r->uri);
 
 	if (st != ST_OK) {
 		r->bad = say(r, "mounting beside zombies", st, &ss.why);
