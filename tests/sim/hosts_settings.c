@@ -64,7 +64,7 @@ void settings_read(struct wanted *w)
 	w->fault_mask = setting("FAULTS", UINT64_MAX);
 	w->beyond = (uint8_t)setting("BEYOND", 0);
 	w->cover = (uint8_t)setting("COVER", 0);
-	w->alone = (uint8_t)setting("ALONE", 1);
+	w->alone = (uint8_t)setting("ALONE", 0);
 	read_windows("FROM", w->from, 0);
 	read_windows("END", w->end, UINT64_MAX);
 	read_skips(getenv("SKIP"), w->skip);

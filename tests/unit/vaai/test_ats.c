@@ -137,7 +137,7 @@ static void test_death_in_the_middle(void)
 
 /* ---- devices that bring their own ------------------------------------------------------------ */
 
-/* An array: one sector, its own compare and write, and reservations. `reserved_by` names a device. */
+/* An array of one sector, with a compare and write of its own, and reservations. */
 struct array {
 	uint8_t			sector[512];
 	const struct io_dev	*reserved_by;
