@@ -399,6 +399,7 @@ static enum status name_journal(struct vmfs_volume *vol, uint64_t addr, uint64_t
 	if (st == ST_OK) {
 		*c->next = *c->image;
 		le32_set(&c->next->journal_fb, (uint32_t)addr);
+		le64_set(&c->next->stamp_us, vmfs_slot_stamp_now());
 		le64_set(&c->next->journal_at, at);
 		st = vmfs_slot_swap(vol, c);
 	}

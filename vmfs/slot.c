@@ -167,6 +167,8 @@ enum status vmfs_slot_free_journal(struct vmfs_volume *vol, struct vmfs_slot_cha
 	if (st != ST_OK)
 		return st;
 	*c->next = *c->image;
+	/* Every image of a slot is a new one: who watches it must not take two for one. */
+	le64_set(&c->next->stamp_us, vmfs_slot_stamp_now());
 	le32_set(&c->next->journal_fb, 0);
 	le64_set(&c->next->journal_at, 0);
 	return vmfs_slot_swap(vol, c);

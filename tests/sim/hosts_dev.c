@@ -83,7 +83,6 @@ static enum status carry_out(struct io_dev *dev, struct io_ats *what)
 /* Given up, and done all the same. The images are copies: the caller's are gone by then. */
 struct late {
 	struct sim_ats ats;
-	struct port_timer timer;
 	struct lun *lun;
 	uint8_t *copy;
 };
@@ -95,13 +94,6 @@ static void late_ended(struct port_io *io)
 	l->lun->late--;
 	port_dma_free(l->copy, 3 * l->ats.io.bytes);
 	port_free(l);
-}
-
-static void late_is_due(struct port_timer *timer)
-{
-	struct late *l = container_of(timer, struct late, timer);
-
-	sim_ats_submit(l->lun->disk, &l->ats);
 }
 
 static enum status carry_out_late(struct io_dev *dev, const struct io_ats *what)
@@ -123,8 +115,8 @@ static enum status carry_out_late(struct io_dev *dev, const struct io_ats *what)
 	l->copy = copy;
 	l->lun = lun_of(dev);
 	l->lun->late++;
-	port_timer_init(&l->timer, late_is_due);
-	port_timer_start(&l->timer, port_now_ns() + give_up + late);
+	l->ats.delay_ns = give_up + late;
+	sim_ats_submit(l->lun->disk, &l->ats);
 	port_world_sleep_ns(give_up);
 	return ST_DEVICE;
 }

@@ -20,6 +20,8 @@ struct slot {
 	uint64_t gen, changed_ns, journal_at;
 	uint32_t owner, fencer; /* hosts of the port; fencer 0: nobody */
 	uint32_t fencer_boot;	/* one that restarts is not the replayer any more */
+	uint32_t fencer_slot;	/* and its slot then */
+	uint64_t fencer_gen;
 	uint8_t used;
 	vmfs_uuid_disk uuid;
 };
@@ -133,6 +135,14 @@ static void slot_taken(struct watch *w, uint32_t number, const struct vmfs_hb_di
 	w->run->host[host].slot_gen = le64_get(now->gen);
 }
 
+/* Whose replayer's own mount has ended is nobody's. */
+static int replayer_is_over(const struct watch *w, const struct slot *s)
+{
+	const struct slot *own = s->fencer_slot ? &w->slot[s->fencer_slot - 1] : NULL;
+
+	return s->fencer && (!own || !own->used || own->gen != s->fencer_gen);
+}
+
 static void slot_fenced(struct watch *w, uint32_t number, uint32_t host)
 {
 	struct slot *s = &w->slot[number];
@@ -140,7 +150,7 @@ static void slot_fenced(struct watch *w, uint32_t number, uint32_t host)
 
 	trace(w->run, host, "fences slot %u of host %u", number, s->owner);
 	/* A host may clear at once what it left itself, before its last restart. */
-	if (still < LEASE_NS + BEAT_NS && host != s->owner)
+	if (still < LEASE_NS + BEAT_NS && host != s->owner && !replayer_is_over(w, s))
 		violate(w->run, "LOCK-5",
 			"host %u takes slot %u from host %u, which wrote it %llu ms "
 			"ago",
@@ -151,6 +161,8 @@ static void slot_fenced(struct watch *w, uint32_t number, uint32_t host)
 		w->lost[s->owner] = host;
 	s->fencer = host;
 	s->fencer_boot = w->boots[host];
+	s->fencer_slot = w->mine[host];
+	s->fencer_gen = w->mine[host] ? w->slot[w->mine[host] - 1].gen : 0;
 	mark_broken(w, number);
 }
 

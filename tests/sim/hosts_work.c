@@ -104,6 +104,13 @@ int host_mount(struct host *h)
 	return 0;
 }
 
+static void has_nothing_open(struct host *h)
+{
+	for (uint32_t i = 0; i < DIRS * NAMES; i++)
+		if (model_of(h)->name[i].open_by == h->number)
+			model_of(h)->name[i].open_by = 0;
+}
+
 /* What this mount did is in doubt from its last commit on. */
 static void mount_is_over(struct host *h, int broken)
 {
@@ -116,9 +123,7 @@ static void mount_is_over(struct host *h, int broken)
 	h->inc = 0;
 	h->doubt = 0;
 	memset(h->open, 0, sizeof(h->open));
-	for (uint32_t i = 0; i < DIRS * NAMES; i++)
-		if (model_of(h)->name[i].open_by == h->number)
-			model_of(h)->name[i].open_by = 0;
+	has_nothing_open(h);
 }
 
 static enum status close_all(struct host *h)
@@ -138,7 +143,11 @@ static enum status close_all(struct host *h)
 /* After an orderly unmount all that it did is durable. */
 void host_unmount(struct host *h)
 {
-	enum status closed = close_all(h), st = vmfs_unmount(h->vol);
+	enum status closed, st;
+
+	has_nothing_open(h);
+	closed = close_all(h);
+	st = vmfs_unmount(h->vol);
 
 	st = closed == ST_OK ? st : closed;
 	trace(h->run, h->number, "unmount: %s", status_word(st));
@@ -373,12 +382,13 @@ static enum status resolve(struct host *h, struct name *n)
 static enum status let_go(struct host *h, struct handle *open)
 {
 	struct name *n = &model_of(h)->name[open->name];
-	enum status st = h->store->ops->file_close(open->f);
+	struct store_file *f = open->f;
 
-	open->f = NULL;
+	/* Another host may have it before this one hears that it is closed. */
 	if (n->open_by == h->number)
 		n->open_by = 0;
-	return st;
+	open->f = NULL;
+	return h->store->ops->file_close(f);
 }
 
 static enum status let_go_of(struct host *h, const struct name *n)

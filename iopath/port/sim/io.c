@@ -81,6 +81,8 @@ void port_disk_submit(struct port_disk *disk, struct port_io *io)
 	e->late = (uint8_t)is_late(io);
 	e->at_ns = latency_ns(io);
 	e->at_ns += sim.now_ns + delay_ns(e->at_ns);
+	if (io->op == SIM_OP_ATS)
+		e->at_ns += container_of(io, struct sim_ats, io)->delay_ns;
 	insert(e);
 }
 

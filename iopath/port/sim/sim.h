@@ -142,6 +142,7 @@ struct sim_ats {
 	struct port_io	io;
 	const void	*old, *new;
 	void		*seen;		/* what was there */
+	uint64_t	delay_ns;	/* on its way for so much longer, whatever its host does */
 	uint8_t		written;	/* out */
 };
 void sim_ats_submit(struct port_disk *disk, struct sim_ats *ats);
