@@ -582,9 +582,7 @@ static enum status write_bit(struct vmfs_volume *vol, enum vmfs_res kind, const 
 	stamp(vol, rec);
 	vol->alloc.pool[kind].free += (uint64_t)(int64_t)(int32_t)change;
 	st = lvm_write(&vol->lvm, c->page->at + c->off, rec, SECTOR_BYTES);
-	if (st == ST_OK)
-		st = lvm_flush(&vol->lvm);
-	return st == ST_OK ? vmfs_locks_release(vol) : st;
+	return st == ST_OK ? lvm_flush(&vol->lvm) : st;
 }
 
 enum status vmfs_alloc_take_now(struct vmfs_volume *vol, uint64_t addr)
@@ -594,7 +592,9 @@ enum status vmfs_alloc_take_now(struct vmfs_volume *vol, uint64_t addr)
 	uint32_t r = 0;
 	enum status st = load_addr(vol, addr, &kind, &c, &r);
 
-	return st == ST_OK ? write_bit(vol, kind, &c, r, 0) : st;
+	if (st == ST_OK)
+		st = write_bit(vol, kind, &c, r, 0);
+	return st == ST_OK ? vmfs_locks_release(vol) : st;
 }
 
 enum status vmfs_alloc_free_now(struct vmfs_volume *vol, uint64_t addr)
@@ -604,10 +604,8 @@ enum status vmfs_alloc_free_now(struct vmfs_volume *vol, uint64_t addr)
 	uint32_t r = 0;
 	enum status st = load_addr(vol, addr, &kind, &c, &r);
 
-	if (st == ST_OK && is_free(vol, kind, &c, r))
-		return vmfs_locks_release(vol);	/* a crash between this and the slot's clearing */
-	if (st != ST_OK)
-		return st;
+	if (st != ST_OK || is_free(vol, kind, &c, r))
+		return st;	/* a crash between this and the slot's clearing */
 	set_not_full(&vol->alloc.pool[kind], c.number);
 	return write_bit(vol, kind, &c, r, 1);
 }

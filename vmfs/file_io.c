@@ -195,7 +195,8 @@ static void step(struct io_req *req, int submitting)
 			list_add_tail(&n->held, &req->link);
 			return;
 		}
-		if (req->io.op != PORT_READ && n->vol->failed != ST_OK) {
+		if (n->vol->failed == ST_LOST ||
+		    (req->io.op != PORT_READ && n->vol->failed != ST_OK)) {
 			end(req, n->vol->failed, submitting);
 			return;
 		}
@@ -226,6 +227,16 @@ static void io_done(struct io_req *req)
 		end_now(req, req->status);
 }
 
+/* The gate was shut for a write, or a read may have come after the lease was over, and with it
+ * another host's data: both are as if not done. Whether we are still a host, the worker finds out;
+ * if so, the request is done again. */
+static int came_too_late(const struct vmfs_volume *vol, const struct io_req *req)
+{
+	if (vol->failed != ST_OK)
+		return 0;	/* step() ends what is failed */
+	return req->io.op == PORT_READ ? vmfs_beat_lapsed(&vol->beat) : req->status == ST_LOST;
+}
+
 static void transfer_done(struct io_req *req)
 {
 	struct vmfs_node *n = file_of(req)->node;
@@ -235,7 +246,15 @@ static void transfer_done(struct io_req *req)
 	if (--n->inflight == 0 && n->drainer)
 		port_world_wake(n->drainer);
 	req->done = io_done;
-	io_done(req);
+	if (n->vol->failed == ST_LOST)
+		req->status = ST_LOST;
+	if (came_too_late(n->vol, req)) {
+		req->status = ST_OK;
+		req->io.bytes = 0;
+		give_to_worker(n->vol, &n->vol->worker.slow, req);
+	} else {
+		io_done(req);
+	}
 }
 
 /* ---- submit ---------------------------------------------------------------------------------- */
@@ -459,8 +478,9 @@ static void serve(struct vmfs_volume *vol, struct io_req *req)
 	enum status st;
 
 	req->io.bytes = 0;
-	if (vol->failed != ST_OK && req->io.op != PORT_READ) {
-		st = vol->failed;
+	st = vmfs_beat_check(vol);
+	if (st == ST_LOST || (st != ST_OK && req->io.op != PORT_READ)) {
+		;	/* and no more */
 	} else if (req->io.op == PORT_READ) {
 		st = slow_read(n, req);
 	} else if (req->io.op == PORT_UNMAP) {

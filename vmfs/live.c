@@ -503,8 +503,9 @@ enum status vmfs_look(struct vmfs_volume *vol, vmfs_op_fn *fn, void *arg)
 {
 	uint64_t start = port_now_ns(), still = start, pause = PAUSE_NS;
 
+	/* What is cached was ours to keep only as long as our slot is. */
 	if (!vol->live.reading)
-		return vmfs_cover_look(vol, fn, arg);
+		return vmfs_beat_check(vol) == ST_LOST ? ST_LOST : vmfs_cover_look(vol, fn, arg);
 	for (;;) {
 		int changed = 0;
 		enum status st = begin(vol), end_st;

@@ -6,6 +6,7 @@
 #define FIRST_NS	200000u		/* between two looks at a lock that is held */
 #define LAST_NS		(20ull * 1000000)
 #define LONG_NS		(2ull * 1000000000)	/* patience with a file that somebody has open */
+#define RECOVERY_NS	(200ull * 1000000)	/* in the middle of a recovery */
 #define SHORT_NS	(120ull * 1000000000)	/* and with a group of a host that lives */
 
 /* Bring a cached page of a lock up to date after it was changed past the cache. */
@@ -111,7 +112,8 @@ enum status vmfs_lock_wait(struct vmfs_volume *vol)
 		if (st != ST_OK || !vmfs_lock_blocks(&now, want) || vmfs_lock_bad(&now, at))
 			break;
 		st = settle(vol, &now, &lives);
-		if (st != ST_BUSY)
+		/* A recovery does not wait for who may be dead himself: see peer.c. */
+		if (st != ST_BUSY || (vol->peers.acting && port_now_ns() - start >= RECOVERY_NS))
 			break;
 		st = ST_OK;
 		if (port_interrupted())

@@ -421,8 +421,9 @@ enum status vmfs_meta_run(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn
 	VERIFY(!vol->meta.in_op);
 	if (!vol->writable)
 		return ST_READONLY;
-	if (vol->failed != ST_OK)
-		return vol->failed;
+	st = vmfs_beat_check(vol);
+	if (st != ST_OK)
+		return st;
 	st = vmfs_meta_run_alone(vol, need, fn, arg);
 	/* Frees that wait in the group come first; then what can get more of its kind. */
 	for (uint32_t i = 0; i < ROOM_TRIES && st == ST_NOSPACE && more == ST_OK; i++) {

@@ -196,6 +196,20 @@ static enum status take_over(struct vmfs_volume *vol, const struct vmfs_watch *w
 	return st;
 }
 
+/* It writes no more, though its own recovery is not at its end: that may need a lock which it took
+ * in the name of the host that it was recovering. */
+static int fenced_by_us(struct vmfs_volume *vol, const struct vmfs_holder *h)
+{
+	struct vmfs_holder replayer;
+	struct vmfs_watch w;
+	struct why why = { 0 };
+
+	if (look(vol, h->hb_at, &w, &why) != ST_OK || is_over(&w.image, h))
+		return 0;
+	replayer = replayer_of(&w.image);
+	return is_us(vol, &replayer);
+}
+
 /* A recovery met a lock of this host and could not wait for it. */
 static enum status clear_the_way(struct vmfs_volume *vol, uint32_t depth,
 				 struct vmfs_peer_view *view, struct why *why);
@@ -225,7 +239,7 @@ static enum status settle(struct vmfs_volume *vol, const struct vmfs_holder *h, 
 			return busy(vol, view, why);
 	} else if (!is_us(vol, &replayer) && !PLANT(two_replayers)) {
 		st = settle(vol, &replayer, depth + 1, view, why);
-		if (st != ST_OK)
+		if (st != ST_OK && !(st == ST_BUSY && fenced_by_us(vol, &replayer)))
 			return st;
 	}
 	st = clear_the_way(vol, depth, view, why);

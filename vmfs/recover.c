@@ -15,6 +15,7 @@
 #include "vmfs/slot_priv.h"
 
 #define POLL_NS		(500ull * 1000000)
+#define ROUNDS		5u	/* of hosts that died while they recovered each other */
 
 /* ---- one host -------------------------------------------------------------------------------- */
 
@@ -299,6 +300,21 @@ static int is_in(const struct vmfs_hb_disk *list, uint32_t count, const struct v
 	return 0;
 }
 
+/* Some host replays this slot and is neither over nor fenced by us: then it might still write. */
+static int has_replayer(struct vmfs_volume *vol, uint8_t *region, const struct vmfs_hb_disk *s)
+{
+	uint64_t at = le64_get(s->replay_hb_at), in = at - VMFS_HB_AT;
+	const struct vmfs_hb_disk *r;
+
+	if (!vmfs_slot_replayed(s) || in >= vmfs_slot_region_bytes(vol) ||
+	    in % vmfs_form(vol)->md_bytes)
+		return 0;
+	r = (const void *)(region + in);
+	return vmfs_slot_in_use(r) && le64_get(r->gen) == le64_get(s->replay_hb_gen) &&
+	       !memcmp(&r->owner, &s->replay_host, sizeof(r->owner)) &&
+	       !vmfs_beat_is_ours(vol, r) && le64_get(r->replay_hb_at) != vol->beat.at;
+}
+
 /* A slot in use that is not our own. Of those that were watched, the ones that were not left alone
  * are of our kind, or have a journal of our kind. */
 static enum status deal_with(struct vmfs_volume *vol, const struct vmfs_hb_disk *s,
@@ -310,7 +326,8 @@ static enum status deal_with(struct vmfs_volume *vol, const struct vmfs_hb_disk 
 
 	if (is_in(vol->foreign, vol->foreign_slots, s))
 		return ST_OK;
-	if (!is_orphan(vol, s) && !is_in(p->stranger, p->strangers, s))
+	if (le64_get(s->replay_hb_at) != vol->beat.at && !is_orphan(vol, s) &&
+	    !is_in(p->stranger, p->strangers, s))
 		return is_stranger(vol, s) ? why_set(why, ST_BUSY,
 						     "%s: another host has just begun to use it",
 						     vol->store.name)
@@ -320,27 +337,50 @@ static enum status deal_with(struct vmfs_volume *vol, const struct vmfs_hb_disk 
 		return st;
 	*p->slot.image = *s;
 	st = vmfs_recover_slot(vol, find, why);
-	/* Another host recovers it, or is in the way: that goes on by itself. */
-	return st == ST_BUSY && !vol->alone ? ST_OK : st;
+	return st;
 }
 
-enum status vmfs_recover_dead(struct vmfs_volume *vol, struct why *why)
+/* All that is dead and can be dealt with now. *left: somebody is in the way of somebody, and it may
+ * be another dead one. */
+static enum status one_round(struct vmfs_volume *vol, int *left, struct why *why)
 {
-	struct vmfs_peers *p = &vol->peers;
 	uint8_t *region = NULL;
 	enum status st = vmfs_slot_read_all(vol, &region, why);
 
+	*left = 0;
 	for (uint32_t i = 0; i < vmfs_form(vol)->hb_slots && st == ST_OK; i++) {
 		const struct vmfs_hb_disk *slot = vmfs_slot_of(vol, region, i);
 
-		if (vmfs_slot_in_use(slot) && !vmfs_beat_is_ours(vol, slot))
-			st = deal_with(vol, slot, why);
+		if (!vmfs_slot_in_use(slot) || vmfs_beat_is_ours(vol, slot))
+			continue;
+		st = has_replayer(vol, region, slot) ? ST_BUSY : deal_with(vol, slot, why);
+		*left |= st == ST_BUSY;
+		if (st == ST_BUSY && vol->failed == ST_OK)
+			st = ST_OK;
 	}
 	if (region)
 		port_dma_free(region, vmfs_slot_region_bytes(vol));
+	return st;
+}
+
+/* A host that died while it recovered another goes first, or at least is fenced first. */
+enum status vmfs_recover_dead(struct vmfs_volume *vol, struct why *why)
+{
+	struct vmfs_peers *p = &vol->peers;
+	enum status st = ST_OK;
+	int left = 1;
+
+	for (uint32_t i = 0; i < ROUNDS && left && st == ST_OK; i++)
+		st = one_round(vol, &left, why);
 	port_free(p->stranger);
 	p->stranger = NULL;
 	p->strangers = 0;
+	/* Beside others, what is left goes on by itself. */
+	if (st == ST_OK && left && vol->alone)
+		return why->status == ST_BUSY
+			   ? ST_BUSY
+			   : why_set(why, ST_BUSY, "%s: a host that is dead is being recovered by "
+						   "another one", vol->store.name);
 	return st;
 }
 

@@ -154,7 +154,7 @@ enum status vmfs_slot_clear(struct vmfs_volume *vol, struct vmfs_slot_change *c,
 }
 
 /* First the block, then its name: a crash between the two frees it once more, and that is no harm
- * as long as nobody else can have taken it. */
+ * for the lock of its cluster is kept until then, so nobody else can have taken it. */
 enum status vmfs_slot_free_journal(struct vmfs_volume *vol, struct vmfs_slot_change *c)
 {
 	uint32_t addr = le32_get(c->image->journal_fb);
@@ -171,7 +171,10 @@ enum status vmfs_slot_free_journal(struct vmfs_volume *vol, struct vmfs_slot_cha
 	le64_set(&c->next->stamp_us, vmfs_slot_stamp_now());
 	le32_set(&c->next->journal_fb, 0);
 	le64_set(&c->next->journal_at, 0);
-	return vmfs_slot_swap(vol, c);
+	st = vmfs_slot_swap(vol, c);
+	if (st != ST_OK)	/* nobody may have the block before its name is gone: the lock stays */
+		return vmfs_fail(vol, st == ST_BUSY ? ST_LOST : st, "giving a journal block back");
+	return vmfs_locks_release(vol);
 }
 
 enum status vmfs_slot_read_all(struct vmfs_volume *vol, uint8_t **region, struct why *why)

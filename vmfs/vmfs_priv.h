@@ -313,6 +313,11 @@ void vmfs_beat_give_up(struct vmfs_volume *vol);
 void vmfs_beat_stop(struct vmfs_volume *vol);
 /* Before metadata is written: the lease holds, or a beat proves now that the slot is still ours. */
 MUST_USE enum status vmfs_beat_check(struct vmfs_volume *vol);
+/* 1 when the lease is over, as far as is known now: others may have what was ours. */
+static inline int vmfs_beat_lapsed(const struct vmfs_beat *b)
+{
+	return b->at && port_now_ns() - b->ok_ns >= b->lease_ns;
+}
 /* We are not a host of this volume any more: no write passes the devices. */
 void vmfs_beat_close_gate(struct vmfs_volume *vol);
 /* 1 when a slot is the one this mount took. */

@@ -245,7 +245,7 @@ enum status vmfs_mount(struct io_dev *const *devs, uint32_t dev_count,
 	if (!vol)
 		return why_set(why, ST_NOMEM, "no memory to mount a volume");
 	init_volume(vol);
-	vol->alone = 1;	/* as opts->alone says, once locks are taken on the disk */
+	vol->alone = opts->alone;
 	st = open_devices(vol, devs, dev_count, opts->write, why);
 	if (st != ST_OK)
 		goto free_volume;
