@@ -168,9 +168,14 @@ enum status vmfs_cover_end(struct vmfs_volume *vol)
 
 int vmfs_cover_doubts(struct vmfs_volume *vol, enum status st)
 {
+	int more = 0;
+
 	if (st != ST_CORRUPT || !vol->locks.met_ns || vol->locks.doubts >= DOUBTS)
 		return 0;
 	vol->locks.doubts++;
+	/* It may name what another host has just added. */
+	if (vmfs_form(vol)->growing && vmfs_res_reload(vol, &more) == ST_OK && more)
+		return 1;
 	port_world_sleep_ns(DOUBT_NS);
 	return 1;
 }

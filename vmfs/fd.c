@@ -416,8 +416,8 @@ enum status vmfs_fd_count_large(struct vmfs_volume *vol, const struct vmfs_fd *f
 
 /* ---- making and clearing --------------------------------------------------------------------- */
 
-/* The lock of a new descriptor: free. Its token starts at the generation, as hosts have it, but never
- * goes back: an old token must not become true again for somebody who remembers it. */
+/* The lock of a new descriptor: free. Its token starts at the generation, as hosts have it, but
+ * never goes back: an old token must not become true again for who remembers it. */
 static enum status make_lock(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint32_t generation)
 {
 	struct vmfs_slot where;

@@ -123,7 +123,8 @@ static enum status take(struct vmfs_volume *vol, struct meta_page *page, uint32_
 		enum vmfs_swap how = SWAP_DONE;
 		uint64_t token = le64_get(lock->token);
 
-		if (vmfs_lock_is_ours(vol, lock) && !bad) {	/* of the host in whose name we act */
+		/* Of the host in whose name we act. */
+		if (vmfs_lock_is_ours(vol, lock) && !bad) {
 			*out = held_add(vol, page, off);
 			return ST_OK;
 		}
@@ -343,7 +344,8 @@ enum status vmfs_locks_release(struct vmfs_volume *vol)
 		for (uint32_t i = l->count; i-- > 0 && st == ST_OK;) {
 			struct vmfs_held *h = &l->held[i];
 
-			if (!(h->page->grouped & vmfs_lock_bit(h->off)) || is_cluster(h) != clusters)
+			if (!(h->page->grouped & vmfs_lock_bit(h->off)) ||
+			    is_cluster(h) != clusters)
 				continue;
 			if (h->open)
 				h->page->grouped &= (uint8_t)~vmfs_lock_bit(h->off);

@@ -461,9 +461,9 @@ static enum status trim_level(struct vmfs_volume *vol, const struct table *tab, 
 		return st;
 	st = table_slot(vol, tab, i, &slot);
 	*more = base > keep;
-	return st == ST_OK
-		   ? trim_leaf(vol, tab->fd, &slot, keep > base ? (uint32_t)(keep - base) : 0, t, more)
-		   : st;
+	return st == ST_OK ? trim_leaf(vol, tab->fd, &slot,
+				       keep > base ? (uint32_t)(keep - base) : 0, t, more)
+			   : st;
 }
 
 /* The same two levels up. */

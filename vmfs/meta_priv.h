@@ -101,8 +101,8 @@ typedef enum status vmfs_op_fn(struct vmfs_volume *vol, void *arg);
 /* Run fn as one operation that changes at most `need` sectors and frees resources of at most as
  * many clusters, both together. On ST_NOSPACE with deferred frees in the group, the group is
  * committed and fn runs a second time, and again when a resource file could be made longer; it also
- * runs again when it met a lock of another host, or what one had changed: it must compute everything
- * anew. ST_BUSY: another host keeps a lock; vol->locks.who names it. */
+ * runs again when it met a lock of another host, or what one had changed: it must compute
+ * everything anew. ST_BUSY: another host keeps a lock; vol->locks.who names it. */
 MUST_USE enum status vmfs_meta_run(struct vmfs_volume *vol, uint32_t need, vmfs_op_fn *fn,
 				   void *arg);
 /* The running group has something to commit or to release: not for longer than its age. */

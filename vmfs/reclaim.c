@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause-Patent */
 /* reclaim - free file blocks go back to the device below. Each run is unmapped while the mutex
- * and the lock of their cluster are held, so nobody can take its blocks meanwhile. Between runs others get their turn. The
- * group is committed first: what it freed is then free for good. */
+ * and the lock of their cluster are held, so nobody can take its blocks meanwhile. Between runs
+ * others get their turn. The group is committed first: what it freed is then free for good. */
 #include "vmfs/vmfs_priv.h"
 
 #define UNIT_BLOCKS	200u	/* a cluster's worth, as the product's default */

@@ -201,7 +201,8 @@ static enum status raise_last(struct vmfs_volume *vol, const struct growth *w, u
 	const struct vmfs_geom *g = &w->new[i];
 	uint32_t last = w->old[i].clusters - 1, was, total;
 	struct meta_page *page;
-	uint64_t at;
+	uint64_t at, lock_at;
+	int changed;
 	uint8_t *rec;
 	enum status st;
 
@@ -211,8 +212,11 @@ static enum status raise_last(struct vmfs_volume *vol, const struct growth *w, u
 	total = vmfs_geom_cluster_total(g, last);
 	if (was == total)
 		return ST_OK;
-	at = vmfs_layout_cluster_at(&vol->layout, w->kind[i], last) + vmfs_form(vol)->md_bytes;
-	st = vmfs_meta_get(vol, at, META_READ, &page);
+	lock_at = vmfs_layout_cluster_at(&vol->layout, w->kind[i], last);
+	at = lock_at + vmfs_form(vol)->md_bytes;
+	st = vmfs_lock_hold(vol, lock_at, LOCK_SHORT, &changed);	/* others allocate in it */
+	if (st == ST_OK)
+		st = vmfs_meta_under(vol, at, META_READ, lock_at, &page);
 	if (st != ST_OK)
 		return st;
 	rec = vmfs_meta_edit(vol, page, (uint32_t)(at % META_PAGE_BYTES), SECTOR_BYTES,
@@ -231,14 +235,16 @@ static enum status raise_last(struct vmfs_volume *vol, const struct growth *w, u
 }
 
 /* Only what has grown: the rest of a header may be another system's. */
-static enum status put_counts(struct vmfs_volume *vol, const struct growth *w, uint32_t i)
+static enum status put_counts(struct vmfs_volume *vol, const struct growth *w,
+			      const struct vmfs_fd *fd, uint32_t i)
 {
 	const struct vmfs_geom *g = &w->new[i];
 	uint64_t at = vmfs_sysmap_at(&vol->layout.map[w->kind[0]],
 				     vmfs_form(vol)->header_at[w->kind[i]]);
 	struct vmfs6_res_disk *d;
 	struct meta_page *page;
-	enum status st = vmfs_meta_get(vol, at, META_READ, &page);
+	enum status st =
+	    vmfs_meta_under(vol, at, META_READ, vmfs_fd_lock_at(vol, fd), &page);
 
 	if (st != ST_OK)
 		return st;
@@ -276,7 +282,7 @@ static enum status kind_op(struct vmfs_volume *vol, void *arg)
 	for (uint32_t c = w->old[i].clusters; st == ST_OK && c < w->new[i].clusters; c++)
 		st = put_header(vol, w, i, c);
 	if (st == ST_OK)
-		st = put_counts(vol, w, i);
+		st = put_counts(vol, w, &fd, i);
 	if (st != ST_OK)
 		set_geometry(vol, w->kind[i], &w->old[i]);
 	return st;
@@ -325,12 +331,21 @@ static enum status grow_file(struct vmfs_volume *vol, struct growth *w)
 
 /* ---- on demand ------------------------------------------------------------------------------- */
 
+/* The lock of the file is held over all steps, and what others have added is found out first: then
+ * there is room, and nothing to do. */
 static enum status grow(struct vmfs_volume *vol, enum vmfs_res kind)
 {
 	struct growth w = { .kind = { kind }, .kinds = 1 };
-	enum status st = grow_file(vol, &w);
+	int more = 0;
+	enum status st = vmfs_res_lock(vol, kind);
 
-	if (st == ST_OK)
+	if (st != ST_OK)
+		return st;
+	st = vmfs_res_reload(vol, &more);
+	if (st == ST_OK && !more)
+		st = grow_file(vol, &w);
+	vmfs_res_unlock(vol, kind);
+	if (st == ST_OK && !more)
 		log_line(LOG_INFO, "vmfs: %s: %s was full -> %llu more, %u blocks",
 			 vol->store.name, vmfs_res_traits[kind].file,
 			 (unsigned long long)(w.new[0].count - w.old[0].count), w.add);

@@ -184,6 +184,11 @@ MUST_USE enum status vmfs_alloc_grown(struct vmfs_volume *vol, enum vmfs_res kin
 /* res_grow.c. What the last operation wanted gets more, if its version allows that; not in an
  * operation. ST_NOSPACE: it does not, or there are no blocks for it. */
 MUST_USE enum status vmfs_res_grow(struct vmfs_volume *vol);
+/* res_reload.c. Hold the lock of a resource file over several groups; and let go of it. */
+MUST_USE enum status vmfs_res_lock(struct vmfs_volume *vol, enum vmfs_res kind);
+void vmfs_res_unlock(struct vmfs_volume *vol, enum vmfs_res kind);
+/* Take notice of what other hosts have added. *more: there was something. */
+MUST_USE enum status vmfs_res_reload(struct vmfs_volume *vol, int *more);
 /* Counts exactly; the first time it walks all bitmaps. */
 MUST_USE enum status vmfs_alloc_count(struct vmfs_volume *vol, enum vmfs_res kind,
 				      struct vmfs_count *count);
