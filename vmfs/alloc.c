@@ -575,6 +575,8 @@ static enum status write_bit(struct vmfs_volume *vol, enum vmfs_res kind, const 
 	uint32_t change = free ? 1u : ~0u;
 	enum status st;
 
+	if (vol->failed != ST_OK)	/* I8: also not what this host holds no more */
+		return vol->failed;
 	VERIFY(is_free(vol, kind, c, r) == !free);
 	VERIFY(!c->page->dirty);
 	vmfs_cluster_set(g, kind, rec, r, free);
