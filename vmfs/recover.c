@@ -135,6 +135,8 @@ enum status vmfs_recover_slot(struct vmfs_volume *vol, enum journal_find find, s
 		 find == JOURNAL_OURS ? "replaying its journal" : "its journal is empty");
 	p->acting = 1;
 	act_as(&vol->journal, p->slot.image);
+	/* His locks count as ours, without an ATS that would prove what we have cached. */
+	forget_cached(vol);
 	if (st == ST_OK && find == JOURNAL_OURS && !PLANT(no_replay)) {
 		struct vmfs_hb_disk dead = *p->slot.image;
 

@@ -135,12 +135,13 @@ static void slot_taken(struct watch *w, uint32_t number, const struct vmfs_hb_di
 	w->run->host[host].slot_gen = le64_get(now->gen);
 }
 
-/* Whose replayer's own mount has ended is nobody's. */
+/* Whose replayer's own mount has ended, or was fenced, is nobody's. */
 static int replayer_is_over(const struct watch *w, const struct slot *s)
 {
 	const struct slot *own = s->fencer_slot ? &w->slot[s->fencer_slot - 1] : NULL;
 
-	return s->fencer && (!own || !own->used || own->gen != s->fencer_gen);
+	return s->fencer &&
+	       (!own || !own->used || own->gen != s->fencer_gen || own->fencer);
 }
 
 static void slot_fenced(struct watch *w, uint32_t number, uint32_t host)
