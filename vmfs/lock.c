@@ -123,12 +123,12 @@ static enum status take(struct vmfs_volume *vol, struct meta_page *page, uint32_
 		enum vmfs_swap how = SWAP_DONE;
 		uint64_t token = le64_get(lock->token);
 
-		/* Of the host in whose name we act. */
-		if (vmfs_lock_is_ours(vol, lock) && !bad) {
+		/* Of the host in whose name we act: it may have changed things since we read it. */
+		if (vmfs_lock_is_ours(vol, lock) && !bad && page->fresh == vol->locks.look) {
 			*out = held_add(vol, page, off);
 			return ST_OK;
 		}
-		if (bad || vmfs_lock_blocks(lock, mode)) {
+		if (bad || vmfs_lock_blocks(lock, mode) || vmfs_lock_is_ours(vol, lock)) {
 			if (page->fresh == vol->locks.look && !bad)
 				return met(vol, lock, mode, use);
 			if (page->fresh == vol->locks.look) {
