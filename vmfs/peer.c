@@ -241,6 +241,9 @@ static enum status settle(struct vmfs_volume *vol, const struct vmfs_holder *h, 
 		st = settle(vol, &replayer, depth + 1, view, why);
 		if (st != ST_OK && !(st == ST_BUSY && fenced_by_us(vol, &replayer)))
 			return st;
+		/* Its stamps here came after those on its own slot. */
+		if (!is_dead(vol, &w))
+			return busy(vol, view, why);
 	}
 	st = clear_the_way(vol, depth, view, why);
 	return st == ST_OK ? take_over(vol, &w, view, why) : st;

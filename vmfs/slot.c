@@ -172,7 +172,8 @@ enum status vmfs_slot_free_journal(struct vmfs_volume *vol, struct vmfs_slot_cha
 	le32_set(&c->next->journal_fb, 0);
 	le64_set(&c->next->journal_at, 0);
 	st = vmfs_slot_swap(vol, c);
-	if (st != ST_OK)	/* nobody may have the block before its name is gone: the lock stays */
+	/* Nobody may have the block before its name is gone, so then the lock stays. */
+	if (st != ST_OK)
 		return vmfs_fail(vol, st == ST_BUSY ? ST_LOST : st, "giving a journal block back");
 	return vmfs_locks_release(vol);
 }

@@ -501,7 +501,8 @@ static void test_the_volume_tells_the_lease(void)
 
 static const struct cu_case cases[] = {
 	{ "two hosts beat side by side", test_two_hosts_beat_side_by_side },
-	{ "a dead host is recovered after the watch", test_a_dead_host_is_recovered_after_the_watch },
+	{ "a dead host is recovered after the watch",
+	  test_a_dead_host_is_recovered_after_the_watch },
 	{ "the patrol recovers too", test_the_patrol_recovers_too },
 	{ "neighbours do not wait", test_neighbours_do_not_wait },
 	{ "a lock that lies", test_a_lock_that_lies },
