@@ -329,12 +329,17 @@ enum status vmfs_file_trim(struct vmfs_volume *vol, uint32_t fd)
 	return st;
 }
 
-static int orphan_stands(struct vmfs_volume *vol, const struct vmfs_orphan *o)
-{
-	struct vmfs_fd fd;
+struct orphan_look { struct vmfs_orphan o; int stands; };
 
-	return vmfs_fd_get(vol, o->fd, &fd) == ST_OK &&
-	       le32_get(vmfs_fd_meta(&fd)->generation) == o->generation;
+/* A descriptor that was cleared is none any more. One that cannot be read is not known to be. */
+static enum status orphan_op(struct vmfs_volume *vol, void *arg)
+{
+	struct orphan_look *l = arg;
+	struct vmfs_fd fd;
+	enum status st = vmfs_fd_get(vol, l->o.fd, &fd);
+
+	l->stands = st == ST_OK && le32_get(vmfs_fd_meta(&fd)->generation) == l->o.generation;
+	return st == ST_CORRUPT ? ST_OK : st;
 }
 
 enum status vmfs_file_finish_orphans(struct vmfs_volume *vol)
@@ -343,14 +348,15 @@ enum status vmfs_file_finish_orphans(struct vmfs_volume *vol)
 	enum status st = ST_OK;
 
 	while (st == ST_OK && j->orphans) {
-		struct vmfs_orphan o = j->orphan[0];
+		struct orphan_look l = { .o = j->orphan[0] };
 
 		log_line(LOG_INFO, "vmfs: %s: descriptor 0x%08x was being freed -> finishing",
-			 vol->store.name, o.fd);
-		if (orphan_stands(vol, &o))
-			st = vmfs_file_trim(vol, o.fd);
-		else
-			vmfs_journal_drop_orphan(vol, o.fd);
+			 vol->store.name, l.o.fd);
+		st = vmfs_look(vol, orphan_op, &l);
+		if (st == ST_OK && l.stands)
+			st = vmfs_file_trim(vol, l.o.fd);
+		else if (st == ST_OK)
+			vmfs_journal_drop_orphan(vol, l.o.fd);
 	}
 	return st;
 }
