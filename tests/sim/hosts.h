@@ -190,6 +190,7 @@ struct host {
 	uint8_t		doubt;		/* its last operation failed: done or not */
 	uint32_t	busy[2];	/* names under its operation, + 1 */
 	struct handle	open[OPEN_MAX];
+	struct why	why;		/* of its last operation that failed */
 	struct io_dev	*dev;
 	struct vmfs_volume *vol;
 	struct store	*store;

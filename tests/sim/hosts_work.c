@@ -185,13 +185,15 @@ static int may_lose(const struct host *h)
 
 static void judge_status(struct host *h, enum op_kind op, enum status st, const char *path)
 {
-	trace(h->run, h->number, "%s %s: %s", op_name[op], path, status_word(st));
+	trace(h->run, h->number, "%s %s: %s%s%s", op_name[op], path, status_word(st),
+	      st == ST_OK ? "" : ": ", st == ST_OK ? "" : h->why.text);
 	hash_in(h->run, (uint64_t)op << 32 | (uint64_t)st);
 	h->run->totals->op[op] += st == ST_OK;
 	h->run->totals->op_refused[op] += st != ST_OK;
 	if (st == ST_OK || is_refusal(st) || (is_loss(st) && may_lose(h)))
 		return;
-	accuse(h, "FS-3", "host %u: %s %s: %s", h->number, op_name[op], path, status_text(st));
+	accuse(h, "FS-3", "host %u: %s %s: %s (%s)", h->number, op_name[op], path, status_text(st),
+	       h->why.text);
 }
 
 static uint32_t begin(struct host *h)
@@ -298,7 +300,7 @@ static enum status read_file(struct host *h, struct name *n)
 
 	if (open)
 		return look_at_file(h, n, open->f);
-	st = h->store->ops->open(h->store, n->path, STORE_READ, &sf, NULL);
+	st = h->store->ops->open(h->store, n->path, STORE_READ, &sf, &h->why);
 	if (st != ST_OK)
 		return st;
 	st = look_at_file(h, n, sf);
@@ -433,7 +435,7 @@ static enum status open_for_writing(struct host *h, struct name *n, struct store
 		*sf = open->f;
 		return ST_OK;
 	}
-	st = h->store->ops->open(h->store, n->path, STORE_WRITE, sf, NULL);
+	st = h->store->ops->open(h->store, n->path, STORE_WRITE, sf, &h->why);
 	if (st != ST_OK)
 		return st;
 	judge_opened(h, n, holder, inc);
@@ -459,7 +461,7 @@ static enum status do_create(struct host *h, struct task *t)
 	f->owner = h->inc;
 	if (was == NAME_NONE)
 		reg_add(&t->a->reg, h->inc, seq, NAME_FILE + f->id);
-	st = h->store->ops->create(h->store, t->a->path, 0644, &sf, NULL);
+	st = h->store->ops->create(h->store, t->a->path, 0644, &sf, &h->why);
 	end_reg(h, &t->a->reg, seq, st);
 	if (st == (was == NAME_NONE ? ST_EXIST : ST_OK))
 		accuse(h, "JNL-1", "host %u: creating %s: %s, and it was %llx", h->number,
@@ -696,7 +698,7 @@ static enum status do_unlink(struct host *h, struct task *t)
 	seq = begin(h);
 	if (was != NAME_NONE)
 		reg_add(&t->a->reg, h->inc, seq, NAME_NONE);
-	st = h->store->ops->remove(h->store, t->a->path, NULL);
+	st = h->store->ops->remove(h->store, t->a->path, &h->why);
 	end_reg(h, &t->a->reg, seq, st);
 	judge_name(h, t, st, was, ST_NOENT);
 	return st;
@@ -710,7 +712,7 @@ static enum status do_mkdir(struct host *h, struct task *t)
 
 	if (was == NAME_NONE)
 		reg_add(&t->a->reg, h->inc, seq, NAME_DIR);
-	st = h->store->ops->mkdir(h->store, t->a->path, 0755, NULL);
+	st = h->store->ops->mkdir(h->store, t->a->path, 0755, &h->why);
 	end_reg(h, &t->a->reg, seq, st);
 	if (st == (was == NAME_NONE ? ST_EXIST : ST_OK))
 		accuse(h, "JNL-1", "host %u: mkdir %s: %s, and it was %llx", h->number, t->a->path,
@@ -735,7 +737,7 @@ static enum status do_rename(struct host *h, struct task *t)
 		reg_add(&t->a->reg, h->inc, seq, NAME_NONE);
 		reg_add(&t->b->reg, h->inc, seq, from);
 	}
-	st = h->store->ops->rename(h->store, t->a->path, t->b->path, replace, NULL);
+	st = h->store->ops->rename(h->store, t->a->path, t->b->path, replace, &h->why);
 	end_reg(h, &t->a->reg, seq, st);
 	end_reg(h, &t->b->reg, seq, st);
 	judge_name(h, t, st, from, ST_NOENT);
@@ -787,7 +789,7 @@ static enum status do_list(struct host *h)
 		before[i] = n[i].busy ? UINT32_MAX : n[i].changes;
 	mem_copy_text(dir, sizeof(dir), n[0].path);
 	*strrchr(dir, '/') = 0;
-	st = h->store->ops->list(h->store, dir, listed, &l, NULL);
+	st = h->store->ops->list(h->store, dir, listed, &l, &h->why);
 	for (uint32_t i = 0; i < NAMES && st == ST_OK; i++) {
 		int there = reg_now(&n[i].reg) != NAME_NONE;
 
@@ -895,6 +897,8 @@ static int one_task(struct host *h, enum op_kind op)
 	uint32_t seq = inc_of(h)->seq;
 	int zombie = is_zombie(h);
 	enum status st;
+
+	h->why.text[0] = 0;
 
 	if (op == OP_SYNC)
 		st = do_sync(h);
