@@ -8,6 +8,7 @@
 
 #define SECTORS		(UNIT_BYTES / SECTOR_BYTES)
 #define FOUND_MAX	(2 * OBJECTS_MAX)
+#define SETTLE_NS	20000000000ull
 
 /* ---- the log --------------------------------------------------------------------------------- */
 
@@ -263,7 +264,8 @@ static int settle(struct worker *w, struct look *l, uint32_t prefix, struct stat
 	return model_settle(&w->model, s);
 }
 
-static int fit(struct worker *w, struct look *l)
+/* -1: it fits no state, and unless `quiet` that was said. */
+static int fit(struct worker *w, struct look *l, int quiet)
 {
 	char first[300] = "", text[300];
 
@@ -279,11 +281,13 @@ static int fit(struct worker *w, struct look *l)
 		if (!first[0])
 			memcpy(first, text, sizeof(first));
 	}
-	return differ(w, "after %u unsynced operations: with all of them %s; with none %s",
-		      w->model.window_count, first, text);
+	return quiet ? -1
+		     : differ(w, "after %u unsynced operations: with all of them %s; with none %s",
+			      w->model.window_count, first, text);
 }
 
-enum status worker_recover(struct worker *w)
+/* One look; *fits 0: what it saw is no state. */
+static enum status look_once(struct worker *w, int quiet, int *fits)
 {
 	struct look *l = calloc(1, sizeof(*l));
 	enum status st;
@@ -292,10 +296,31 @@ enum status worker_recover(struct worker *w)
 		return ST_NOMEM;
 	l->w = w;
 	st = look_at(w, l);
-	if (st == ST_OK && fit(w, l) < 0)
-		st = ST_CORRUPT;
-	else if (st != ST_OK && !mount_is_over(st) && st != ST_BUSY)
+	*fits = st != ST_OK || fit(w, l, quiet) == 0;
+	if (st != ST_OK && !mount_is_over(st) && st != ST_BUSY)
 		differ(w, "looking at what is there: %s: %s", status_text(st), w->ss.why.text);
 	look_free(l);
 	return st;
+}
+
+/* Another host may still be replaying what the last life committed: then what is seen is not of one
+ * moment. Only what stays so for longer than that takes is a difference; the report counts the
+ * others. */
+enum status worker_recover(struct worker *w)
+{
+	uint64_t end_ns = port_now_ns() + SETTLE_NS;
+	int fits = 0, late = 0;
+	enum status st;
+
+	for (;;) {
+		int last = port_now_ns() >= end_ns;
+
+		st = look_once(w, !last, &fits);
+		if (fits || last)
+			break;
+		late = 1;
+		port_world_sleep_ns(SETTLE_NS / 40);
+	}
+	w->job->total->late += late && fits;
+	return st == ST_OK && !fits ? ST_CORRUPT : st;
 }

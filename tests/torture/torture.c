@@ -275,14 +275,17 @@ static void report(const struct parent *p)
 		sum.busy += p->total[i].busy;
 		sum.lost += p->total[i].lost;
 		sum.settled += p->total[i].settled;
+		sum.late += p->total[i].late;
 		lives += p->child[i].life;
 	}
 	printf("%u processes, %u s: %llu lives, %llu kill -9, %llu stops, %llu operations told, "
-	       "%llu refused, %llu mounts lost, %llu states settled after one of these: %s\n",
+	       "%llu refused, %llu mounts lost, %llu states settled after one of these, %llu of "
+	       "them at a second look: %s\n",
 	       p->job.workers, p->seconds, (unsigned long long)lives,
 	       (unsigned long long)p->kills, (unsigned long long)p->stops,
 	       (unsigned long long)sum.ops, (unsigned long long)sum.busy,
 	       (unsigned long long)sum.lost, (unsigned long long)sum.settled,
+	       (unsigned long long)sum.late,
 	       p->bad ? "DIFFERENT" : "no difference");
 }
 

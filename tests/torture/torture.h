@@ -149,7 +149,9 @@ enum status session_unmount(struct session *ss);
 
 /* ---- workers --------------------------------------------------------------------------------- */
 
-struct total { uint64_t ops, busy, lost, settled; };	/* done; refused; mounts that were over */
+/* Operations done, and refused; mounts that were over; states settled after these, and how many of
+ * them were seen only at a second look. */
+struct total { uint64_t ops, busy, lost, settled, late; };
 
 struct job {			/* what a worker process is told */
 	const char	*uri, *dir;	/* the device; a directory for logs */
