@@ -296,8 +296,8 @@ static enum status look_once(struct worker *w, int quiet, int *fits)
 		return ST_NOMEM;
 	l->w = w;
 	st = look_at(w, l);
-	*fits = st != ST_OK || fit(w, l, quiet) == 0;
-	if (st != ST_OK && !mount_is_over(st) && st != ST_BUSY)
+	*fits = st == ST_OK ? fit(w, l, quiet) == 0 : st != ST_CORRUPT;
+	if (st != ST_OK && !mount_is_over(st) && st != ST_BUSY && !quiet)
 		differ(w, "looking at what is there: %s: %s", status_text(st), w->ss.why.text);
 	look_free(l);
 	return st;
