@@ -11,7 +11,7 @@
  * is dealt with first. */
 #include "vmfs/slot_priv.h"
 
-#define CHAIN_MAX	32u	/* hosts that died while they replayed each other, one after the other */
+#define CHAIN_MAX	32u	/* hosts that died while they replayed one another */
 
 /* How long a slot has to stand still: clocks are off by less than a thousandth. */
 static uint64_t watch_ns(const struct vmfs_volume *vol)
