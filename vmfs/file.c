@@ -357,6 +357,13 @@ enum status vmfs_file_finish_orphans(struct vmfs_volume *vol)
 			st = vmfs_file_trim(vol, l.o.fd);
 		else if (st == ST_OK)
 			vmfs_journal_drop_orphan(vol, l.o.fd);
+		if (st != ST_CORRUPT)
+			continue;
+		/* A map that is damaged will never be freed: no reason to keep the volume shut. */
+		log_line(LOG_ERROR, "vmfs: %s: descriptor 0x%08x is damaged and cannot be freed -> "
+			 "check the volume", vol->store.name, l.o.fd);
+		vmfs_journal_drop_orphan(vol, l.o.fd);
+		st = ST_OK;
 	}
 	return st;
 }
