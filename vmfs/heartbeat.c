@@ -351,6 +351,11 @@ static enum status take_slot(struct vmfs_volume *vol, struct why *why)
 		fill_slot(vol, b->own.next);
 		b->began_ns = port_now_ns();
 		st = vmfs_slot_swap(vol, &b->own);
+		/* An answer that was lost, or false. */
+		if (st != ST_OK && read_own(vol) == ST_OK && same(b->own.seen, b->own.next)) {
+			*b->own.image = *b->own.next;
+			st = lvm_flush(&vol->lvm);
+		}
 		if (st != ST_OK)
 			forget_slot(vol);
 	}

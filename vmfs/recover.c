@@ -135,6 +135,8 @@ enum status vmfs_recover_slot(struct vmfs_volume *vol, enum journal_find find, s
 		 find == JOURNAL_OURS ? "replaying its journal" : "its journal is empty");
 	p->acting = 1;
 	act_as(&vol->journal, p->slot.image);
+	/* Its locks count as ours, so nothing would tell that it changed what is cached here. */
+	forget_cached(vol);
 	/* His locks count as ours, without an ATS that would prove what we have cached. */
 	forget_cached(vol);
 	if (st == ST_OK && find == JOURNAL_OURS && !PLANT(no_replay)) {
