@@ -130,7 +130,8 @@ static enum status take(struct vmfs_volume *vol, enum vmfs_res kind, const struc
 		VERIFY(is_free(vol, kind, c, r));	/* I4: one owner */
 		vmfs_cluster_set(g, kind, rec, r, 0);
 	}
-	vmfs_cluster_set_free(g, kind, rec, vmfs_cluster_free(g, rec) - count);
+	vmfs_cluster_set_free(g, kind, rec,
+			      vmfs_cluster_free(g, rec) - count + PLANT(count_forgotten));
 	stamp(vol, rec);
 	pool->op_taken += count;
 	pool->free -= count;

@@ -106,10 +106,8 @@ static enum status swap_own(struct vmfs_volume *vol, enum vaai_ats_result *resul
 	struct lvm_swap swap = { .old = c->image, .new = c->next, .seen = c->seen,
 				 .bytes = SLOT_BYTES, .exempt = 1 };
 
-	if (PLANT(blind_beat)) {
-		*result = VAAI_ATS_WRITTEN;
-		return lvm_write(&vol->lvm, vol->beat.at, c->next, SLOT_BYTES);
-	}
+	if (PLANT(blind_beat))
+		(void)!lvm_read(&vol->lvm, vol->beat.at, c->image, SLOT_BYTES);
 	return lvm_ats(&vol->lvm, vol->beat.at, &swap, result);
 }
 
@@ -153,7 +151,7 @@ static enum status look_after_gap(struct vmfs_volume *vol)
 	struct vmfs_beat *b = &vol->beat;
 	uint64_t gap = b->began_ns - b->ended_ns;
 
-	if (gap < 2 * b->period_ns)
+	if (gap < 2 * b->period_ns || PLANT(blind_beat))
 		return ST_OK;
 	b->late++;
 	log_line(LOG_WARN, "vmfs: %s: the heartbeat is %llu ms late -> looking at our slot",

@@ -140,8 +140,11 @@ static enum status take(struct vmfs_volume *vol, struct meta_page *page, uint32_
 			continue;
 		}
 		vmfs_lock_taken(vol, page, off, mode);
-		st = vmfs_lock_swap(vol, page, off, &how);
-		if (st == ST_OK && how == SWAP_DONE) {
+		if (PLANT(lock_by_write))
+			st = vmfs_lock_write_over(vol, page, off, &how);
+		else
+			st = vmfs_lock_swap(vol, page, off, &how);
+		if (st == ST_OK && (how == SWAP_DONE || PLANT(miscompare_ignored))) {
 			vmfs_cover_raised(vol, at, token, token + 1);
 			*out = held_add(vol, page, off);
 			return ST_OK;

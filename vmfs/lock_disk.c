@@ -79,7 +79,7 @@ int vmfs_lock_blocks(const struct vmfs_lock_disk *l, uint32_t mode)
 {
 	uint32_t now = le32_get(l->mode);
 
-	if (now == VMFS_LOCK_FREE)
+	if (now == VMFS_LOCK_FREE || (PLANT(readers_ignored) && now == VMFS_LOCK_READ_ONLY))
 		return 0;
 	return now != mode || mode == VMFS_LOCK_EXCLUSIVE ||
 	       le32_get(l->num_holders) >= ARRAY_COUNT(l->holders);

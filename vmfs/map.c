@@ -153,7 +153,7 @@ enum status vmfs_block_clean(struct vmfs_volume *vol, uint64_t first, uint64_t c
 {
 	uint64_t bytes = vol->layout.block_bytes;
 
-	if (lvm_known_zero(&vol->lvm, first * bytes, count * bytes))
+	if (PLANT(block_not_zeroed) || lvm_known_zero(&vol->lvm, first * bytes, count * bytes))
 		return ST_OK;
 	return lvm_zero(&vol->lvm, first * bytes, count * bytes);
 }

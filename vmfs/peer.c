@@ -156,7 +156,7 @@ static int is_dead(struct vmfs_volume *vol, const struct vmfs_watch *w)
 	if (vmfs_slot_kin(vol, &w->image) == SLOT_NEIGHBOUR &&
 	    vmfs_slot_orphaned(vol, le64_get(w->image.at)))
 		return 1;
-	return port_now_ns() - w->since_ns >= watch_ns(vol);
+	return port_now_ns() - w->since_ns >= watch_ns(vol) && !PLANT(never_dead);
 }
 
 static enum status busy(const struct vmfs_volume *vol, const struct vmfs_peer_view *view,

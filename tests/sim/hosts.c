@@ -129,7 +129,7 @@ int main(int argc, char **argv)
 	if (at < argc)
 		run_cases(argc - at, argv + at, &totals);
 	else
-		run_row(&wanted, setting("RUNS", getenv("SEED") ? 1 : 200), &totals);
+		run_row(&wanted, setting("RUNS", getenv("SEED") ? 1 : 60), &totals);
 	if (json)
 		figures_print_json(&totals, now_s() - began);
 	else if (totals.runs > 1)

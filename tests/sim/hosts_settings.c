@@ -63,7 +63,7 @@ void settings_read(struct wanted *w)
 	w->op_mask = setting("KINDS", UINT64_MAX);
 	w->fault_mask = setting("FAULTS", UINT64_MAX);
 	w->beyond = (uint8_t)setting("BEYOND", 0);
-	w->cover = (uint8_t)setting("COVER", 0);
+	w->cover = (uint8_t)setting("COVER", 1);
 	w->alone = (uint8_t)setting("ALONE", 0);
 	read_windows("FROM", w->from, 0);
 	read_windows("END", w->end, UINT64_MAX);

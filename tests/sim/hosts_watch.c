@@ -140,8 +140,7 @@ static int replayer_is_over(const struct watch *w, const struct slot *s)
 {
 	const struct slot *own = s->fencer_slot ? &w->slot[s->fencer_slot - 1] : NULL;
 
-	return s->fencer &&
-	       (!own || !own->used || own->gen != s->fencer_gen || own->fencer);
+	return s->fencer && (!own || !own->used || own->gen != s->fencer_gen || own->fencer);
 }
 
 static void slot_fenced(struct watch *w, uint32_t number, uint32_t host)

@@ -64,7 +64,7 @@ static void run_seeds(struct progress *p, uint64_t first, uint64_t most)
 /* The base volumes are made before the mistake is switched on. */
 static void child(struct progress *p, enum plant plant, uint64_t first, uint64_t most)
 {
-	struct wanted clean;
+	static struct wanted clean;
 	static struct totals totals;
 	static struct run run;
 
@@ -74,7 +74,7 @@ static void child(struct progress *p, enum plant plant, uint64_t first, uint64_t
 	for (clean.version = 5; clean.version <= 6; clean.version++)
 		run_seed(&clean, &totals, &run);
 	chosen = plant;
-	if (!freopen("/dev/null", "w", stderr))
+	if (!freopen("/dev/null", "w", stderr) || !freopen("/dev/null", "w", stdout))
 		_exit(2);
 	run_seeds(p, first, most);
 	_exit(0);

@@ -4,7 +4,7 @@
 SIM_DIR := build/asan/tests/sim
 SIM_COMMON := tests/sim/tree.o tests/sim/volume.o
 SIM_PROGS := $(SIM_DIR)/model.sim $(SIM_DIR)/model6.sim $(SIM_DIR)/model.linux $(SIM_DIR)/crash.sim $(SIM_DIR)/mutate.sim \
-	     $(SIM_DIR)/stops.sim $(SIM_DIR)/hosts.sim
+	     $(SIM_DIR)/stops.sim $(SIM_DIR)/hosts.sim $(SIM_DIR)/found.sim $(SIM_DIR)/plants.sim
 
 HOSTS_PARTS := settings figures shrink config model file dev work base watch run
 
@@ -31,11 +31,14 @@ $(foreach c,release asan,$(eval $(call sim_rules,$(c))))
 
 # The whole of it: 200,000 operations over 20 seeds on both, 2,000 damaged images, and every crash
 # point with five choices of what is lost.
-check-long: $(SIM_PROGS)
+check-long: $(SIM_PROGS) build/release/tests/sim/stops.sim build/release/tests/sim/hosts.sim
 	SEEDS=20 OPS=200000 $(SIM_DIR)/model.sim
 	SEEDS=20 OPS=200000 $(SIM_DIR)/model.linux
 	CAIRN_LONG=1 $(SIM_DIR)/mutate.sim
 	for seed in 1 2 3 4 5; do SEED=$$seed $(SIM_DIR)/crash.sim || exit 1; done
+	CAIRN_LONG=1 build/release/tests/sim/stops.sim
+	RUNS=100000 build/release/tests/sim/hosts.sim
+	SEEDS=4000 build/planted/plants.sim
 .PHONY: check-long
 
 # Mistakes built in on purpose (iopath/base/plant.def): the part of the core that can have them, again.
@@ -47,6 +50,13 @@ build/planted/libplanted.a: $(PLANTED_SRCS:%.c=build/planted/%.o)
 build/planted/plants.sim: build/planted/tests/sim/plants.o \
 		$(HOSTS_PARTS:%=build/planted/tests/sim/hosts_%.o) build/planted/libplanted.a
 	$(CC) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group
+
+# Runs that failed once, and a sample of the planted mistakes; check-long tries them all.
+$(SIM_DIR)/found.sim: $(SIM_DIR)/hosts.sim
+	printf '#!/bin/sh\nexec $< tests/sim/found/*.sim\n' >$@ && chmod +x $@
+$(SIM_DIR)/plants.sim: build/planted/plants.sim
+	printf '#!/bin/sh\nexec $< no_self_fence break_early lock_by_write token_ignored \\\nrecord_forgotten\n' >$@
+	chmod +x $@
 
 # Many hosts, one seed: make sim SEED=7, or RUNS=1000 from that seed on; HOSTS=, OPS=, V=-v (the trace)
 # or -vv (every transfer). The settings of the environment are told at the top of hosts.c.
