@@ -24,16 +24,18 @@ static struct vmfs_node *node_of(struct store_file *f)
 
 /* ---- looking --------------------------------------------------------------------------------- */
 
-/* A look that never saw the same twice has left no reason yet. */
+/* A look that never saw the same twice has left no reason yet. On a volume that is mounted for
+ * writing it is a lock that kept it; or the file is open here, which the look has told. */
 static enum status looked(struct vmfs_volume *vol, const char *path, enum status st,
 			  struct why *why)
 {
+	int told = vol->writable && vol->locks.again != AGAIN_CHANGED;
+
+	if (st == ST_BUSY && vol->writable && vol->locks.again == AGAIN_HELD)
+		st = vmfs_lock_say(vol, path, why);
 	vmfs_leave(vol);
-	if (st != ST_BUSY)
+	if (st != ST_BUSY || told)
 		return st;
-	if (vol->writable && vol->locks.who[0])
-		return why_set(why, st, "%s:%s: locked by %s: close it there, or wait",
-			       vol->store.name, path, vol->locks.who);
 	return why_set(why, st, "%s:%s: changes while it is read: a host keeps changing it; try "
 		       "again", vol->store.name, path);
 }
