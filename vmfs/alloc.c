@@ -541,8 +541,7 @@ enum status vmfs_alloc_find(struct vmfs_volume *vol, enum vmfs_res kind, uint64_
 	do {
 		vmfs_cover_begin(vol);
 		st = find_cluster(vol, kind, vol->alloc.pool[kind].rover, &c);
-	} while (st == ST_BUSY && vol->locks.again == AGAIN_HELD &&
-		 vmfs_lock_wait(vol) == ST_OK);
+	} while (vmfs_lock_retry(vol, st));
 	if (st == ST_OK)
 		*addr = vmfs_geom_addr(kind, geom_of(vol, kind), c.number,
 				       lowest_free(vol, kind, &c));
@@ -562,8 +561,7 @@ static enum status load_addr(struct vmfs_volume *vol, uint64_t addr, enum vmfs_r
 	do {
 		vmfs_cover_begin(vol);
 		st = load_held(vol, *kind, number, c);
-	} while (st == ST_BUSY && vol->locks.again == AGAIN_HELD &&
-		 vmfs_lock_wait(vol) == ST_OK);
+	} while (vmfs_lock_retry(vol, st));
 	return st;
 }
 

@@ -11,6 +11,11 @@
 
 #define KNOWN	4096u
 
+static uint64_t token_in(const struct meta_page *page, uint64_t lock_at)
+{
+	return le64_get(vmfs_lock_in(page, (uint32_t)(lock_at % META_PAGE_BYTES))->token);
+}
+
 static struct vmfs_known *known_of(const struct vmfs_volume *vol, uint64_t at)
 {
 	return &vol->locks.known[(at / SECTOR_BYTES * 0x9E3779B97F4A7C15ull) >> 52 & (KNOWN - 1)];
@@ -38,11 +43,6 @@ void vmfs_cover_begin(struct vmfs_volume *vol)
 	vol->locks.again = AGAIN_NOT;
 }
 
-static const struct vmfs_lock_disk *lock_in(const struct meta_page *page, uint64_t at)
-{
-	return (const void *)(page->data + at % META_PAGE_BYTES);
-}
-
 enum status vmfs_page_refresh(struct vmfs_volume *vol, struct meta_page *page)
 {
 	uint8_t *fill = vol->locks.fill;
@@ -68,9 +68,9 @@ enum status vmfs_cover(struct vmfs_volume *vol, uint64_t lock_at)
 	    vmfs_lock_owned(page, (uint32_t)(lock_at % META_PAGE_BYTES)) ||
 	    page->fresh == vol->locks.look)
 		return st;
-	token = le64_get(lock_in(page, lock_at)->token);
+	token = token_in(page, lock_at);
 	st = vmfs_page_refresh(vol, page);
-	if (st == ST_OK && le64_get(lock_in(page, lock_at)->token) != token) {
+	if (st == ST_OK && token_in(page, lock_at) != token) {
 		vol->locks.met_ns = port_now_ns();
 		vol->locks.strangers++;
 	}
@@ -81,7 +81,7 @@ uint64_t vmfs_cover_token(const struct vmfs_volume *vol, uint64_t lock_at)
 {
 	struct meta_page *page = vmfs_meta_peek((struct vmfs_volume *)(uintptr_t)vol, lock_at);
 
-	return page ? le64_get(lock_in(page, lock_at)->token) : 0;
+	return page ? token_in(page, lock_at) : 0;
 }
 
 int vmfs_cover_stands(const struct vmfs_volume *vol, uint64_t lock_at, uint64_t token)

@@ -119,6 +119,9 @@ MUST_USE enum status vmfs_lock_wait(struct vmfs_volume *vol);
 enum status vmfs_lock_say(const struct vmfs_volume *vol, const char *path, struct why *why);
 /* The look in which a lock that we hold was taken; UINT64_MAX: we do not hold it. */
 uint64_t vmfs_lock_since(struct vmfs_volume *vol, uint64_t at);
+/* 1: a call outside of operations and looks met a lock, which is free now; vmfs_cover_begin(), and
+ * the call again. */
+int vmfs_lock_retry(struct vmfs_volume *vol, enum status st);
 /* 1 when this lock names the mount in whose name we act. */
 int vmfs_lock_is_ours(const struct vmfs_volume *vol, const struct vmfs_lock_disk *lock);
 /* 1 when this host need not ask the disk: it holds the lock, or the group makes it. */

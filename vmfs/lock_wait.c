@@ -6,8 +6,8 @@
 #define FIRST_NS	200000u		/* between two looks at a lock that is held */
 #define LAST_NS		(20ull * 1000000)
 #define LONG_NS		(2ull * 1000000000)	/* patience with a file that somebody has open */
-#define RECOVERY_NS	(200ull * 1000000)	/* in the middle of a recovery */
-#define SHORT_NS	(120ull * 1000000000)	/* and with a group of a host that lives */
+#define SHORT_NS	(120ull * 1000000000)	/* with a group of a host that lives */
+#define RECOVERY_NS	(200ull * 1000000)	/* with anybody, in the middle of a recovery */
 
 /* Bring a cached page of a lock up to date after it was changed past the cache. */
 static void forget_page(struct vmfs_volume *vol, uint64_t at)
@@ -23,8 +23,9 @@ static void forget_page(struct vmfs_volume *vol, uint64_t at)
 static enum status break_lock(struct vmfs_volume *vol, const struct vmfs_lock_disk *lock,
 			      uint32_t i)
 {
-	struct vmfs_locks *l = &vol->locks;
+	uint32_t off = (uint32_t)(le64_get(lock->at) % META_PAGE_BYTES);
 	uint64_t at = le64_get(lock->at);
+	struct vmfs_lock_disk *next;
 	struct meta_page *page;
 	enum vmfs_swap how;
 	enum status st;
@@ -33,23 +34,18 @@ static enum status break_lock(struct vmfs_volume *vol, const struct vmfs_lock_di
 	st = vmfs_cover(vol, at);
 	if (st == ST_OK)
 		st = vmfs_meta_get(vol, at, META_READ, &page);
-	if (st != ST_OK || memcmp(vmfs_lock_in(page, (uint32_t)(at % META_PAGE_BYTES)), lock,
-				  sizeof(*lock)))
+	if (st != ST_OK || memcmp(vmfs_lock_in(page, off), lock, sizeof(*lock)))
 		return st;
-	{
-		struct vmfs_lock_disk *n =
-		    vmfs_lock_next(vol, page, (uint32_t)(at % META_PAGE_BYTES));
-
-		if (le32_get(n->mode) != VMFS_LOCK_EXCLUSIVE && le32_get(n->num_holders)) {
-			vmfs_lock_leave(n, i);
-		} else {
-			le32_set(&n->mode, VMFS_LOCK_FREE);
-			memset(&n->owner, 0, sizeof(n->owner));
-		}
+	next = vmfs_lock_next(vol, page, off);
+	if (le32_get(next->mode) != VMFS_LOCK_EXCLUSIVE && le32_get(next->num_holders)) {
+		vmfs_lock_leave(next, i);
+	} else {
+		le32_set(&next->mode, VMFS_LOCK_FREE);
+		memset(&next->owner, 0, sizeof(next->owner));
 	}
 	log_line(LOG_INFO, "vmfs: %s: lock at 0x%llx of %s, which is gone -> broken",
-		 vol->store.name, (unsigned long long)at, l->who);
-	st = vmfs_lock_swap(vol, page, (uint32_t)(at % META_PAGE_BYTES), &how);
+		 vol->store.name, (unsigned long long)at, vol->locks.who);
+	st = vmfs_lock_swap(vol, page, off, &how);
 	page->fresh = 0;
 	return st;
 }
@@ -125,4 +121,9 @@ enum status vmfs_lock_wait(struct vmfs_volume *vol)
 	}
 	forget_page(vol, at);
 	return st;
+}
+
+int vmfs_lock_retry(struct vmfs_volume *vol, enum status st)
+{
+	return st == ST_BUSY && vol->locks.again == AGAIN_HELD && vmfs_lock_wait(vol) == ST_OK;
 }

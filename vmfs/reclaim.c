@@ -26,8 +26,7 @@ static enum status reclaim_run(struct vmfs_volume *vol, uint64_t *block, uint64_
 	do {
 		vmfs_cover_begin(vol);
 		st = vmfs_alloc_next_free(vol, block, unit, &count);
-	} while (st == ST_BUSY && vol->locks.again == AGAIN_HELD &&
-		 vmfs_lock_wait(vol) == ST_OK);
+	} while (vmfs_lock_retry(vol, st));
 	*bytes = count * vol->layout.block_bytes;
 	if (st == ST_OK && count)
 		st = unmap(vol, *block * vol->layout.block_bytes, *bytes);

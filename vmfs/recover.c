@@ -387,16 +387,3 @@ enum status vmfs_recover_dead(struct vmfs_volume *vol, struct why *why)
 						   "another one", vol->store.name);
 	return st;
 }
-
-int vmfs_beat_holds(const struct vmfs_volume *vol, const struct vmfs_lock_disk *lock)
-{
-	for (uint32_t i = 0; i < vol->foreign_slots; i++) {
-		const struct vmfs_hb_disk *s = &vol->foreign[i];
-
-		if (le64_get(s->at) == le64_get(lock->hb_at) &&
-		    le64_get(s->gen) == le64_get(lock->hb_gen) &&
-		    !memcmp(&s->owner, &lock->owner, sizeof(s->owner)))
-			return 1;
-	}
-	return 0;
-}

@@ -333,9 +333,6 @@ int vmfs_beat_is_ours(const struct vmfs_volume *vol, const struct vmfs_hb_disk *
 MUST_USE enum status vmfs_recover_look(struct vmfs_volume *vol, struct why *why);
 /* With our slot: recover who is known to be dead. */
 MUST_USE enum status vmfs_recover_dead(struct vmfs_volume *vol, struct why *why);
-/* 1 when a foreign slot that was left alone names this owner and generation: its locks are to be
- * respected. */
-int vmfs_beat_holds(const struct vmfs_volume *vol, const struct vmfs_lock_disk *lock);
 
 struct vmfs_node;
 
@@ -495,7 +492,6 @@ MUST_USE enum status vmfs_dir_point(struct vmfs_volume *vol, const struct vmfs_f
 
 struct vmfs_path {			/* the last name of a path and the directory it is in */
 	struct vmfs_fd	dir;
-	const char	*full;
 	char		name[VMFS_NAME_MAX + 1];	/* empty: the root itself */
 };
 
