@@ -250,6 +250,14 @@ static enum status open_fresh(struct vmfs_volume *vol, const struct vmfs_fd *fd,
 	return st;
 }
 
+/* The group still has it, in another mode: an open before, or an operation. */
+static int held_otherwise(struct vmfs_volume *vol, const struct vmfs_slot *where, uint32_t mode)
+{
+	const struct vmfs_held *h = held_at(vol, where->page, where->off);
+
+	return h && le32_get(vmfs_lock_in(h->page, h->off)->mode) != mode;
+}
+
 enum status vmfs_lock_open(struct vmfs_volume *vol, const struct vmfs_fd *fd, uint32_t mode)
 {
 	uint64_t at = vmfs_fd_lock_at(vol, fd);
@@ -258,6 +266,11 @@ enum status vmfs_lock_open(struct vmfs_volume *vol, const struct vmfs_fd *fd, ui
 	int changed = 0;
 	enum status st = vmfs_fd_lock_slot(vol, fd, &where);
 
+	if (st == ST_OK && held_otherwise(vol, &where, mode)) {
+		st = vmfs_journal_commit(vol);
+		if (st == ST_OK)
+			st = vmfs_fd_lock_slot(vol, fd, &where);
+	}
 	if (st != ST_OK)
 		return st;
 	if (where.page->dirty & ~where.page->held & vmfs_lock_bit(where.off)) {
@@ -269,9 +282,6 @@ enum status vmfs_lock_open(struct vmfs_volume *vol, const struct vmfs_fd *fd, ui
 	if (st != ST_OK)
 		return st;
 	VERIFY(h);
-	/* Still ours from an open before; a reader's is given back first. */
-	if (mode != le32_get(vmfs_lock_in(h->page, h->off)->mode) && mode != VMFS_LOCK_READ_ONLY)
-		return ST_BUSY;
 	h->open = 1;
 	if (!changed)
 		return ST_OK;
